@@ -1,1 +1,21 @@
 //! Punctual.
+
+pub mod change;
+pub mod clock;
+pub mod error;
+pub mod job;
+pub mod limits;
+pub mod queue;
+pub mod rules;
+pub mod run;
+pub mod signals;
+pub mod source;
+pub mod store;
+pub mod time;
+
+#[doc(inline)]
+pub use crate::{
+    error::{Error, Kind},
+    job::{JobId, NewJob, Task},
+    time::{Timestamp, days, hours, milliseconds, minutes, seconds},
+};

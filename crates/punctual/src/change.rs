@@ -1,0 +1,154 @@
+//! Changes: what a rule decided, for a store to make so if and only if nobody changed the row meanwhile.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::job::{Body, Job, JobId, Options, State, Status};
+use crate::time::Timestamp;
+
+/// One decided write of one job. All of it happens, or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The row.
+    pub id: JobId,
+    /// The `rev` that the row must have; otherwise the change is stale.
+    pub expect: u64,
+    /// What the status becomes, with `rev = expect + 1`; unset, the row is deleted.
+    pub becomes: Option<Status>,
+    /// What the body becomes, when it changes too; only a job that no run holds afterwards may change it.
+    pub body: Option<Arc<Body>>,
+    /// Jobs to insert with it.
+    pub then: Vec<Job>,
+}
+
+impl Change {
+    /// The change of `job` to `status`, whose `rev` is set here: one above the row's.
+    pub fn to(job: &Job, mut status: Status) -> Change {
+        status.rev = job.status.rev + 1;
+        Change {
+            id: job.id(),
+            expect: job.status.rev,
+            becomes: Some(status),
+            body: None,
+            then: Vec::new(),
+        }
+    }
+
+    /// The deletion of `job`.
+    pub fn delete(job: &Job) -> Change {
+        Change {
+            id: job.id(),
+            expect: job.status.rev,
+            becomes: None,
+            body: None,
+            then: Vec::new(),
+        }
+    }
+}
+
+/// What a change of one job came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// It is done and durable.
+    Applied,
+    /// The row has another `rev`; this is the row.
+    Stale(Box<Job>),
+    /// There is no such row.
+    Missing,
+    /// It would take a unique key that another job holds.
+    Held(Holder),
+}
+
+/// What an insert of one job came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inserted {
+    /// The row is there and durable.
+    Inserted,
+    /// A row with this id was there before.
+    Exists {
+        /// Whether it was made from the same job: their fingerprints are equal.
+        same: bool,
+    },
+    /// Another job holds the unique key.
+    Held(Holder),
+}
+
+/// The job that holds a unique key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its id.
+    pub id: JobId,
+    /// The version of its row.
+    pub rev: u64,
+    /// Its state.
+    pub state: State,
+    /// Until when it holds the key at least.
+    pub key_until: Option<Timestamp>,
+}
+
+/// What an operator may change of a job that has not started. What is unset stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Edit {
+    /// A new due instant.
+    pub due: Option<Timestamp>,
+    /// A new priority.
+    pub priority: Option<u8>,
+    /// A new payload.
+    pub payload: Option<Bytes>,
+    /// New tags, in place of the old.
+    pub tags: Option<Vec<String>>,
+    /// New limits and policies, in place of the old.
+    pub options: Option<Options>,
+}
+
+/// A small document with a version: the settings of a queue, later also keys, calendars and audit entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its name among its kind.
+    pub name: String,
+    /// Its version, 1 and up.
+    pub rev: u64,
+    /// JSON, at most [`RECORD_BYTES`](crate::limits::RECORD_BYTES).
+    pub document: Bytes,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    /// The settings of the queue of that name.
+    Queue,
+}
+
+impl RecordKind {
+    /// Its name in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordKind::Queue => "queue",
+        }
+    }
+}
+
+/// One decided write of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordChange {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its name among its kind.
+    pub name: String,
+    /// The `rev` that it must have; 0: it must not exist.
+    pub expect: u64,
+    /// What the document becomes, with `rev = expect + 1`; unset, the record is deleted.
+    pub becomes: Option<Bytes>,
+}
+
+/// What a change of a record came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordApplied {
+    /// It is done and durable.
+    Applied,
+    /// It has another `rev`; this is the record, or nothing where it does not exist.
+    Stale(Option<Record>),
+}

@@ -1,0 +1,116 @@
+//! Every bound of Punctual, with its unit and its reason. What is not bounded here is bounded by one of these.
+
+use std::time::Duration;
+
+/// Longest length of time anybody may ask for: ten years. Longer ones are slips of a unit.
+pub const LENGTH_MAX: Duration = Duration::from_secs(3_650 * 86_400);
+
+/// Payload of a job, in bytes, unless configured: what a message should be; larger things belong in a file store.
+pub const PAYLOAD_BYTES: usize = 256 * 1024;
+/// Result of a job, in bytes, unless configured: it is kept in the row and copied to every waiter.
+pub const RESULT_BYTES: usize = 64 * 1024;
+/// What either may be configured to at most, in bytes, so that a flush of one item stays a reasonable transaction.
+pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Progress noted by a run, in bytes: it is written with heartbeats, for all runs of a worker at once.
+pub const PROGRESS_BYTES: usize = 4 * 1024;
+/// Error text kept of an attempt, in bytes: the story, not the log.
+pub const ERROR_BYTES: usize = 1024;
+/// Attempts kept in a job's history: the newest; twenty is also the default of `max_attempts`.
+pub const HISTORY_ATTEMPTS: usize = 20;
+
+/// Kind, queue and worker names, in bytes: they stand in indexes and in metrics' labels.
+pub const NAME_BYTES: usize = 128;
+/// A unique key, in bytes: it stands in an index, and a URL fits.
+pub const UNIQUE_KEY_BYTES: usize = 512;
+/// Reason of a cancel or a pause, in bytes.
+pub const REASON_BYTES: usize = 1024;
+/// Tags of one job: they are matched row by row.
+pub const TAGS: usize = 16;
+/// One tag, in bytes.
+pub const TAG_BYTES: usize = 128;
+
+/// Lowest priority; 0 is the highest. A claim asks one line for each, so there are few.
+pub const PRIORITY_MAX: u8 = 9;
+/// Priority of a job that does not say.
+pub const PRIORITY: u8 = 5;
+/// Attempts of a job that does not say.
+pub const ATTEMPTS: u32 = 20;
+/// Most attempts a job may ask for: beyond, a schedule is what is meant.
+pub const ATTEMPTS_MAX: u32 = 1_000;
+/// Releases that cost no attempt, in one life of a job; further ones count, so that nothing goes round for ever.
+pub const REFUNDS: u32 = 10;
+/// Delays in a `list` backoff: one for each attempt is the most that makes sense.
+pub const BACKOFF_DELAYS: usize = 1_000;
+/// Largest `factor` of an exponential backoff; with it the second delay is already the longest.
+pub const BACKOFF_FACTOR_MAX: f64 = 1_000.0;
+
+/// Timeout of one attempt of an `http` or `amqp` job that does not say.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout of one attempt of any other job that does not say.
+pub const RUN_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// Between asking a run to stop and stopping it by force, unless a lost lease leaves less.
+pub const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Lease of a run, unless configured. A killed worker's jobs are claimable again this much later.
+pub const LEASE: Duration = Duration::from_secs(30);
+/// Shortest lease: below it, an ordinary pause of a machine loses leases.
+pub const LEASE_MIN: Duration = Duration::from_secs(1);
+/// Longest lease, and longest deferral of a run.
+pub const LEASE_MAX: Duration = LENGTH_MAX;
+
+/// Attempts at a retry-free insert of a unique job whose holder keeps moving: then the key is contended beyond use.
+pub const CONFLICT_ROUNDS: usize = 8;
+/// First delay of a job that came to a worker which does not know its kind; it doubles.
+pub const UNKNOWN_KIND_DELAY: Duration = Duration::from_secs(10);
+/// Longest delay of a job of unknown kind.
+pub const UNKNOWN_KIND_DELAY_MAX: Duration = Duration::from_secs(300);
+
+/// Items in one flush of a lane: beyond a thousand a batch gains nothing and only delays its first item.
+pub const FLUSH_ITEMS: usize = 1_000;
+/// Bytes in one flush of a lane.
+pub const FLUSH_BYTES: usize = 1024 * 1024;
+/// Items of one bulk caller in a flush while others wait, so that nobody stands behind a whole import.
+pub const FLUSH_ITEMS_OF_ONE: usize = 100;
+/// Items that may wait in a lane; further callers wait outside.
+pub const LANE_ITEMS: usize = 10_000;
+/// Bytes that may wait in a lane.
+pub const LANE_BYTES: usize = 64 * 1024 * 1024;
+/// How long a caller waits for its place in a lane and the flush, unless it says otherwise.
+pub const LANE_DEADLINE: Duration = Duration::from_secs(30);
+/// Repeats of one batch after a deadlock, a serialization error or an unknown commit.
+pub const FLUSH_REPEATS: usize = 3;
+/// How long a statement waits for another's lock before its items are tried alone.
+pub const LOCK_WAIT: Duration = Duration::from_millis(250);
+
+/// Jobs in one claim.
+pub const CLAIM_JOBS: usize = 1_000;
+/// Queues a claim may name: it asks ten lines for each.
+pub const CLAIM_QUEUES: usize = 64;
+/// Items on one page of a list.
+pub const PAGE_ITEMS: usize = 1_000;
+/// Rows passed for one page, matching or not; then the page ends early and says where to go on.
+pub const PAGE_ROWS: usize = 10_000;
+/// Rows that one round of a caretaker's chore looks at.
+pub const CHORE_ROWS: usize = 1_000;
+/// Between two looks at the store by whoever waits, should every signal be lost.
+pub const RESCAN: Duration = Duration::from_secs(5);
+/// Signals kept for a listener that is slow; then it is told to look at everything.
+pub const SIGNALS: usize = 1_024;
+/// Results waited for at once in one process.
+pub const WAITERS: usize = 100_000;
+
+/// Succeeded jobs are kept this long, unless configured.
+pub const KEEP_SUCCEEDED: Duration = Duration::from_secs(86_400);
+/// Failed and cancelled jobs are kept this long, unless configured.
+pub const KEEP_FAILED: Duration = Duration::from_secs(7 * 86_400);
+
+/// A worker that has not beaten for this long is gone from the list of workers.
+pub const WORKER_FORGOTTEN: Duration = Duration::from_secs(600);
+/// Slots of one worker.
+pub const CONCURRENCY_MAX: usize = 10_000;
+/// Live output kept of one run, in bytes: its head and its tail.
+pub const OUTPUT_BYTES: usize = 256 * 1024;
+/// One page of a run's output, in bytes.
+pub const OUTPUT_PAGE_BYTES: usize = 64 * 1024;
+/// A small document with a rev (queue settings, keys), in bytes.
+pub const RECORD_BYTES: usize = 64 * 1024;

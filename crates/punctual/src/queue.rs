@@ -1,0 +1,128 @@
+//! Queues: named lines of jobs, and what holds for each of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::job::State;
+use crate::limits;
+
+/// The name of a queue: 1 to 128 bytes of letters, digits, `.`, `_`, `-`, `/` and `:`. Rules check it on
+/// admission, so that a name is free to write here.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueName(Arc<str>);
+
+impl QueueName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `default`: where a handler's job goes unless it says otherwise.
+impl Default for QueueName {
+    fn default() -> QueueName {
+        QueueName::from("default")
+    }
+}
+
+impl From<&str> for QueueName {
+    fn from(name: &str) -> QueueName {
+        QueueName(name.into())
+    }
+}
+
+impl From<String> for QueueName {
+    fn from(name: String) -> QueueName {
+        QueueName(name.into())
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// What holds for one queue, across all workers. A queue without settings is open and unlimited.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct QueueSettings {
+    /// Paused, for this reason (which may be empty): no claim begins.
+    pub paused: Option<String>,
+    /// How many of its jobs may run at once.
+    pub max_running: Option<u32>,
+    /// How many of its jobs may start in a length of time.
+    pub rate: Option<Rate>,
+    /// How long its ended jobs are kept; unset, as configured.
+    pub retention: Option<Retention>,
+}
+
+/// At most `n` starts per `per` on the long run, and at most `burst` at once: a token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Starts; at least 1.
+    pub n: u32,
+    /// In this length of time; at least a millisecond.
+    pub per: Duration,
+    /// Starts that may be saved up; at least 1.
+    pub burst: u32,
+}
+
+/// How long ended jobs are kept. Zero deletes a job as it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Jobs that succeeded.
+    pub succeeded: Duration,
+    /// Jobs that failed.
+    pub failed: Duration,
+    /// Jobs that were cancelled.
+    pub cancelled: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention {
+            succeeded: limits::KEEP_SUCCEEDED,
+            failed: limits::KEEP_FAILED,
+            cancelled: limits::KEEP_FAILED,
+        }
+    }
+}
+
+impl Retention {
+    /// Every ended job is kept this long.
+    pub const fn all(length: Duration) -> Retention {
+        Retention {
+            succeeded: length,
+            failed: length,
+            cancelled: length,
+        }
+    }
+
+    /// How long a job is kept that ended in `state`; live jobs are kept for ever.
+    pub fn of(&self, state: State) -> Option<Duration> {
+        match state {
+            State::Succeeded => Some(self.succeeded),
+            State::Failed => Some(self.failed),
+            State::Cancelled => Some(self.cancelled),
+            State::Waiting | State::Running => None,
+        }
+    }
+}
+
+/// How many jobs of one queue are in each stored state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// The queue.
+    pub queue: QueueName,
+    /// Jobs by state, in the order of [`State::ALL`].
+    pub jobs: [u64; 5],
+    /// How long the oldest ready job has been due; unset when none is ready.
+    pub oldest_ready: Option<Duration>,
+}

@@ -1,0 +1,26 @@
+//! Source: what a worker may ask for. The engine serves it in this process, the client over HTTP; a worker
+//! cannot tell them apart.
+
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+
+use crate::job::JobId;
+use crate::run::{Beat, Beaten, Claim, Claimed, SettleVerdict, Settlement};
+use crate::store::Answer;
+
+/// Where a worker's jobs come from, and where its outcomes go.
+pub trait Source: Send + Sync + 'static {
+    /// Claims due jobs. While there are none, waits for one until `wait` is over: for the next due instant, or a
+    /// signal. Dropping the answer may leave jobs claimed that nobody runs: their lease brings them back.
+    fn claim(&self, claim: Claim, wait: Duration) -> Answer<'_, Claimed>;
+
+    /// One heartbeat.
+    fn beat(&self, beat: Beat) -> Answer<'_, Beaten>;
+
+    /// Tells what became of runs, in order. It answers once it stands in the store, or is refused as stale.
+    fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>>;
+
+    /// Jobs that were asked to stop, as soon as that is known: a hint to beat now, which tells for sure.
+    fn cancels(&self) -> BoxStream<'static, JobId>;
+}

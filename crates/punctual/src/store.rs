@@ -1,0 +1,288 @@
+//! The store seam: the verbs that every store serves.
+//!
+//! A store speaks plain data in batches; one is a batch of one. It knows no retry policy and decides nothing:
+//! [`apply`](Store::apply) and [`change_records`](Store::change_records) write what a rule decided, if and only if
+//! nobody changed the row meanwhile. No unfenced update exists, not even for operators.
+//! [`claim`](Store::claim) and [`beat`](Store::beat) move rows without deciding about them.
+//!
+//! The [memory store](memory) is the specification that one can run; `testing::conformance` is the one that a
+//! third party's store can be held against.
+//!
+//! ```text
+//!            insert                    claim                     apply
+//!  NewJob ───────────▶  waiting  ─────────────────▶  running  ───────────▶  succeeded
+//!                          ▲      rev+1, run = rev      │                   failed
+//!                          └──────────── apply ─────────┘                   cancelled
+//!                             (retry, snooze, release)
+//! ```
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::error::Error;
+use crate::job::{Failure, Job, JobId, Phase, State};
+use crate::queue::{Counts, QueueName};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerInfo};
+use crate::time::Timestamp;
+
+pub mod memory;
+
+/// What a verb returns: an answer that comes later, or the reason why none can be given.
+///
+/// [`Kind::Unavailable`](crate::Kind::Unavailable) says that nothing was written.
+/// [`Kind::Internal`](crate::Kind::Internal) leaves open whether it was; the same batch may be sent again.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// Where jobs are kept. See the [module](self) for what a store is, and what it is not.
+///
+/// All verbs answer in the order of what they were given. A batch is bounded by
+/// [`FLUSH_ITEMS`](crate::limits::FLUSH_ITEMS); a store may refuse a larger one as `Invalid`.
+/// Acknowledged means durable, as far as the store's [`Report`] promises. A store that is dropped ends what was begun
+/// and lets go of its files and connections.
+pub trait Store: Send + Sync + 'static {
+    /// Inserts whole rows, as rules made them. Each row is inserted or not by itself. Among rows of one batch that
+    /// share an id or a unique key, the first one wins, as if they had come one after the other.
+    fn insert<'a>(&'a self, jobs: &'a [Job]) -> Answer<'a, Vec<Inserted>>;
+
+    /// Turns due waiting jobs into running ones: `rev + 1`, `run = rev`, one more attempt, started now, alarm at the
+    /// lease's end. Skips jobs whose start deadline has come. Honours the queue's settings, pause and limits, in the same
+    /// transaction.
+    fn claim(&self, claim: Claim) -> Answer<'_, Claimed>;
+
+    /// One heartbeat: prolongs the runs that are still held (`rev + 1`, alarm at the new lease's end), keeps their
+    /// progress, and notes that the worker lives. A run is held while its row is running under this `run`, whether or
+    /// not its lease has passed.
+    fn beat(&self, beat: Beat) -> Answer<'_, Beaten>;
+
+    /// Makes each change so if its row still has the expected `rev`. All or nothing per change, one after the other within a
+    /// batch, so that a later change may take a key that an earlier one gave back.
+    fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>>;
+
+    /// The rows of these jobs; nothing for those that do not exist.
+    fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>>;
+
+    /// One page of heads in the order of the filter's view. A page may be short and still have a next one.
+    fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed>;
+
+    /// Up to `limit` rows whose alarm has passed, earliest first: leases and start deadlines. Also says when the next alarm
+    /// is, if none has passed.
+    fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue>;
+
+    /// How many jobs each queue has in each state.
+    fn counts(&self) -> Answer<'_, Counted>;
+
+    /// The workers that have beaten within [`WORKER_FORGOTTEN`](crate::limits::WORKER_FORGOTTEN), with their last beat.
+    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>>;
+
+    /// Writes or deletes each record if it still has the expected `rev`, one after the other.
+    fn change_records<'a>(&'a self, changes: &'a [RecordChange]) -> Answer<'a, Vec<RecordApplied>>;
+
+    /// Up to `limit` records of a kind whose names come after `after`, in the order of their names.
+    fn records<'a>(
+        &'a self,
+        kind: RecordKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Record>>;
+
+    /// Adds to a run's live output while the run is held: nothing is added for a run that is not. Of more than
+    /// [`OUTPUT_BYTES`](crate::limits::OUTPUT_BYTES) the first and the last half stay. Answers whether the run was held.
+    fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool>;
+
+    /// A run's output from this offset on, at most [`OUTPUT_PAGE_BYTES`](crate::limits::OUTPUT_PAGE_BYTES). It goes with its job.
+    fn output(&self, run: RunId, from: u64) -> Answer<'_, Output>;
+
+    /// What the store is and what it promises.
+    fn check(&self) -> Answer<'_, Report>;
+
+    /// Hints between the processes on this store. See [`Signals`](crate::signals::Signals).
+    fn signals(&self) -> &dyn crate::signals::Signals;
+}
+
+/// Which jobs a list shows. What is unset does not restrict.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Which of the four orders, and the states that it has.
+    pub view: View,
+    /// Jobs of this queue.
+    pub queue: Option<QueueName>,
+    /// Jobs of this kind.
+    pub kind: Option<String>,
+    /// Jobs with this tag.
+    pub tag: Option<String>,
+    /// Jobs that this worker runs, or ran last.
+    pub worker: Option<WorkerId>,
+    /// The job that holds this unique key.
+    pub unique_key: Option<String>,
+    /// Jobs that look like this at `now`.
+    pub phase: Option<Phase>,
+    /// Jobs due before this instant.
+    pub due_before: Option<Timestamp>,
+    /// Jobs that ended before this instant.
+    pub ended_before: Option<Timestamp>,
+    /// The instant to take for now; unset, the store's clock. Set only where time is stepped.
+    pub now: Option<Timestamp>,
+}
+
+/// The four orders in which jobs are listed, each that of an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Every job, by id.
+    #[default]
+    All,
+    /// Waiting jobs, by due instant, then id.
+    Waiting,
+    /// Running jobs, by the end of their lease, then id.
+    Running,
+    /// Ended jobs, newest end first, then id, of one state if it says so.
+    Ended(Option<State>),
+}
+
+/// How far to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// At most so many items; up to [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+    pub limit: usize,
+    /// Where the last page ended; unset, from the beginning.
+    pub after: Option<Cursor>,
+}
+
+/// Where a page ended: good only for the same filter. Opaque to users: the wire writes and reads it as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The due, lease or end instant of the last row passed; for [`View::All`] of no meaning.
+    pub at: Timestamp,
+    /// The last row passed.
+    pub id: JobId,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The jobs.
+    pub items: Vec<Head>,
+    /// Where the next page begins; unset at the end.
+    pub next: Option<Cursor>,
+}
+
+/// A job without its payload, result, progress and history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Its name.
+    pub id: JobId,
+    /// Its kind.
+    pub kind: String,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Its priority.
+    pub priority: u8,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// When it was admitted.
+    pub created_at: Timestamp,
+    /// Its stored state.
+    pub state: State,
+    /// Its state as people saw it when the page was read.
+    pub phase: Phase,
+    /// The version of its row.
+    pub rev: u64,
+    /// Its last run.
+    pub run: u64,
+    /// Attempts of this life.
+    pub attempt: u32,
+    /// When it is, or was last, due.
+    pub due: Timestamp,
+    /// The end of its lease, or its start deadline.
+    pub alarm: Option<Timestamp>,
+    /// When its last run began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Who runs it, or ran it last.
+    pub worker: Option<WorkerId>,
+    /// The unique key it holds.
+    pub unique_key: Option<String>,
+    /// Until when it holds the key at least.
+    pub key_until: Option<Timestamp>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+impl Head {
+    /// The head of a whole row at `now`.
+    pub fn of(job: &Job, now: Timestamp) -> Head {
+        let (body, status) = (&job.body, &job.status);
+        Head {
+            id: body.id,
+            kind: body.kind.clone(),
+            queue: body.queue.clone(),
+            priority: body.priority,
+            tags: body.tags.clone(),
+            created_at: body.created_at,
+            state: status.state,
+            phase: status.phase(now),
+            rev: status.rev,
+            run: status.run,
+            attempt: status.attempt,
+            due: status.due,
+            alarm: status.alarm,
+            started_at: status.started_at,
+            ended_at: status.ended_at,
+            worker: status.worker.clone(),
+            unique_key: status.unique_key.clone(),
+            key_until: status.key_until,
+            failure: status.failure.clone(),
+        }
+    }
+}
+
+/// Rows that want to be looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overdue {
+    /// Their rows, earliest alarm first.
+    pub jobs: Vec<Job>,
+    /// The next alarm after these, if there is any.
+    pub next: Option<Timestamp>,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+/// Counts by queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counted {
+    /// Every queue that has jobs, by name.
+    pub queues: Vec<Counts>,
+    /// How old these figures are.
+    pub age: Duration,
+}
+
+/// A piece of a run's output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The bytes at the offset that [`Output::next`] less their length says: later than asked for where the middle was dropped.
+    pub bytes: Bytes,
+    /// Where to go on.
+    pub next: u64,
+}
+
+/// What a store is and what it promises.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Its kind: `memory`, `sqlite` …
+    pub store: &'static str,
+    /// The version of the database behind it.
+    pub version: String,
+    /// The version of the schema in it.
+    pub schema: u32,
+    /// Whether what is acknowledged survives a loss of power.
+    pub durable: bool,
+    /// What is good to know about it, a sentence each.
+    pub notes: Vec<String>,
+    /// The store's clock less the asker's, in microseconds.
+    pub clock_ahead_micros: i64,
+    /// How long one round trip took.
+    pub latency: Duration,
+}
