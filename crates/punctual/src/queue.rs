@@ -1,5 +1,8 @@
 //! Queues: named lines of jobs, and what holds for each of them.
 
+mod document;
+mod rate;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
