@@ -87,6 +87,18 @@ pub struct Holder {
     pub key_until: Option<Timestamp>,
 }
 
+impl Holder {
+    /// The holder that this row is.
+    pub fn of(job: &Job) -> Holder {
+        Holder {
+            id: job.id(),
+            rev: job.status.rev,
+            state: job.status.state,
+            key_until: job.status.key_until,
+        }
+    }
+}
+
 /// What an operator may change of a job that has not started. What is unset stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Edit {

@@ -28,6 +28,7 @@ use crate::queue::{Counts, QueueName};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerInfo};
 use crate::time::Timestamp;
 
+pub(crate) mod checks;
 pub mod memory;
 
 /// What a verb returns: an answer that comes later, or the reason why none can be given.

@@ -164,7 +164,7 @@ mod tests {
     fn bad_settings_are_refused() {
         for json in [
             "",
-            "[]",
+            "7",
             r#"{"pausd": ""}"#,
             r#"{"max_running": -1}"#,
             r#"{"rate": {"n": 0, "per": "1s", "burst": 1}}"#,
