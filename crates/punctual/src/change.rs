@@ -56,7 +56,7 @@ pub enum Applied {
     Stale(Box<Job>),
     /// There is no such row.
     Missing,
-    /// It would take a unique key that another job holds.
+    /// It would take a unique key that another job holds, or the id of another job for one of `then`.
     Held(Holder),
 }
 

@@ -61,7 +61,7 @@ pub struct Claim {
     pub worker: WorkerId,
     /// Where to look.
     pub from: ClaimFrom,
-    /// At most so many; up to [`CLAIM_JOBS`](crate::limits::CLAIM_JOBS).
+    /// At most so many; up to [`CLAIM_JOBS`](crate::limits::CLAIM_JOBS), more is `Invalid`.
     pub max: usize,
     /// How long each of them is leased, by the store's clock.
     pub lease: Duration,
@@ -72,10 +72,12 @@ pub struct Claim {
 /// Where a claim looks for jobs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClaimFrom {
-    /// In these queues, each at most once, up to [`CLAIM_QUEUES`](crate::limits::CLAIM_QUEUES). Within a
-    /// queue by priority, then due instant, then id; among queues in the order given.
+    /// In these queues, each at most once, up to [`CLAIM_QUEUES`](crate::limits::CLAIM_QUEUES); else `Invalid`. Within a
+    /// queue by priority, then due instant, then id; among queues in the order given: the next one only fills
+    /// what the ones before it left.
     Queues(Vec<QueueName>),
-    /// Among these jobs, as far as they wait and are due, and their queues allow it.
+    /// Among these jobs, in the order given, as far as they wait and are due, and their queues allow it; as many ids as
+    /// jobs in a claim.
     Ids(Vec<JobId>),
 }
 
@@ -84,8 +86,9 @@ pub enum ClaimFrom {
 pub struct Claimed {
     /// The jobs, now running under the claim's worker, in the order in which they are to start.
     pub jobs: Vec<Job>,
-    /// When fewer came than were wished for: the next instant at which one is due. Unset when none is
-    /// waiting, or what waits is held back by a pause or a limit, whose end is signalled.
+    /// When fewer came than were wished for: the next instant at which one may start, as far as time alone tells. For
+    /// a queue whose rate is used up that is when the rate allows the next start, if one is due by then. A queue that is
+    /// paused, or has as many running as it may, adds nothing: the end of that is signalled. Unset when nothing is left.
     pub next_due: Option<Timestamp>,
     /// The store's time.
     pub now: Timestamp,
@@ -96,7 +99,7 @@ pub struct Claimed {
 pub struct Beat {
     /// Who beats.
     pub worker: WorkerInfo,
-    /// Its runs, each at most once.
+    /// Its runs, each at most once, up to [`CONCURRENCY_MAX`](crate::limits::CONCURRENCY_MAX).
     pub runs: Vec<BeatRun>,
     /// How long each of them is leased from now, by the store's clock.
     pub lease: Duration,

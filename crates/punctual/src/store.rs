@@ -40,17 +40,25 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 /// Where jobs are kept. See the [module](self) for what a store is, and what it is not.
 ///
 /// All verbs answer in the order of what they were given. A batch is bounded by
-/// [`FLUSH_ITEMS`](crate::limits::FLUSH_ITEMS); a store may refuse a larger one as `Invalid`.
+/// [`FLUSH_ITEMS`](crate::limits::FLUSH_ITEMS); a store refuses a larger one as `Invalid` and writes nothing of it.
+/// "Has come" and "has passed" include the instant itself: what is due at `now` is due, and a lease or a start deadline
+/// that ends at `now` is over.
+///
 /// Acknowledged means durable, as far as the store's [`Report`] promises. A store that is dropped ends what was begun
 /// and lets go of its files and connections.
 pub trait Store: Send + Sync + 'static {
-    /// Inserts whole rows, as rules made them. Each row is inserted or not by itself. Among rows of one batch that
-    /// share an id or a unique key, the first one wins, as if they had come one after the other.
+    /// Inserts whole rows, as rules made them, in whatever state. Each row is inserted or not by itself, as if they had
+    /// come one after the other: of rows that share an id or a unique key the first one wins, and the later one is
+    /// told of it. The id is looked at before the key. A row that was not inserted stands in nobody's way.
     fn insert<'a>(&'a self, jobs: &'a [Job]) -> Answer<'a, Vec<Inserted>>;
 
-    /// Turns due waiting jobs into running ones: `rev + 1`, `run = rev`, one more attempt, started now, alarm at the
-    /// lease's end. Skips jobs whose start deadline has come. Honours the queue's settings, pause and limits, in the same
-    /// transaction.
+    /// Turns due waiting jobs into running ones: `rev + 1`, `run = rev`, one more attempt, started now (for the first
+    /// time in this life, if it is), under this worker, alarm at the lease's end. Nothing else of the row changes. Skips
+    /// jobs whose start deadline has come.
+    ///
+    /// Honours the settings that the queue's [record](RecordKind::Queue) holds, in the same transaction: a pause,
+    /// `max_running` against all that is running, and the rate by [`Rate`](crate::queue::Rate)'s arithmetic. How far
+    /// a rate is used up survives every change of the record, but not its deletion.
     fn claim(&self, claim: Claim) -> Answer<'_, Claimed>;
 
     /// One heartbeat: prolongs the runs that are still held (`rev + 1`, alarm at the new lease's end), keeps their
@@ -59,29 +67,40 @@ pub trait Store: Send + Sync + 'static {
     fn beat(&self, beat: Beat) -> Answer<'_, Beaten>;
 
     /// Makes each change so if its row still has the expected `rev`. All or nothing per change, one after the other within a
-    /// batch, so that a later change may take a key that an earlier one gave back.
+    /// batch, so that a later change may take a key that an earlier one gave back. Within one change the row is written
+    /// first, so that a job of `then` may take the key that the row gives back; if any of them finds its key, or a job
+    /// of `then` its id, with another row, the answer is [`Applied::Held`] with that row, and nothing was written.
+    ///
+    /// What no rule makes is `Invalid`, and nothing of the batch is written: a status whose `rev` is not one above the
+    /// expected, a body under another id, or one for a row that is deleted or runs afterwards.
     fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>>;
 
     /// The rows of these jobs; nothing for those that do not exist.
     fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>>;
 
-    /// One page of heads in the order of the filter's view. A page may be short and still have a next one.
+    /// One page of heads in the order of the filter's view. At most [`PAGE_ROWS`](crate::limits::PAGE_ROWS) rows are passed
+    /// for it, so a page may be short, even empty, and still have a next one. A row that is there from the first page
+    /// to the last, and keeps its place, is listed exactly once, whatever others do.
     fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed>;
 
-    /// Up to `limit` rows whose alarm has passed, earliest first: leases and start deadlines. Also says when the next alarm
-    /// is, if none has passed.
+    /// Up to `limit` rows whose alarm has passed, earliest first, then by id: leases and start deadlines. Also says when
+    /// the next alarm after these is, which may have passed too. At most [`CHORE_ROWS`](crate::limits::CHORE_ROWS).
     fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue>;
 
-    /// How many jobs each queue has in each state.
+    /// How many jobs each queue has in each state, by the queue's name. A queue without jobs has no counts.
     fn counts(&self) -> Answer<'_, Counted>;
 
-    /// The workers that have beaten within [`WORKER_FORGOTTEN`](crate::limits::WORKER_FORGOTTEN), with their last beat.
+    /// The workers that have beaten within [`WORKER_FORGOTTEN`](crate::limits::WORKER_FORGOTTEN) by the store's clock, with
+    /// their last beat, by their names.
     fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>>;
 
-    /// Writes or deletes each record if it still has the expected `rev`, one after the other.
+    /// Writes or deletes each record if it still has the expected `rev`, one after the other. A record that is written
+    /// again after it was deleted begins at `rev` 1. A document that its kind cannot read is `Invalid`, and nothing of the
+    /// batch is written.
     fn change_records<'a>(&'a self, changes: &'a [RecordChange]) -> Answer<'a, Vec<RecordApplied>>;
 
-    /// Up to `limit` records of a kind whose names come after `after`, in the order of their names.
+    /// Up to `limit` records of a kind whose names come after `after`, in the order of their names' bytes. At most
+    /// [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
     fn records<'a>(
         &'a self,
         kind: RecordKind,
@@ -90,10 +109,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'a, Vec<Record>>;
 
     /// Adds to a run's live output while the run is held: nothing is added for a run that is not. Of more than
-    /// [`OUTPUT_BYTES`](crate::limits::OUTPUT_BYTES) the first and the last half stay. Answers whether the run was held.
+    /// [`OUTPUT_BYTES`](crate::limits::OUTPUT_BYTES) the first and the last half of so many bytes stay. Answers whether the
+    /// run was held.
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool>;
 
-    /// A run's output from this offset on, at most [`OUTPUT_PAGE_BYTES`](crate::limits::OUTPUT_PAGE_BYTES). It goes with its job.
+    /// A run's output from this offset on, at most [`OUTPUT_PAGE_BYTES`](crate::limits::OUTPUT_PAGE_BYTES); nothing for a run
+    /// that put nothing out, or from its end on. Offsets count all that was ever added. A page that meets a gap ends
+    /// before it, and one asked for in the gap begins behind it. Output stays when its run ends and goes with its job.
     fn output(&self, run: RunId, from: u64) -> Answer<'_, Output>;
 
     /// What the store is and what it promises.
@@ -138,20 +160,20 @@ pub enum View {
     Waiting,
     /// Running jobs, by the end of their lease, then id.
     Running,
-    /// Ended jobs, newest end first, then id, of one state if it says so.
+    /// Ended jobs, newest end first, then id (ascending), of one state if it says so; a live state is `Invalid`.
     Ended(Option<State>),
 }
 
 /// How far to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// At most so many items; up to [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+    /// At most so many items: 1 to [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS), anything else is `Invalid`.
     pub limit: usize,
     /// Where the last page ended; unset, from the beginning.
     pub after: Option<Cursor>,
 }
 
-/// Where a page ended: good only for the same filter. Opaque to users: the wire writes and reads it as text.
+/// Where a page ended: the next one begins behind this place, whether or not the row is still there. Good only for the same filter. Opaque to users: the wire writes and reads it as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The due, lease or end instant of the last row passed; for [`View::All`] of no meaning.
@@ -165,7 +187,7 @@ pub struct Cursor {
 pub struct Listed {
     /// The jobs.
     pub items: Vec<Head>,
-    /// Where the next page begins; unset at the end.
+    /// Where the next page begins, behind the last row passed; unset at the end.
     pub next: Option<Cursor>,
 }
 
@@ -263,7 +285,8 @@ pub struct Counted {
 /// A piece of a run's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The bytes at the offset that [`Output::next`] less their length says: later than asked for where the middle was dropped.
+    /// The bytes at the offset that [`Output::next`] less their length says: later than asked for where the middle was
+    /// dropped, earlier where less was ever added.
     pub bytes: Bytes,
     /// Where to go on.
     pub next: u64,
