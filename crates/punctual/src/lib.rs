@@ -3,6 +3,7 @@
 pub mod change;
 pub mod clock;
 pub mod error;
+pub mod flight;
 pub mod job;
 pub mod limits;
 pub mod queue;
