@@ -1,6 +1,9 @@
 //! The integration tests of the library, one file a topic, in one binary.
 
-#![allow(clippy::disallowed_methods, reason = "tests bound their waits by the machine's own clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests bound their waits by the machine's own clock"
+)]
 
 mod flight;
 mod tidy;
