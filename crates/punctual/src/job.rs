@@ -490,6 +490,9 @@ pub struct Body {
     pub tags: Vec<String>,
     /// What its user set about its runs.
     pub options: Options,
+    /// The unique key that each life of the job takes. An end gives it back in the [`Status`]; a retry takes it from
+    /// here again. Gone, like the payload, from a row that is kept for nothing but its key.
+    pub unique_key: Option<String>,
     /// A hash of the job as it was first sent, which tells the same job sent again from another one under
     /// the same id. No edit changes it.
     pub fingerprint: u128,
