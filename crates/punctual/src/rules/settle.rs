@@ -1,1 +1,183 @@
-//! Rules of settle.
+//! What becomes of a run, and of whatever else the time has come for.
+//!
+//! ```text
+//!  done ────────────────────────────────────────────▶ succeeded
+//!  fail; lost or interrupted under `on_lost: fail` ─▶ failed
+//!  retry, lost ───── attempts and time left ────────▶ waiting, else failed
+//!  snooze, release ─ the attempt given back ────────▶ waiting, else failed
+//!  cancelled; anything, once a cancel was noted ────▶ cancelled
+//!  defer ───────────────────────────────────────────▶ running, without a worker
+//! ```
+//!
+//! A decision is made for one version of the row, which [`Change::expect`] names: so each run is settled once, either
+//! by what its worker answers or by the passing of its lease.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::change::Change;
+use crate::job::{FailureReason, Job, OnLost, State};
+use crate::limits;
+use crate::queue::Retention;
+use crate::rules::{Moment, backoff};
+use crate::run::{AttemptOutcome, Outcome, Release, RetryCause};
+use crate::time::Timestamp;
+
+mod end;
+mod over;
+
+pub(super) use end::{End, clip, end, holds_key, is_husk};
+
+use over::Over;
+
+/// What the outcome of `run` makes of the job; nothing if that run does not hold the job, and the outcome is stale.
+///
+/// Whether the lease has passed does not matter as long as nobody took the job away.
+pub fn settle(job: &Job, run: u64, outcome: &Outcome, moment: &Moment<'_>) -> Option<Change> {
+    if job.status.state != State::Running || job.status.run != run {
+        return None;
+    }
+    let over = |how, error| Over::new(job, how, error, moment);
+    Some(match outcome {
+        Outcome::Done(result) => done(job, result, moment),
+        Outcome::Retry { error, after, cause } => over(how(*cause), Some(error)).again(
+            moment.now
+                + after
+                    .unwrap_or_else(|| delay(job, moment))
+                    .min(limits::LENGTH_MAX),
+            error,
+        ),
+        Outcome::Fail { error } => {
+            over(AttemptOutcome::Failed, Some(error)).fails(FailureReason::Failed, error)
+        }
+        Outcome::Snooze { until } => over(AttemptOutcome::Snoozed, None)
+            .give_back()
+            .again(bounded(*until, moment), "it asked to be run later"),
+        Outcome::Cancelled { reason } => {
+            over(AttemptOutcome::Cancelled, None).ends(End::Cancelled(reason.clone()))
+        }
+        Outcome::Defer(length) => defer(job, *length, moment),
+        Outcome::Release(Release::Unstarted) => over(AttemptOutcome::Released, None)
+            .not_started()
+            .refund()
+            .again(job.status.due, "its worker put it back"),
+        Outcome::Release(Release::Interrupted) => interrupt(job, moment),
+        Outcome::Release(Release::UnknownKind(after)) => unknown_kind(job, *after, moment),
+    })
+}
+
+/// What becomes of a job whose alarm has passed: a run whose lease ran out is lost, and a job that has not started by
+/// its start deadline has failed. Nothing if neither is the case.
+///
+/// A lost run has spent its attempt. If another is left, the job can be claimed at once, behind those that are due
+/// already: a job that takes its worker with it stands in nobody's way.
+pub fn reclaim(job: &Job, moment: &Moment<'_>) -> Option<Change> {
+    let alarm = job.status.alarm?;
+    if alarm > moment.now {
+        return None;
+    }
+    match job.status.state {
+        State::Running => Some(lose(job, alarm, moment)),
+        State::Waiting => {
+            let end = End::Failed(FailureReason::Expired, format!("it had not started by {alarm}"));
+            Some(self::end(job, job.status.clone(), end, moment))
+        }
+        State::Succeeded | State::Failed | State::Cancelled => None,
+    }
+}
+
+/// Whether a row has been kept long enough: the retention of its state is over, and so is the window of its unique
+/// key. Never for a live job.
+pub fn prunable(
+    state: State,
+    ended_at: Option<Timestamp>,
+    key_until: Option<Timestamp>,
+    retention: &Retention,
+    now: Timestamp,
+) -> bool {
+    match (retention.of(state), ended_at) {
+        (Some(kept), Some(ended_at)) => ended_at + kept <= now && key_until.is_none_or(|until| until <= now),
+        _ => false,
+    }
+}
+
+/// A result that is too long is a failure that says so, without a further attempt: the work is done, and would end
+/// with the same result again.
+fn done(job: &Job, result: &Bytes, moment: &Moment<'_>) -> Change {
+    let (has, may) = (result.len(), moment.defaults.result_bytes);
+    if has <= may {
+        let over = Over::new(job, AttemptOutcome::Succeeded, None, moment);
+        return over.ends(End::Succeeded(result.clone()));
+    }
+    let error = format!("it is done, but its result has {has} bytes, and at most {may} are kept");
+    Over::new(job, AttemptOutcome::Failed, Some(&error), moment).fails(FailureReason::Failed, &error)
+}
+
+/// The run goes on without its worker, leased for a length of its own. If it is to stop already, it is given no more
+/// than an ordinary lease to be told so.
+fn defer(job: &Job, length: Duration, moment: &Moment<'_>) -> Change {
+    let most = match job.status.cancel {
+        Some(_) => limits::LEASE,
+        None => limits::LEASE_MAX,
+    };
+    let mut status = job.status.clone();
+    status.deferred = true;
+    status.alarm = Some(moment.now + length.min(most));
+    Change::to(job, status)
+}
+
+/// Its worker stops, and the run with it: through no fault of the job's, so that it keeps its place in the line.
+fn interrupt(job: &Job, moment: &Moment<'_>) -> Change {
+    let error = "its worker stopped";
+    let over = Over::new(job, AttemptOutcome::Interrupted, Some(error), moment);
+    match on_lost(job) {
+        OnLost::Retry => over.refund().again(job.status.due, error),
+        OnLost::Fail => over.fails(FailureReason::Interrupted, error),
+    }
+}
+
+/// Its worker does not know its kind; another may. This never costs an attempt, however often it happens: what bounds
+/// it is the delay, which nobody can ask to be shorter.
+fn unknown_kind(job: &Job, after: Duration, moment: &Moment<'_>) -> Change {
+    let after = after.clamp(limits::UNKNOWN_KIND_DELAY, limits::UNKNOWN_KIND_DELAY_MAX);
+    let error = format!("its worker knows no kind {:?}", job.body.kind);
+    Over::new(job, AttemptOutcome::Released, Some(&error), moment)
+        .not_started()
+        .give_back()
+        .again(moment.now + after, &error)
+}
+
+fn lose(job: &Job, alarm: Timestamp, moment: &Moment<'_>) -> Change {
+    let error = match &job.status.worker {
+        Some(worker) => format!("worker {worker} was lost: its lease ran out at {alarm}"),
+        None => format!("its worker was lost: the lease ran out at {alarm}"),
+    };
+    let over = Over::new(job, AttemptOutcome::Lost, Some(&error), moment);
+    match on_lost(job) {
+        OnLost::Retry => over.again(moment.now, &error),
+        OnLost::Fail => over.fails(FailureReason::Lost, &error),
+    }
+}
+
+fn on_lost(job: &Job) -> OnLost {
+    job.body.options.on_lost.unwrap_or_default()
+}
+
+fn delay(job: &Job, moment: &Moment<'_>) -> Duration {
+    let backoff = moment.defaults.backoff_of(&job.body);
+    backoff::delay(backoff, job.status.attempt, moment.chance)
+}
+
+/// An instant that a handler named: neither past nor further off than anybody may ask for.
+fn bounded(instant: Timestamp, moment: &Moment<'_>) -> Timestamp {
+    instant.clamp(moment.now, moment.now + limits::LENGTH_MAX)
+}
+
+fn how(cause: RetryCause) -> AttemptOutcome {
+    match cause {
+        RetryCause::Error => AttemptOutcome::Failed,
+        RetryCause::Timeout => AttemptOutcome::TimedOut,
+        RetryCause::Panic => AttemptOutcome::Panicked,
+    }
+}

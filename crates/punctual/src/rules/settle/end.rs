@@ -1,0 +1,115 @@
+//! How a life ends, and what is left of the job then.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::change::Change;
+use crate::job::{Body, Failure, FailureReason, Job, State, Status};
+use crate::limits;
+use crate::rules::Moment;
+use crate::rules::edit::rewrite;
+use crate::time::Timestamp;
+
+/// The end of a life.
+pub(in crate::rules) enum End {
+    /// Done, with this result.
+    Succeeded(Bytes),
+    /// Failed, for this reason and with this story.
+    Failed(FailureReason, String),
+    /// Cancelled, for this reason, which may be empty.
+    Cancelled(String),
+}
+
+/// Ends the life of `job`, whose status has come to `status`.
+///
+/// The unique key is given back unless its window still runs. Where nothing is kept of such jobs, the row goes at
+/// once; if its window still runs, a husk stays that holds the key.
+pub(in crate::rules) fn end(job: &Job, mut status: Status, end: End, moment: &Moment<'_>) -> Change {
+    status.ended_at = Some(moment.now);
+    status.alarm = None;
+    match end {
+        End::Succeeded(result) => {
+            status.state = State::Succeeded;
+            status.result = Some(result);
+        }
+        End::Failed(reason, message) => {
+            status.state = State::Failed;
+            status.failure = Some(Failure {
+                reason,
+                message: clip(&message, limits::ERROR_BYTES),
+            });
+        }
+        End::Cancelled(reason) => {
+            status.state = State::Cancelled;
+            status.cancel = Some(clip(&reason, limits::REASON_BYTES));
+        }
+    }
+    let held = holds_key(&status, moment.now);
+    if !held {
+        status.unique_key = None;
+        status.key_until = None;
+    }
+    match (moment.retention.of(status.state), held) {
+        (Some(Duration::ZERO), true) => husk(job, status),
+        (Some(Duration::ZERO), false) => Change::delete(job),
+        _ => Change::to(job, status),
+    }
+}
+
+/// Whether the window of a job's unique key still runs, so that it holds the key even after its end.
+pub(in crate::rules) fn holds_key(status: &Status, now: Timestamp) -> bool {
+    status.unique_key.is_some() && status.key_until.is_some_and(|until| until > now)
+}
+
+/// Whether a row was kept for nothing but its key: it holds one that no further life could take.
+pub(in crate::rules) fn is_husk(job: &Job) -> bool {
+    job.status.state.is_ended() && job.status.unique_key.is_some() && job.body.unique_key.is_none()
+}
+
+/// `text` in a form that every store keeps: NUL replaced, and cut before the character that exceeds `bytes`.
+pub(in crate::rules) fn clip(text: &str, bytes: usize) -> String {
+    let mut kept = String::with_capacity(text.len().min(bytes));
+    for character in text.chars() {
+        let character = if character == '\0' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        };
+        if kept.len() + character.len_utf8() > bytes {
+            break;
+        }
+        kept.push(character);
+    }
+    kept
+}
+
+/// An ended row without anything that its user or its handler put into it, save what holds the key.
+fn husk(job: &Job, mut status: Status) -> Change {
+    status.result = None;
+    status.progress = None;
+    let body = Body {
+        payload: Bytes::new(),
+        unique_key: None,
+        ..Body::clone(&job.body)
+    };
+    rewrite(job, body, status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clipped_text_ends_between_two_characters() {
+        assert_eq!(clip("aé€", 6), "aé€");
+        assert_eq!(clip("aé€", 5), "aé");
+        assert_eq!(clip("aé€", 2), "a");
+        assert_eq!(clip("", 0), "");
+    }
+
+    #[test]
+    fn a_clipped_text_holds_no_nul() {
+        assert_eq!(clip("a\0b", 8), "a\u{fffd}b");
+    }
+}
