@@ -38,31 +38,15 @@ pub fn settle(job: &Job, run: u64, outcome: &Outcome, moment: &Moment<'_>) -> Op
     if job.status.state != State::Running || job.status.run != run {
         return None;
     }
-    let over = |how, error| Over::new(job, how, error, moment);
     Some(match outcome {
         Outcome::Done(result) => done(job, result, moment),
-        Outcome::Retry { error, after, cause } => over(how(*cause), Some(error)).again(
-            moment.now
-                + after
-                    .unwrap_or_else(|| delay(job, moment))
-                    .min(limits::LENGTH_MAX),
-            error,
-        ),
-        Outcome::Fail { error } => {
-            over(AttemptOutcome::Failed, Some(error)).fails(FailureReason::Failed, error)
-        }
-        Outcome::Snooze { until } => over(AttemptOutcome::Snoozed, None)
-            .give_back()
-            .again(bounded(*until, moment), "it asked to be run later"),
-        Outcome::Cancelled { reason } => {
-            over(AttemptOutcome::Cancelled, None).ends(End::Cancelled(reason.clone()))
-        }
+        Outcome::Retry { error, after, cause } => retry(job, error, *after, *cause, moment),
+        Outcome::Fail { error } => fail(job, error, moment),
+        Outcome::Snooze { until } => snooze(job, *until, moment),
+        Outcome::Cancelled { reason } => cancelled(job, reason, moment),
         Outcome::Defer(length) => defer(job, *length, moment),
-        Outcome::Release(Release::Unstarted) => over(AttemptOutcome::Released, None)
-            .not_started()
-            .refund()
-            .again(job.status.due, "its worker put it back"),
-        Outcome::Release(Release::Interrupted) => interrupt(job, moment),
+        Outcome::Release(Release::Unstarted) => unstarted(job, moment),
+        Outcome::Release(Release::Interrupted) => interrupted(job, moment),
         Outcome::Release(Release::UnknownKind(after)) => unknown_kind(job, *after, moment),
     })
 }
@@ -106,12 +90,40 @@ pub fn prunable(
 /// with the same result again.
 fn done(job: &Job, result: &Bytes, moment: &Moment<'_>) -> Change {
     let (has, may) = (result.len(), moment.defaults.result_bytes);
-    if has <= may {
-        let over = Over::new(job, AttemptOutcome::Succeeded, None, moment);
-        return over.ends(End::Succeeded(result.clone()));
+    if has > may {
+        let error = format!("it is done, but its result has {has} bytes, and at most {may} are kept");
+        return fail(job, &error, moment);
     }
-    let error = format!("it is done, but its result has {has} bytes, and at most {may} are kept");
-    Over::new(job, AttemptOutcome::Failed, Some(&error), moment).fails(FailureReason::Failed, &error)
+    Over::new(job, AttemptOutcome::Succeeded, None, moment).ends(End::Succeeded(result.clone()))
+}
+
+fn retry(job: &Job, error: &str, after: Option<Duration>, cause: RetryCause, moment: &Moment<'_>) -> Change {
+    let how = match cause {
+        RetryCause::Error => AttemptOutcome::Failed,
+        RetryCause::Timeout => AttemptOutcome::TimedOut,
+        RetryCause::Panic => AttemptOutcome::Panicked,
+    };
+    let backoff = moment.defaults.backoff_of(&job.body);
+    let delay = after.unwrap_or_else(|| backoff::delay(backoff, job.status.attempt, moment.chance));
+    let due = moment.now + delay.min(limits::LENGTH_MAX);
+    Over::new(job, how, Some(error), moment).again(due, error)
+}
+
+fn fail(job: &Job, error: &str, moment: &Moment<'_>) -> Change {
+    Over::new(job, AttemptOutcome::Failed, Some(error), moment).fails(FailureReason::Failed, error)
+}
+
+/// Waits until the instant that its handler named, as far as that is neither past nor further off than anybody may
+/// ask for.
+fn snooze(job: &Job, until: Timestamp, moment: &Moment<'_>) -> Change {
+    let due = until.clamp(moment.now, moment.now + limits::LENGTH_MAX);
+    Over::new(job, AttemptOutcome::Snoozed, None, moment)
+        .give_back()
+        .again(due, "it asked to be run later")
+}
+
+fn cancelled(job: &Job, reason: &str, moment: &Moment<'_>) -> Change {
+    Over::new(job, AttemptOutcome::Cancelled, None, moment).ends(End::Cancelled(reason.to_owned()))
 }
 
 /// The run goes on without its worker, leased for a length of its own. If it is to stop already, it is given no more
@@ -127,8 +139,16 @@ fn defer(job: &Job, length: Duration, moment: &Moment<'_>) -> Change {
     Change::to(job, status)
 }
 
+/// Its worker reserved it and will not come to it.
+fn unstarted(job: &Job, moment: &Moment<'_>) -> Change {
+    Over::new(job, AttemptOutcome::Released, None, moment)
+        .not_started()
+        .refund()
+        .again(job.status.due, "its worker put it back")
+}
+
 /// Its worker stops, and the run with it: through no fault of the job's, so that it keeps its place in the line.
-fn interrupt(job: &Job, moment: &Moment<'_>) -> Change {
+fn interrupted(job: &Job, moment: &Moment<'_>) -> Change {
     let error = "its worker stopped";
     let over = Over::new(job, AttemptOutcome::Interrupted, Some(error), moment);
     match on_lost(job) {
@@ -162,22 +182,4 @@ fn lose(job: &Job, alarm: Timestamp, moment: &Moment<'_>) -> Change {
 
 fn on_lost(job: &Job) -> OnLost {
     job.body.options.on_lost.unwrap_or_default()
-}
-
-fn delay(job: &Job, moment: &Moment<'_>) -> Duration {
-    let backoff = moment.defaults.backoff_of(&job.body);
-    backoff::delay(backoff, job.status.attempt, moment.chance)
-}
-
-/// An instant that a handler named: neither past nor further off than anybody may ask for.
-fn bounded(instant: Timestamp, moment: &Moment<'_>) -> Timestamp {
-    instant.clamp(moment.now, moment.now + limits::LENGTH_MAX)
-}
-
-fn how(cause: RetryCause) -> AttemptOutcome {
-    match cause {
-        RetryCause::Error => AttemptOutcome::Failed,
-        RetryCause::Timeout => AttemptOutcome::TimedOut,
-        RetryCause::Panic => AttemptOutcome::Panicked,
-    }
 }

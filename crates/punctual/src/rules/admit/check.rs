@@ -45,7 +45,7 @@ impl Check {
         let right = (1..=limits::NAME_BYTES).contains(&name.len()) && name.bytes().all(plain);
         self.hold(right, pointer, || {
             format!(
-                "a name has 1 to {} bytes: letters, digits and . _ - / :",
+                "must have 1 to {} bytes: letters, digits and . _ - / :",
                 limits::NAME_BYTES
             )
         });
@@ -55,7 +55,7 @@ impl Check {
         let right = priority <= limits::PRIORITY_MAX;
         self.hold(right, "/priority", || {
             format!(
-                "{priority} is not a priority: it goes from 0 (first) to {}",
+                "must lie between 0 (first) and {}, and is {priority}",
                 limits::PRIORITY_MAX
             )
         });
@@ -64,13 +64,13 @@ impl Check {
     pub(in crate::rules) fn payload(&mut self, payload: &[u8], defaults: &Defaults) {
         let (has, may) = (payload.len(), defaults.payload_bytes);
         self.hold(has <= may, "/payload", || {
-            format!("it has {has} bytes; at most {may} are accepted")
+            format!("must have at most {may} bytes, and has {has}")
         });
     }
 
     pub(in crate::rules) fn tags(&mut self, tags: &[String]) {
         self.hold(tags.len() <= limits::TAGS, "/tags", || {
-            format!("there are {}; at most {} are accepted", tags.len(), limits::TAGS)
+            format!("must have at most {} items, and has {}", limits::TAGS, tags.len())
         });
         for (index, tag) in tags.iter().take(limits::TAGS).enumerate() {
             self.text(format!("/tags/{index}"), tag, 1, limits::TAG_BYTES);
@@ -87,7 +87,7 @@ impl Check {
     ) {
         let right = (least..=most).contains(&text.len()) && !text.contains('\0');
         self.hold(right, pointer, || {
-            format!("it has {least} to {most} bytes, and none is NUL")
+            format!("must have {least} to {most} bytes, none of them NUL")
         });
     }
 
@@ -95,14 +95,14 @@ impl Check {
     pub(in crate::rules) fn instant(&mut self, pointer: &str, instant: Timestamp) {
         let right = instant >= Timestamp::EPOCH;
         self.hold(right, pointer, || {
-            "it lies between the years 1970 and 9999".to_owned()
+            "must lie between the years 1970 and 9999".to_owned()
         });
     }
 
     /// A length of time that may be zero.
     pub(in crate::rules) fn length(&mut self, pointer: impl Into<String>, length: Duration) {
         self.hold(length <= limits::LENGTH_MAX, pointer, || {
-            format!("it is at most {}", format_length(limits::LENGTH_MAX))
+            format!("must be at most {}", format_length(limits::LENGTH_MAX))
         });
     }
 
@@ -110,7 +110,7 @@ impl Check {
     fn lasting(&mut self, pointer: &str, length: Option<Duration>) {
         let Some(length) = length else { return };
         self.hold(length >= Duration::from_micros(1), pointer, || {
-            "it is longer than 0".to_owned()
+            "must be longer than 0".to_owned()
         });
         self.length(pointer, length);
     }
@@ -121,7 +121,7 @@ impl Check {
         if let Some(attempts) = options.max_attempts {
             let right = (1..=limits::ATTEMPTS_MAX).contains(&attempts);
             self.hold(right, "/max_attempts", || {
-                format!("it goes from 1 to {}", limits::ATTEMPTS_MAX)
+                format!("must lie between 1 and {}", limits::ATTEMPTS_MAX)
             });
         }
         if let Some(deadline) = options.start_deadline {
@@ -137,7 +137,7 @@ impl Check {
                 // No range contains what is not a number.
                 let right = (1.0..=limits::BACKOFF_FACTOR_MAX).contains(factor);
                 self.hold(right, "/backoff/factor", || {
-                    format!("it goes from 1 to {}", limits::BACKOFF_FACTOR_MAX)
+                    format!("must lie between 1 and {}", limits::BACKOFF_FACTOR_MAX)
                 });
             }
         }
@@ -147,7 +147,7 @@ impl Check {
         let right = (1..=limits::BACKOFF_DELAYS).contains(&delays.len());
         self.hold(right, "/backoff/delays", || {
             format!(
-                "it has 1 to {} items, and not {}",
+                "must have 1 to {} items, and has {}",
                 limits::BACKOFF_DELAYS,
                 delays.len()
             )

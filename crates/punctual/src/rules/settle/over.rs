@@ -69,6 +69,7 @@ impl<'a> Over<'a> {
     /// The job waits for its next run, due at this instant; or it fails for `error`, if no attempt or no time is left.
     pub(super) fn again(mut self, due: Timestamp, error: &str) -> Change {
         if self.job.status.cancel.is_some() {
+            // Which makes it a cancel.
             return self.fails(FailureReason::Exhausted, error);
         }
         if let Some(spent) = self.spent(due) {
