@@ -6,4 +6,5 @@
 )]
 
 mod flight;
+mod rules;
 mod tidy;
