@@ -9,6 +9,9 @@ pub mod backoff;
 pub mod edit;
 pub mod settle;
 
+mod end;
+mod row;
+
 use crate::job::Defaults;
 use crate::queue::Retention;
 use crate::time::Timestamp;

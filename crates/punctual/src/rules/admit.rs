@@ -10,6 +10,7 @@ use crate::job::{Body, Job, JobId, NewJob, OnConflict, Start, Status, Unique};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::rules::Moment;
+use crate::rules::row::start_alarm;
 use crate::time::Timestamp;
 
 mod canonical;
@@ -75,14 +76,6 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
         },
         on_conflict: new.unique.unwrap_or_default().on_conflict,
     })
-}
-
-/// When a waiting job wants to be looked at: at its start deadline, as long as no attempt of this life has begun.
-pub(super) fn start_alarm(body: &Body, status: &Status) -> Option<Timestamp> {
-    match status.first_started_at {
-        None => body.options.start_deadline,
-        Some(_) => None,
-    }
 }
 
 fn check(new: &NewJob, due: Timestamp, moment: &Moment<'_>) -> Result<(), Error> {

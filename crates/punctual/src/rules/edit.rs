@@ -1,14 +1,13 @@
 //! What an operator may do to a job, and what it becomes then.
 
-use std::sync::Arc;
-
 use crate::change::{Change, Edit};
 use crate::error::Error;
 use crate::job::{Body, Job, State, Status};
 use crate::limits;
 use crate::rules::Moment;
-use crate::rules::admit::{check::Check, start_alarm};
-use crate::rules::settle::{End, end, is_husk};
+use crate::rules::admit::check::Check;
+use crate::rules::end::{self, End};
+use crate::rules::row::{is_husk, rewrite, start_alarm};
 use crate::time::Timestamp;
 
 /// Cancels a job that waits; notes on a running one that it is to stop, after which it can only end as cancelled.
@@ -29,7 +28,7 @@ pub fn cancel(job: &Job, reason: &str, moment: &Moment<'_>) -> Result<Option<Cha
     match status.state {
         State::Waiting => {
             let end = End::Cancelled(reason.to_owned());
-            return Ok(Some(self::end(job, status, end, moment)));
+            return Ok(Some(end::end(job, status, end, moment)));
         }
         State::Cancelled => return Ok(None),
         State::Running if status.cancel.is_some() => return Ok(None),
@@ -149,13 +148,6 @@ pub fn delete(job: &Job) -> Result<Change, Error> {
         )),
         _ => Ok(Change::delete(job)),
     }
-}
-
-/// The change of `job` to this status and this body; the body is written only if it differs.
-pub(super) fn rewrite(job: &Job, body: Body, status: Status) -> Change {
-    let mut change = Change::to(job, status);
-    change.body = (body != *job.body).then(|| Arc::new(body));
-    change
 }
 
 fn check(job: &Job, edit: &Edit, moment: &Moment<'_>) -> Result<(), Error> {

@@ -20,14 +20,12 @@ use crate::change::Change;
 use crate::job::{FailureReason, Job, OnLost, State};
 use crate::limits;
 use crate::queue::Retention;
+use crate::rules::end::{self, End};
 use crate::rules::{Moment, backoff};
 use crate::run::{AttemptOutcome, Outcome, Release, RetryCause};
 use crate::time::Timestamp;
 
-mod end;
 mod over;
-
-pub(super) use end::{End, clip, end, holds_key, is_husk};
 
 use over::Over;
 
@@ -65,7 +63,7 @@ pub fn reclaim(job: &Job, moment: &Moment<'_>) -> Option<Change> {
         State::Running => Some(lose(job, alarm, moment)),
         State::Waiting => {
             let end = End::Failed(FailureReason::Expired, format!("it had not started by {alarm}"));
-            Some(self::end(job, job.status.clone(), end, moment))
+            Some(end::end(job, job.status.clone(), end, moment))
         }
         State::Succeeded | State::Failed | State::Cancelled => None,
     }

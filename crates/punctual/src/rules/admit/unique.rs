@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::change::Change;
 use crate::job::{Body, Job, OnConflict, State};
-use crate::rules::admit::{Admitted, start_alarm};
-use crate::rules::edit::rewrite;
-use crate::rules::settle::{holds_key, is_husk};
+use crate::rules::admit::Admitted;
+use crate::rules::row::{holds_key, is_husk, rewrite, start_alarm};
 use crate::time::Timestamp;
 
 /// A batch without two jobs of one unique key.

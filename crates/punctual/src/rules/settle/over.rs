@@ -4,8 +4,8 @@ use crate::change::Change;
 use crate::job::{FailureReason, Job, State, Status};
 use crate::limits;
 use crate::rules::Moment;
-use crate::rules::admit::start_alarm;
-use crate::rules::settle::{End, clip, end};
+use crate::rules::end::{self, End, clip};
+use crate::rules::row::start_alarm;
 use crate::run::{Attempt, AttemptOutcome};
 use crate::time::{Timestamp, format_length};
 
@@ -57,10 +57,13 @@ impl<'a> Over<'a> {
         self.give_back()
     }
 
-    /// The run never reached a handler: if it was the first one of its life, no attempt has begun, and the start
-    /// deadline holds again.
+    /// The run never reached a handler. If no other run of this life did, which the history tells for as long as a
+    /// life may be, no attempt has begun, and the start deadline holds again.
     pub(super) fn not_started(mut self) -> Self {
-        if self.status.first_started_at == self.status.started_at {
+        let began = |attempt: &Attempt| {
+            attempt.life == self.status.life && attempt.outcome != AttemptOutcome::Released
+        };
+        if !self.status.history.iter().any(began) {
             self.status.first_started_at = None;
         }
         self
@@ -93,7 +96,7 @@ impl<'a> Over<'a> {
             Some(reason) => End::Cancelled(reason.clone()),
             None => end,
         };
-        self::end(self.job, self.status, end, self.moment)
+        end::end(self.job, self.status, end, self.moment)
     }
 
     /// Why no attempt may begin at `due`, if so.

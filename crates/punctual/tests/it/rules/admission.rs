@@ -205,9 +205,11 @@ fn the_same_job_sent_again_later_has_the_same_fingerprint() {
     assert_ne!(first.status.due, again.status.due);
 }
 
+type Edit = fn(&mut NewJob);
+
 #[test]
 fn whatever_the_user_sets_is_in_the_fingerprint() {
-    let edits: Vec<(&str, fn(&mut NewJob))> = vec![
+    let edits: Vec<(&str, Edit)> = vec![
         ("nothing", |_| {}),
         ("kind", |new| new.kind = "l".to_owned()),
         ("payload", |new| new.payload = "[]".into()),
@@ -257,7 +259,7 @@ fn whatever_the_user_sets_is_in_the_fingerprint() {
         ("only unique", |new| new.unique = Some(Unique::default())),
         ("not unique", |new| new.unique = None),
     ];
-    let fingerprint = |edit: fn(&mut NewJob)| {
+    let fingerprint = |edit: Edit| {
         let mut new = full();
         edit(&mut new);
         World::new().row(new).body.fingerprint

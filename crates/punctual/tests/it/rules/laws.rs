@@ -55,11 +55,11 @@ proptest! {
             }
             let Some((change, by)) = happen(&row, &event, &world) else { continue };
             let Some(next) = apply(&row, change) else {
-                prop_assert!(may_vanish(&row, &by, &world), "{by} deleted {row:?}");
+                prop_assert!(may_vanish(&row, by, &world), "{by} deleted {row:?}");
                 return Ok(());
             };
             sound(&next, &world)?;
-            lawful(&row, &next, &by, &world)?;
+            lawful(&row, &next, by, &world)?;
             row = next;
         }
     }

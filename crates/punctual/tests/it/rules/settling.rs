@@ -226,6 +226,22 @@ fn what_was_put_back_unstarted_is_as_if_it_had_never_been_claimed() {
 }
 
 #[test]
+fn a_job_that_has_started_stays_so_even_if_its_next_run_begins_in_the_same_instant() {
+    let world = World::new();
+    let job = world.row(plain().start_deadline(NOON + hours(1)));
+    let job = settled(&world, &world.claimed(&job), &retry_after(Duration::ZERO));
+    let job = settled(
+        &world,
+        &world.claimed(&job),
+        &Outcome::Release(Release::Unstarted),
+    );
+    assert_eq!(
+        (job.status.first_started_at, job.status.alarm),
+        (Some(NOON), None)
+    );
+}
+
+#[test]
 fn after_ten_refunds_a_release_counts() {
     let world = World::new();
     for release in [Release::Unstarted, Release::Interrupted] {

@@ -8,11 +8,10 @@ use crate::change::Change;
 use crate::job::{Body, Failure, FailureReason, Job, State, Status};
 use crate::limits;
 use crate::rules::Moment;
-use crate::rules::edit::rewrite;
-use crate::time::Timestamp;
+use crate::rules::row::{holds_key, rewrite};
 
 /// The end of a life.
-pub(in crate::rules) enum End {
+pub(super) enum End {
     /// Done, with this result.
     Succeeded(Bytes),
     /// Failed, for this reason and with this story.
@@ -25,7 +24,7 @@ pub(in crate::rules) enum End {
 ///
 /// The unique key is given back unless its window still runs. Where nothing is kept of such jobs, the row goes at
 /// once; if its window still runs, a husk stays that holds the key.
-pub(in crate::rules) fn end(job: &Job, mut status: Status, end: End, moment: &Moment<'_>) -> Change {
+pub(super) fn end(job: &Job, mut status: Status, end: End, moment: &Moment<'_>) -> Change {
     status.ended_at = Some(moment.now);
     status.alarm = None;
     match end {
@@ -57,18 +56,8 @@ pub(in crate::rules) fn end(job: &Job, mut status: Status, end: End, moment: &Mo
     }
 }
 
-/// Whether the window of a job's unique key still runs, so that it holds the key even after its end.
-pub(in crate::rules) fn holds_key(status: &Status, now: Timestamp) -> bool {
-    status.unique_key.is_some() && status.key_until.is_some_and(|until| until > now)
-}
-
-/// Whether a row was kept for nothing but its key: it holds one that no further life could take.
-pub(in crate::rules) fn is_husk(job: &Job) -> bool {
-    job.status.state.is_ended() && job.status.unique_key.is_some() && job.body.unique_key.is_none()
-}
-
 /// `text` in a form that every store keeps: NUL replaced, and cut before the character that exceeds `bytes`.
-pub(in crate::rules) fn clip(text: &str, bytes: usize) -> String {
+pub(super) fn clip(text: &str, bytes: usize) -> String {
     let mut kept = String::with_capacity(text.len().min(bytes));
     for character in text.chars() {
         let character = if character == '\0' {

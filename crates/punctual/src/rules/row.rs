@@ -1,0 +1,32 @@
+//! What several rules know of a row.
+
+use std::sync::Arc;
+
+use crate::change::Change;
+use crate::job::{Body, Job, Status};
+use crate::time::Timestamp;
+
+/// The change of `job` to this body and this status; the body is written only if it differs.
+pub(super) fn rewrite(job: &Job, body: Body, status: Status) -> Change {
+    let mut change = Change::to(job, status);
+    change.body = (body != *job.body).then(|| Arc::new(body));
+    change
+}
+
+/// When a waiting job wants to be looked at: at its start deadline, as long as no attempt of this life has begun.
+pub(super) fn start_alarm(body: &Body, status: &Status) -> Option<Timestamp> {
+    match status.first_started_at {
+        None => body.options.start_deadline,
+        Some(_) => None,
+    }
+}
+
+/// Whether the window of a job's unique key still runs, so that it holds the key even after its end.
+pub(super) fn holds_key(status: &Status, now: Timestamp) -> bool {
+    status.unique_key.is_some() && status.key_until.is_some_and(|until| until > now)
+}
+
+/// Whether an ended row was kept for nothing but its key: it holds one that no further life could take.
+pub(super) fn is_husk(job: &Job) -> bool {
+    job.status.state.is_ended() && job.status.unique_key.is_some() && job.body.unique_key.is_none()
+}
