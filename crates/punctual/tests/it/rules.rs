@@ -1,18 +1,24 @@
 //! Rules: what each of them decides, told one by one, and the laws that hold over any sequence of them.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use punctual::change::Change;
-use punctual::job::{Body, Defaults, Job, NewJob, State};
+use punctual::job::{Body, Defaults, FailureReason, Job, NewJob, State};
 use punctual::limits;
 use punctual::queue::Retention;
 use punctual::rules::Moment;
 use punctual::rules::admit::{Admitted, admit};
-use punctual::run::WorkerId;
-use punctual::time::{Timestamp, minutes};
+use punctual::rules::settle::settle;
+use punctual::run::{Outcome, RetryCause, WorkerId};
+use punctual::time::{Timestamp, days, hours, milliseconds, minutes, seconds};
 use punctual::{Error, JobId};
 
 mod admission;
 mod editing;
+mod keeping;
 mod laws;
+mod reclaiming;
 mod settling;
 mod unique;
 
@@ -112,4 +118,46 @@ fn pointers(error: &Error) -> Vec<&str> {
         .iter()
         .map(|field| field.pointer.as_str())
         .collect()
+}
+
+fn settled(world: &World, job: &Job, outcome: &Outcome) -> Job {
+    let change = settle(job, job.status.run, outcome, &world.moment()).expect("the run holds the job");
+    applied(job, change)
+}
+
+fn failure(job: &Job) -> (FailureReason, &str) {
+    let failure = job.status.failure.as_ref().expect("the job has failed");
+    (failure.reason, &failure.message)
+}
+
+fn done() -> Outcome {
+    Outcome::Done(Bytes::from_static(b"1"))
+}
+
+fn fail() -> Outcome {
+    Outcome::Fail {
+        error: "it broke".to_owned(),
+    }
+}
+
+fn retry(cause: RetryCause) -> Outcome {
+    Outcome::Retry {
+        error: "it broke".to_owned(),
+        after: None,
+        cause,
+    }
+}
+
+fn retry_after(after: Duration) -> Outcome {
+    Outcome::Retry {
+        error: "it broke".to_owned(),
+        after: Some(after),
+        cause: RetryCause::Error,
+    }
+}
+
+fn cancelled() -> Outcome {
+    Outcome::Cancelled {
+        reason: "changed my mind".to_owned(),
+    }
 }

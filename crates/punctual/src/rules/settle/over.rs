@@ -57,8 +57,8 @@ impl<'a> Over<'a> {
         self.give_back()
     }
 
-    /// The run never reached a handler. If no other run of this life did, which the history tells for as long as a
-    /// life may be, no attempt has begun, and the start deadline holds again.
+    /// The run never reached a handler. If no other run of this life did, no attempt has begun, and the start deadline
+    /// holds again. The history tells, since releases can never push out all that is not one.
     pub(super) fn not_started(mut self) -> Self {
         let began = |attempt: &Attempt| {
             attempt.life == self.status.life && attempt.outcome != AttemptOutcome::Released

@@ -1,9 +1,7 @@
 //! What is admitted, and as what.
 
-use std::time::Duration;
-
+use punctual::Kind;
 use punctual::job::{Backoff, OnConflict, OnLost, Options, Start, Unique};
-use punctual::{Kind, days, hours, milliseconds, seconds};
 
 use super::*;
 

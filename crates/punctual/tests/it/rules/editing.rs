@@ -1,12 +1,10 @@
 //! What an operator may do to a job in each of its states.
 
-use bytes::Bytes;
+use punctual::Kind;
 use punctual::change::Edit;
 use punctual::job::Options;
 use punctual::rules::edit::{cancel, delete, edit, retry, run_now};
-use punctual::rules::settle::settle;
-use punctual::run::{Outcome, Release};
-use punctual::{Kind, hours, seconds};
+use punctual::run::Release;
 
 use super::*;
 
@@ -50,7 +48,7 @@ fn each_verb_is_allowed_in_its_states_and_else_a_conflict() {
 fn a_waiting_job_is_cancelled_at_once_and_gives_its_key_back() {
     let world = World::new();
     let waiting = world.row(plain().unique("k").start_deadline(NOON + hours(1)));
-    let job = applied(&waiting, cancelled(&world, &waiting));
+    let job = applied(&waiting, noted(&world, &waiting));
     assert_eq!(job.status.state, State::Cancelled);
     assert_eq!(job.status.cancel.as_deref(), Some("stop it"));
     assert_eq!((job.status.ended_at, job.status.alarm), (Some(NOON), None));
@@ -61,7 +59,7 @@ fn a_waiting_job_is_cancelled_at_once_and_gives_its_key_back() {
 fn a_running_job_keeps_everything_until_it_has_stopped() {
     let world = World::new();
     let running = world.running(plain().unique("k"));
-    let noted = applied(&running, cancelled(&world, &running));
+    let noted = applied(&running, noted(&world, &running));
     let mut expected = running.clone();
     expected.status.rev += 1;
     expected.status.cancel = Some("stop it".to_owned());
@@ -77,7 +75,7 @@ fn a_deferred_run_is_left_no_more_than_a_lease_to_stop() {
         let running = world.running(plain());
         let deferred = settled(&world, &running, &Outcome::Defer(length));
         world.now = NOON + minutes(1);
-        let noted = applied(&deferred, cancelled(&world, &deferred));
+        let noted = applied(&deferred, noted(&world, &deferred));
         assert_eq!(noted.status.alarm, Some(NOON + alarm));
     }
 }
@@ -293,12 +291,7 @@ fn in_state(world: &World, state: State) -> Job {
     settled(world, &world.running(plain()), &outcome)
 }
 
-fn settled(world: &World, job: &Job, outcome: &Outcome) -> Job {
-    let change = settle(job, job.status.run, outcome, &world.moment()).expect("the run holds the job");
-    applied(job, change)
-}
-
-fn cancelled(world: &World, job: &Job) -> Change {
+fn noted(world: &World, job: &Job) -> Change {
     cancel(job, "stop it", &world.moment())
         .expect("a live job can be cancelled")
         .expect("nobody has cancelled it before")

@@ -1,8 +1,5 @@
 //! Laws: what holds for every input and over every sequence of events.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::{option, sample};
@@ -11,9 +8,8 @@ use punctual::job::{Backoff, OnConflict, OnLost, Options};
 use punctual::rules::admit::{Conflict, conflict, fold};
 use punctual::rules::backoff::delay;
 use punctual::rules::edit::{cancel, edit, retry, run_now};
-use punctual::rules::settle::{prunable, reclaim, settle};
-use punctual::run::{Outcome, Release, RetryCause};
-use punctual::seconds;
+use punctual::rules::settle::{prunable, reclaim};
+use punctual::run::Release;
 use serde_json::Value;
 
 use super::*;

@@ -1,12 +1,8 @@
 //! Unique keys: how a batch is folded, and what becomes of a new job whose key is held.
 
-use bytes::Bytes;
-use punctual::job::{JobId, OnConflict};
+use punctual::job::OnConflict;
 use punctual::rules::admit::{Conflict, Folded, conflict, fold};
 use punctual::rules::edit::retry;
-use punctual::rules::settle::settle;
-use punctual::run::Outcome;
-use punctual::{hours, seconds};
 
 use super::*;
 
