@@ -1,6 +1,6 @@
 //! Unique keys: what becomes of a new job whose key another job holds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -27,7 +27,7 @@ pub struct Folded {
 pub fn fold(batch: Vec<Admitted>) -> Folded {
     let mut distinct: Vec<Admitted> = Vec::with_capacity(batch.len());
     let mut place = Vec::with_capacity(batch.len());
-    let mut holders: HashMap<String, usize> = HashMap::new();
+    let mut holders: BTreeMap<String, usize> = BTreeMap::new();
     for new in batch {
         let holder = match &new.job.status.unique_key {
             Some(key) => *holders.entry(key.clone()).or_insert(distinct.len()),
