@@ -12,6 +12,8 @@ pub mod run;
 pub mod signals;
 pub mod source;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 
 #[doc(inline)]

@@ -5,6 +5,8 @@
     reason = "tests bound their waits by the machine's own clock"
 )]
 
+#[cfg(feature = "testing")]
+mod conformance;
 mod flight;
 mod rules;
 mod tidy;

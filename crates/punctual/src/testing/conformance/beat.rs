@@ -1,0 +1,213 @@
+//! Heartbeats and workers.
+
+use bytes::Bytes;
+
+use super::subject::{Subject, done, heartbeat, only, refused, run_of, worker_info};
+use super::{Case, case};
+use crate::change::{Applied, Change};
+use crate::job::State;
+use crate::limits;
+use crate::run::{BeatRun, BeatVerdict, RunId, WorkerInfo};
+use crate::testing::sample::{Draft, LEASE, NOW, id, job, jobs, shuffled};
+use crate::time::{hours, seconds};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case("a beat prolongs a run that is held, under the same run", held),
+        case(
+            "a beat keeps progress, and leaves it where there is no news",
+            progress,
+        ),
+        case("a beat prolongs a run that is to stop, and says so", cancel),
+        case(
+            "a run whose lease has passed is held until somebody reclaims it",
+            passed_lease,
+        ),
+        case("a run that another one followed is lost", followed),
+        case("a run whose job waits, has ended or is gone is lost", lost),
+        case("beats answer in the order of their runs", order_of_answers),
+        case("a worker that has beaten is listed as it last said", workers),
+        case("a worker that has not beaten for long is forgotten", forgotten),
+        case("a beat beyond its bounds is refused", bounds),
+    ]
+}
+
+async fn held(store: Subject) {
+    let running = store.runs(job(1)).await;
+    let later = NOW + seconds(10);
+    assert_eq!(
+        store.beat_at(&[run_of(&running)], later).await,
+        [BeatVerdict::Held]
+    );
+    let prolonged = running.status(|status| {
+        status.rev += 1;
+        status.alarm = Some(later + LEASE);
+    });
+    assert_eq!(store.there(1).await, prolonged);
+}
+
+async fn progress(store: Subject) {
+    let running = store.runs(job(1)).await;
+    for (news, kept) in [
+        (Some("\u{ff}\0half"), "\u{ff}\0half"),
+        (None, "\u{ff}\0half"),
+        (Some(""), ""),
+    ] {
+        let run = BeatRun {
+            id: run_of(&running),
+            progress: news.map(Bytes::from),
+        };
+        let beaten = done(store.beat(heartbeat(vec![run], Some(NOW))).await);
+        assert_eq!(beaten.now, NOW);
+        assert_eq!(only(beaten.verdicts), BeatVerdict::Held);
+        let progress = store.there(1).await.status.progress;
+        assert_eq!(progress, Some(Bytes::from(kept)));
+    }
+}
+
+async fn cancel(store: Subject) {
+    let running = store.runs(job(1)).await;
+    let noted = running
+        .clone()
+        .status(|status| status.cancel = Some(String::new()));
+    let change = Change::to(&running, noted.status);
+    assert_eq!(store.apply_one(change).await, Applied::Applied);
+    let later = NOW + seconds(10);
+    assert_eq!(
+        store.beat_at(&[run_of(&running)], later).await,
+        [BeatVerdict::Cancel]
+    );
+    let row = store.there(1).await;
+    assert_eq!(row.status.alarm, Some(later + LEASE));
+    assert_eq!(row.status.rev, running.status.rev + 2);
+    assert_eq!(row.status.cancel, Some(String::new()));
+}
+
+async fn passed_lease(store: Subject) {
+    let running = store.runs(job(1)).await;
+    let late = NOW + LEASE + hours(1);
+    assert_eq!(
+        store.beat_at(&[run_of(&running)], late).await,
+        [BeatVerdict::Held]
+    );
+    assert_eq!(store.there(1).await.status.alarm, Some(late + LEASE));
+}
+
+async fn followed(store: Subject) {
+    let first = store.runs(job(1)).await;
+    let waiting = first.clone().status(|status| {
+        status.state = State::Waiting;
+        status.alarm = None;
+    });
+    store.apply_one(Change::to(&first, waiting.status)).await;
+    assert_eq!(store.beat_at(&[run_of(&first)], NOW).await, [BeatVerdict::Lost]);
+    let second = store.claim_at(1, NOW).await.jobs.remove(0);
+    let verdicts = store
+        .beat_at(&[run_of(&first), run_of(&second)], NOW + seconds(1))
+        .await;
+    assert_eq!(verdicts, [BeatVerdict::Lost, BeatVerdict::Held]);
+    assert_eq!(store.there(1).await.status.rev, second.status.rev + 1);
+}
+
+async fn lost(store: Subject) {
+    let rows = [
+        job(1),
+        job(2).running("worker", NOW).ended(State::Failed, NOW),
+        job(3).running("worker", NOW),
+    ];
+    store.has(&rows).await;
+    let runs = [
+        RunId { job: id(1), run: 0 },
+        run_of(&rows[1]),
+        RunId {
+            job: id(3),
+            run: rows[2].status.run - 1,
+        },
+        RunId { job: id(4), run: 1 },
+    ];
+    assert_eq!(store.beat_at(&runs, NOW).await, [BeatVerdict::Lost; 4]);
+    assert_eq!(store.content().await, rows);
+}
+
+async fn order_of_answers(store: Subject) {
+    store.has(&jobs(0..90)).await;
+    let claimed = store.claim_at(90, NOW).await.jobs;
+    let cancelled = claimed[30..60].iter().map(|running| {
+        let noted = running
+            .clone()
+            .status(|status| status.cancel = Some("stop".to_owned()));
+        Change::to(running, noted.status)
+    });
+    let gone = claimed[60..].iter().map(Change::delete);
+    let changes: Vec<_> = cancelled.chain(gone).collect();
+    assert_eq!(done(store.apply(&changes).await), vec![Applied::Applied; 60]);
+    let places = shuffled((0..90).collect());
+    let runs: Vec<_> = places.iter().map(|place| run_of(&claimed[*place])).collect();
+    let expected: Vec<_> = places
+        .iter()
+        .map(|place| match place {
+            0..30 => BeatVerdict::Held,
+            30..60 => BeatVerdict::Cancel,
+            _ => BeatVerdict::Lost,
+        })
+        .collect();
+    assert_eq!(store.beat_at(&runs, NOW).await, expected);
+}
+
+async fn workers(store: Subject) {
+    assert_eq!(done(store.workers().await), []);
+    let mut told = Vec::new();
+    for (name, running, stopping) in [("b", 1, false), ("a", 2, false), ("b", 0, true)] {
+        let worker = WorkerInfo {
+            running,
+            stopping,
+            ..worker_info(name)
+        };
+        let mut beat = heartbeat(Vec::new(), None);
+        beat.worker = worker.clone();
+        told.push((worker, done(store.beat(beat).await).now));
+    }
+    assert_eq!(done(store.workers().await), [told.remove(1), told.remove(1)]);
+}
+
+async fn forgotten(store: Subject) {
+    let now = done(store.beat(heartbeat(Vec::new(), None)).await).now;
+    let mut beat = heartbeat(Vec::new(), Some(now - limits::WORKER_FORGOTTEN - seconds(1)));
+    beat.worker = worker_info("older");
+    done(store.beat(beat).await);
+    let names: Vec<_> = done(store.workers().await)
+        .into_iter()
+        .map(|(worker, _)| worker.id)
+        .collect();
+    assert_eq!(names, [worker_info("worker").id]);
+}
+
+async fn bounds(store: Subject) {
+    let running = store.runs(job(1)).await;
+    let run = |bytes: usize| BeatRun {
+        id: run_of(&running),
+        progress: Some(Bytes::from(vec![b'.'; bytes])),
+    };
+    refused(
+        store
+            .beat(heartbeat(vec![run(limits::PROGRESS_BYTES + 1)], Some(NOW)))
+            .await,
+    );
+    refused(
+        store
+            .beat(heartbeat(vec![run(0); limits::CONCURRENCY_MAX + 1], Some(NOW)))
+            .await,
+    );
+    assert_eq!(store.there(1).await, running);
+    done(
+        store
+            .beat(heartbeat(vec![run(limits::PROGRESS_BYTES)], Some(NOW)))
+            .await,
+    );
+    let strangers = (0..limits::CONCURRENCY_MAX as u64).map(|n| BeatRun {
+        id: RunId { job: id(n), run: 1 },
+        progress: None,
+    });
+    let beaten = done(store.beat(heartbeat(strangers.collect(), Some(NOW))).await);
+    assert_eq!(beaten.verdicts.len(), limits::CONCURRENCY_MAX);
+}

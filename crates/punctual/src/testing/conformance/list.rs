@@ -1,0 +1,495 @@
+//! Lists: views, filters and pages.
+
+use super::subject::{NOTHING, Subject, done, number, refused, view};
+use super::{Case, case};
+use crate::change::{Applied, Change};
+use crate::job::{Job, Phase, State};
+use crate::limits;
+use crate::queue::QueueName;
+use crate::run::WorkerId;
+use crate::store::{Filter, Head, Page, View};
+use crate::testing::sample::{Draft, LEASE, NOW, full, id, job, jobs, shuffled};
+use crate::time::{Timestamp, hours, minutes, seconds};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case("an empty store lists nothing", empty),
+        case("a head says what its row says", heads),
+        case("all jobs are listed by id", all),
+        case("waiting jobs are listed by due instant, then id", waiting),
+        case(
+            "running jobs are listed by the end of their lease, then id",
+            running,
+        ),
+        case("ended jobs are listed by their end, newest first, then id", ended),
+        case("each filter lets through what it says", filters),
+        case("filters are compared byte by byte", filters_are_bytes),
+        case("several filters hold together", several_filters),
+        case("a list shows the phase at its own time", phases),
+        case("pages of any size show each job exactly once, in order", pages),
+        case("a page goes on behind a row that was deleted", deleted_cursor),
+        case("jobs that come and go elsewhere disturb no page", moving_rows),
+        case(
+            "a match behind more rows than one page passes is found by going on",
+            rare_match,
+        ),
+        case("a page beyond its bounds is refused", bounds),
+    ]
+}
+
+/// Jobs of all states with many equal instants, shuffled.
+fn crowd() -> Vec<Job> {
+    let rows = (0..60).map(|n| {
+        let at = NOW + minutes(n / 2 % 5);
+        let job = job(n)
+            .priority((n % 10) as u8)
+            .queue(if n % 3 == 0 { "a" } else { "b" });
+        match n % 5 {
+            0 => job.due(at),
+            1 => job.running("worker", at),
+            2 => job.ended(State::Succeeded, at),
+            3 => job.ended(State::Failed, at),
+            _ => job.ended(State::Cancelled, at),
+        }
+    });
+    shuffled(rows.collect())
+}
+
+const VIEWS: [View; 7] = [
+    View::All,
+    View::Waiting,
+    View::Running,
+    View::Ended(None),
+    View::Ended(Some(State::Succeeded)),
+    View::Ended(Some(State::Failed)),
+    View::Ended(Some(State::Cancelled)),
+];
+
+/// What the view must show of these rows.
+fn shown(mut rows: Vec<Job>, view: View) -> Vec<u64> {
+    rows.retain(|job| match view {
+        View::All => true,
+        View::Waiting => job.status.state == State::Waiting,
+        View::Running => job.status.state == State::Running,
+        View::Ended(state) => state.map_or(job.status.state.is_ended(), |state| state == job.status.state),
+    });
+    rows.sort_by_key(|job| {
+        let at = match view {
+            View::All => 0,
+            View::Waiting => job.status.due.as_micros(),
+            View::Running => job.status.alarm.map_or(0, Timestamp::as_micros),
+            View::Ended(_) => -job.status.ended_at.map_or(0, Timestamp::as_micros),
+        };
+        (at, job.id())
+    });
+    rows.iter().map(|job| number(job.id())).collect()
+}
+
+async fn empty(store: Subject) {
+    for of in VIEWS {
+        let page = Page {
+            limit: 10,
+            after: None,
+        };
+        let listed = done(store.list(view(of), page).await);
+        assert_eq!(listed.items, []);
+        assert_eq!(listed.next, None);
+    }
+}
+
+async fn heads(store: Subject) {
+    let mut rows: Vec<_> = State::ALL
+        .into_iter()
+        .zip(1..)
+        .map(|(state, n)| full(n, state))
+        .collect();
+    rows.push(job(9));
+    store.has(&rows).await;
+    let expected: Vec<_> = rows.iter().map(|job| Head::of(job, NOW)).collect();
+    assert_eq!(store.walk(&view(View::All), 100).await, expected);
+}
+
+async fn all(store: Subject) {
+    store.has(&crowd()).await;
+    assert_eq!(store.lists(view(View::All)).await, (0..60).collect::<Vec<_>>());
+}
+
+async fn waiting(store: Subject) {
+    store.has(&crowd()).await;
+    let early = job(99).due(Timestamp::MIN).priority(9);
+    store.has(&[early, job(98).due(Timestamp::MAX)]).await;
+    let mut expected = shown(crowd(), View::Waiting);
+    expected.insert(0, 99);
+    expected.push(98);
+    assert_eq!(store.lists(view(View::Waiting)).await, expected);
+}
+
+async fn running(store: Subject) {
+    store.has(&crowd()).await;
+    assert_eq!(
+        store.lists(view(View::Running)).await,
+        shown(crowd(), View::Running)
+    );
+}
+
+async fn ended(store: Subject) {
+    store.has(&crowd()).await;
+    for of in VIEWS.into_iter().skip(3) {
+        assert_eq!(store.lists(view(of)).await, shown(crowd(), of), "{of:?}");
+    }
+}
+
+/// One job for each filter to find.
+fn finds() -> Vec<Job> {
+    vec![
+        job(1).queue("other"),
+        job(2).kind("other"),
+        job(3).tag("first").tag("other"),
+        job(4).running("other", NOW + LEASE),
+        job(5).key("other"),
+        job(6).due(NOW - hours(1)),
+        job(7).ended(State::Failed, NOW - hours(1)),
+        job(8).ended(State::Failed, NOW).key("k").tag("first"),
+    ]
+}
+
+async fn filters(store: Subject) {
+    store.has(&finds()).await;
+    let other = || Some("other".to_owned());
+    let filters = [
+        (
+            Filter {
+                queue: Some(QueueName::from("other")),
+                ..view(View::All)
+            },
+            vec![1],
+        ),
+        (
+            Filter {
+                kind: other(),
+                ..view(View::All)
+            },
+            vec![2],
+        ),
+        (
+            Filter {
+                tag: other(),
+                ..view(View::All)
+            },
+            vec![3],
+        ),
+        (
+            Filter {
+                tag: Some("first".to_owned()),
+                ..view(View::All)
+            },
+            vec![3, 8],
+        ),
+        (
+            Filter {
+                worker: Some(WorkerId::from("other")),
+                ..view(View::All)
+            },
+            vec![4],
+        ),
+        (
+            Filter {
+                unique_key: other(),
+                ..view(View::All)
+            },
+            vec![5],
+        ),
+        (
+            Filter {
+                unique_key: Some("k".to_owned()),
+                ..view(View::Ended(None))
+            },
+            vec![8],
+        ),
+        (
+            Filter {
+                unique_key: Some("k".to_owned()),
+                ..view(View::Waiting)
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                due_before: Some(NOW),
+                ..view(View::Waiting)
+            },
+            vec![6],
+        ),
+        (
+            Filter {
+                due_before: Some(NOW - hours(1)),
+                ..view(View::Waiting)
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                ended_before: Some(NOW),
+                ..view(View::All)
+            },
+            vec![7],
+        ),
+        (
+            Filter {
+                ended_before: Some(NOW),
+                ..view(View::Ended(None))
+            },
+            vec![7],
+        ),
+        (
+            Filter {
+                ended_before: Some(NOW - hours(1)),
+                ..view(View::Ended(None))
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                ended_before: Some(NOW),
+                ..view(View::Waiting)
+            },
+            vec![],
+        ),
+        (
+            Filter {
+                phase: Some(Phase::Failed),
+                ..view(View::All)
+            },
+            vec![7, 8],
+        ),
+        (
+            Filter {
+                phase: Some(Phase::Failed),
+                ..view(View::Running)
+            },
+            vec![],
+        ),
+    ];
+    for (filter, expected) in filters {
+        assert_eq!(store.lists(filter.clone()).await, expected, "{filter:?}");
+    }
+}
+
+async fn filters_are_bytes(store: Subject) {
+    store
+        .has(&[
+            job(1).kind("Größe").tag("a,b").key("100%"),
+            job(2).kind("größe").tag("a").key("100_"),
+        ])
+        .await;
+    let filters = [
+        Filter {
+            kind: Some("Größe".to_owned()),
+            ..view(View::All)
+        },
+        Filter {
+            tag: Some("a,b".to_owned()),
+            ..view(View::All)
+        },
+        Filter {
+            unique_key: Some("100%".to_owned()),
+            ..view(View::All)
+        },
+    ];
+    for filter in filters {
+        assert_eq!(store.lists(filter.clone()).await, [1], "{filter:?}");
+    }
+    let nothing = Filter {
+        tag: Some("b".to_owned()),
+        ..view(View::All)
+    };
+    assert_eq!(store.lists(nothing).await, NOTHING);
+    let quoted = Filter {
+        tag: Some("' or 1=1 --".to_owned()),
+        ..view(View::All)
+    };
+    assert_eq!(store.lists(quoted).await, NOTHING);
+}
+
+async fn several_filters(store: Subject) {
+    let rows = (0..32).map(|n| {
+        let job = job(n).queue(if n & 1 == 0 { "a" } else { "b" });
+        let job = if n & 2 == 0 { job.kind("k") } else { job };
+        let job = if n & 4 == 0 { job.tag("t") } else { job };
+        job.due(if n & 8 == 0 {
+            NOW - seconds(1)
+        } else {
+            NOW + seconds(1)
+        })
+    });
+    store.has(&shuffled(rows.collect())).await;
+    let filter = Filter {
+        queue: Some(QueueName::from("a")),
+        kind: Some("k".to_owned()),
+        tag: Some("t".to_owned()),
+        phase: Some(Phase::Ready),
+        ..view(View::All)
+    };
+    assert_eq!(store.lists(filter.clone()).await, [0, 16]);
+    let filter = Filter {
+        phase: Some(Phase::Scheduled),
+        view: View::Waiting,
+        ..filter
+    };
+    assert_eq!(store.lists(filter).await, [8, 24]);
+}
+
+async fn phases(store: Subject) {
+    let later = NOW + minutes(1);
+    let tried = |job: Job| job.status(|status| status.attempt = 1);
+    let asked_to_stop = job(5)
+        .running("worker", later)
+        .status(|status| status.cancel = Some(String::new()));
+    let rows = [
+        job(1).due(later),
+        job(2),
+        tried(job(3).due(later)),
+        job(4).running("worker", later),
+        asked_to_stop,
+        job(6).ended(State::Succeeded, NOW),
+        job(7).ended(State::Failed, NOW),
+        job(8).ended(State::Cancelled, NOW),
+        tried(job(9)),
+    ];
+    store.has(&rows).await;
+    let at = |phase, now| Filter {
+        phase: Some(phase),
+        now: Some(now),
+        ..Filter::default()
+    };
+    for (phase, n) in Phase::ALL.into_iter().zip(1..) {
+        let expected = if phase == Phase::Ready {
+            vec![2, 9]
+        } else {
+            vec![n]
+        };
+        assert_eq!(store.lists(at(phase, NOW)).await, expected, "{phase}");
+    }
+    assert_eq!(store.lists(at(Phase::Ready, later)).await, [1, 2, 3, 9]);
+    assert_eq!(store.lists(at(Phase::Scheduled, later)).await, NOTHING);
+    let filter = Filter {
+        now: Some(later),
+        ..Filter::default()
+    };
+    let heads = store.walk(&filter, 100).await;
+    assert_eq!(heads[0].phase, Phase::Ready);
+}
+
+async fn pages(store: Subject) {
+    store.has(&crowd()).await;
+    let of_queue = |job: &Job| job.body.queue.as_str() == "a";
+    for of in VIEWS {
+        for limit in [1, 2, 7, 60, limits::PAGE_ITEMS] {
+            let heads = store.walk(&view(of), limit).await;
+            let listed: Vec<_> = heads.iter().map(|head| number(head.id)).collect();
+            assert_eq!(listed, shown(crowd(), of), "{of:?} by {limit}");
+        }
+        let filter = Filter {
+            queue: Some(QueueName::from("a")),
+            ..view(of)
+        };
+        let heads = store.walk(&filter, 3).await;
+        let listed: Vec<_> = heads.iter().map(|head| number(head.id)).collect();
+        let matching = crowd().into_iter().filter(of_queue).collect();
+        assert_eq!(listed, shown(matching, of), "{of:?}");
+    }
+}
+
+async fn deleted_cursor(store: Subject) {
+    store.has(&crowd()).await;
+    for of in VIEWS {
+        let expected = shown(store.content().await, of);
+        let page = Page {
+            limit: 2,
+            after: None,
+        };
+        let listed = done(store.list(view(of), page).await);
+        let last = listed.items.last().expect("there are more than two").id;
+        let row = store.there(number(last)).await;
+        assert_eq!(store.apply_one(Change::delete(&row)).await, Applied::Applied);
+        let page = Page {
+            limit: 2,
+            after: listed.next,
+        };
+        let listed = done(store.list(view(of), page).await);
+        let next: Vec<_> = listed.items.iter().map(|head| number(head.id)).collect();
+        assert_eq!(next, expected[2..4], "{of:?}");
+    }
+}
+
+async fn moving_rows(store: Subject) {
+    store.has(&jobs((10..30).map(|n| n * 2))).await;
+    let page = Page {
+        limit: 5,
+        after: None,
+    };
+    let first = done(store.list(view(View::All), page).await);
+    store.has(&[job(1), job(29), job(59)]).await;
+    store.apply_one(Change::delete(&job(22))).await;
+    let page = Page {
+        limit: 100,
+        after: first.next,
+    };
+    let second = done(store.list(view(View::All), page).await);
+    let listed: Vec<_> = first
+        .items
+        .iter()
+        .chain(&second.items)
+        .map(|head| number(head.id))
+        .collect();
+    let mut expected: Vec<_> = (10..30).map(|n| n * 2).chain([29, 59]).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+}
+
+async fn rare_match(store: Subject) {
+    let rows: Vec<_> = (0..limits::PAGE_ROWS as u64 + 50)
+        .map(|n| {
+            if n % 10_040 == 10_030 {
+                job(n).tag("rare").kind("rare")
+            } else {
+                job(n)
+            }
+        })
+        .collect();
+    for batch in rows.chunks(limits::FLUSH_ITEMS) {
+        store.has(batch).await;
+    }
+    for of in [View::All, View::Waiting] {
+        let by_tag = Filter {
+            tag: Some("rare".to_owned()),
+            ..view(of)
+        };
+        assert_eq!(store.lists(by_tag).await, [10_030]);
+        let by_kind = Filter {
+            kind: Some("rare".to_owned()),
+            ..view(of)
+        };
+        assert_eq!(store.lists(by_kind).await, [10_030]);
+        assert_eq!(store.walk(&view(of), 1_000).await.len(), rows.len());
+    }
+}
+
+async fn bounds(store: Subject) {
+    store.has(&[job(1)]).await;
+    for limit in [0, limits::PAGE_ITEMS + 1] {
+        refused(store.list(view(View::All), Page { limit, after: None }).await);
+    }
+    for state in [State::Waiting, State::Running] {
+        let page = Page {
+            limit: 1,
+            after: None,
+        };
+        refused(store.list(view(View::Ended(Some(state))), page).await);
+    }
+    let page = Page {
+        limit: limits::PAGE_ITEMS,
+        after: None,
+    };
+    assert_eq!(done(store.list(view(View::All), page).await).items[0].id, id(1));
+}
