@@ -24,6 +24,7 @@ mod apply;
 mod beat;
 mod claim;
 mod claim_ids;
+mod filter;
 mod insert;
 mod limits;
 mod list;
@@ -81,6 +82,7 @@ pub fn cases() -> Vec<Case> {
         beat::cases(),
         apply::cases(),
         list::cases(),
+        filter::cases(),
         read::cases(),
         record::cases(),
         output::cases(),

@@ -1,15 +1,14 @@
 //! Lists: views, filters and pages.
 
-use super::subject::{NOTHING, Subject, done, number, refused, view};
+use super::subject::{Subject, done, number, refused, view};
 use super::{Case, case};
 use crate::change::{Applied, Change};
-use crate::job::{Job, Phase, State};
+use crate::job::{Job, State};
 use crate::limits;
 use crate::queue::QueueName;
-use crate::run::WorkerId;
 use crate::store::{Filter, Head, Page, View};
-use crate::testing::sample::{Draft, LEASE, NOW, full, id, job, jobs, shuffled};
-use crate::time::{Timestamp, hours, minutes, seconds};
+use crate::testing::sample::{Draft, NOW, full, id, job, jobs, shuffled};
+use crate::time::{Timestamp, minutes};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -22,17 +21,9 @@ pub(super) fn cases() -> Vec<Case> {
             running,
         ),
         case("ended jobs are listed by their end, newest first, then id", ended),
-        case("each filter lets through what it says", filters),
-        case("filters are compared byte by byte", filters_are_bytes),
-        case("several filters hold together", several_filters),
-        case("a list shows the phase at its own time", phases),
         case("pages of any size show each job exactly once, in order", pages),
         case("a page goes on behind a row that was deleted", deleted_cursor),
         case("jobs that come and go elsewhere disturb no page", moving_rows),
-        case(
-            "a match behind more rows than one page passes is found by going on",
-            rare_match,
-        ),
         case("a page beyond its bounds is refused", bounds),
     ]
 }
@@ -139,247 +130,6 @@ async fn ended(store: Subject) {
     }
 }
 
-/// One job for each filter to find.
-fn finds() -> Vec<Job> {
-    vec![
-        job(1).queue("other"),
-        job(2).kind("other"),
-        job(3).tag("first").tag("other"),
-        job(4).running("other", NOW + LEASE),
-        job(5).key("other"),
-        job(6).due(NOW - hours(1)),
-        job(7).ended(State::Failed, NOW - hours(1)),
-        job(8).ended(State::Failed, NOW).key("k").tag("first"),
-    ]
-}
-
-async fn filters(store: Subject) {
-    store.has(&finds()).await;
-    let other = || Some("other".to_owned());
-    let filters = [
-        (
-            Filter {
-                queue: Some(QueueName::from("other")),
-                ..view(View::All)
-            },
-            vec![1],
-        ),
-        (
-            Filter {
-                kind: other(),
-                ..view(View::All)
-            },
-            vec![2],
-        ),
-        (
-            Filter {
-                tag: other(),
-                ..view(View::All)
-            },
-            vec![3],
-        ),
-        (
-            Filter {
-                tag: Some("first".to_owned()),
-                ..view(View::All)
-            },
-            vec![3, 8],
-        ),
-        (
-            Filter {
-                worker: Some(WorkerId::from("other")),
-                ..view(View::All)
-            },
-            vec![4],
-        ),
-        (
-            Filter {
-                unique_key: other(),
-                ..view(View::All)
-            },
-            vec![5],
-        ),
-        (
-            Filter {
-                unique_key: Some("k".to_owned()),
-                ..view(View::Ended(None))
-            },
-            vec![8],
-        ),
-        (
-            Filter {
-                unique_key: Some("k".to_owned()),
-                ..view(View::Waiting)
-            },
-            vec![],
-        ),
-        (
-            Filter {
-                due_before: Some(NOW),
-                ..view(View::Waiting)
-            },
-            vec![6],
-        ),
-        (
-            Filter {
-                due_before: Some(NOW - hours(1)),
-                ..view(View::Waiting)
-            },
-            vec![],
-        ),
-        (
-            Filter {
-                ended_before: Some(NOW),
-                ..view(View::All)
-            },
-            vec![7],
-        ),
-        (
-            Filter {
-                ended_before: Some(NOW),
-                ..view(View::Ended(None))
-            },
-            vec![7],
-        ),
-        (
-            Filter {
-                ended_before: Some(NOW - hours(1)),
-                ..view(View::Ended(None))
-            },
-            vec![],
-        ),
-        (
-            Filter {
-                ended_before: Some(NOW),
-                ..view(View::Waiting)
-            },
-            vec![],
-        ),
-        (
-            Filter {
-                phase: Some(Phase::Failed),
-                ..view(View::All)
-            },
-            vec![7, 8],
-        ),
-        (
-            Filter {
-                phase: Some(Phase::Failed),
-                ..view(View::Running)
-            },
-            vec![],
-        ),
-    ];
-    for (filter, expected) in filters {
-        assert_eq!(store.lists(filter.clone()).await, expected, "{filter:?}");
-    }
-}
-
-async fn filters_are_bytes(store: Subject) {
-    store
-        .has(&[
-            job(1).kind("Größe").tag("a,b").key("100%"),
-            job(2).kind("größe").tag("a").key("100_"),
-        ])
-        .await;
-    let filters = [
-        Filter {
-            kind: Some("Größe".to_owned()),
-            ..view(View::All)
-        },
-        Filter {
-            tag: Some("a,b".to_owned()),
-            ..view(View::All)
-        },
-        Filter {
-            unique_key: Some("100%".to_owned()),
-            ..view(View::All)
-        },
-    ];
-    for filter in filters {
-        assert_eq!(store.lists(filter.clone()).await, [1], "{filter:?}");
-    }
-    let nothing = Filter {
-        tag: Some("b".to_owned()),
-        ..view(View::All)
-    };
-    assert_eq!(store.lists(nothing).await, NOTHING);
-    let quoted = Filter {
-        tag: Some("' or 1=1 --".to_owned()),
-        ..view(View::All)
-    };
-    assert_eq!(store.lists(quoted).await, NOTHING);
-}
-
-async fn several_filters(store: Subject) {
-    let rows = (0..32).map(|n| {
-        let job = job(n).queue(if n & 1 == 0 { "a" } else { "b" });
-        let job = if n & 2 == 0 { job.kind("k") } else { job };
-        let job = if n & 4 == 0 { job.tag("t") } else { job };
-        job.due(if n & 8 == 0 {
-            NOW - seconds(1)
-        } else {
-            NOW + seconds(1)
-        })
-    });
-    store.has(&shuffled(rows.collect())).await;
-    let filter = Filter {
-        queue: Some(QueueName::from("a")),
-        kind: Some("k".to_owned()),
-        tag: Some("t".to_owned()),
-        phase: Some(Phase::Ready),
-        ..view(View::All)
-    };
-    assert_eq!(store.lists(filter.clone()).await, [0, 16]);
-    let filter = Filter {
-        phase: Some(Phase::Scheduled),
-        view: View::Waiting,
-        ..filter
-    };
-    assert_eq!(store.lists(filter).await, [8, 24]);
-}
-
-async fn phases(store: Subject) {
-    let later = NOW + minutes(1);
-    let tried = |job: Job| job.status(|status| status.attempt = 1);
-    let asked_to_stop = job(5)
-        .running("worker", later)
-        .status(|status| status.cancel = Some(String::new()));
-    let rows = [
-        job(1).due(later),
-        job(2),
-        tried(job(3).due(later)),
-        job(4).running("worker", later),
-        asked_to_stop,
-        job(6).ended(State::Succeeded, NOW),
-        job(7).ended(State::Failed, NOW),
-        job(8).ended(State::Cancelled, NOW),
-        tried(job(9)),
-    ];
-    store.has(&rows).await;
-    let at = |phase, now| Filter {
-        phase: Some(phase),
-        now: Some(now),
-        ..Filter::default()
-    };
-    for (phase, n) in Phase::ALL.into_iter().zip(1..) {
-        let expected = if phase == Phase::Ready {
-            vec![2, 9]
-        } else {
-            vec![n]
-        };
-        assert_eq!(store.lists(at(phase, NOW)).await, expected, "{phase}");
-    }
-    assert_eq!(store.lists(at(Phase::Ready, later)).await, [1, 2, 3, 9]);
-    assert_eq!(store.lists(at(Phase::Scheduled, later)).await, NOTHING);
-    let filter = Filter {
-        now: Some(later),
-        ..Filter::default()
-    };
-    let heads = store.walk(&filter, 100).await;
-    assert_eq!(heads[0].phase, Phase::Ready);
-}
-
 async fn pages(store: Subject) {
     store.has(&crowd()).await;
     let of_queue = |job: &Job| job.body.queue.as_str() == "a";
@@ -445,34 +195,6 @@ async fn moving_rows(store: Subject) {
     let mut expected: Vec<_> = (10..30).map(|n| n * 2).chain([29, 59]).collect();
     expected.sort_unstable();
     assert_eq!(listed, expected);
-}
-
-async fn rare_match(store: Subject) {
-    let rows: Vec<_> = (0..limits::PAGE_ROWS as u64 + 50)
-        .map(|n| {
-            if n % 10_040 == 10_030 {
-                job(n).tag("rare").kind("rare")
-            } else {
-                job(n)
-            }
-        })
-        .collect();
-    for batch in rows.chunks(limits::FLUSH_ITEMS) {
-        store.has(batch).await;
-    }
-    for of in [View::All, View::Waiting] {
-        let by_tag = Filter {
-            tag: Some("rare".to_owned()),
-            ..view(of)
-        };
-        assert_eq!(store.lists(by_tag).await, [10_030]);
-        let by_kind = Filter {
-            kind: Some("rare".to_owned()),
-            ..view(of)
-        };
-        assert_eq!(store.lists(by_kind).await, [10_030]);
-        assert_eq!(store.walk(&view(of), 1_000).await.len(), rows.len());
-    }
 }
 
 async fn bounds(store: Subject) {
