@@ -4,4 +4,5 @@
 //! Both fail by panicking, as tests do.
 
 pub mod conformance;
+pub mod model;
 mod sample;

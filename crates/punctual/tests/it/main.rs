@@ -8,5 +8,7 @@
 #[cfg(feature = "testing")]
 mod conformance;
 mod flight;
+#[cfg(feature = "testing")]
+mod model;
 mod rules;
 mod tidy;

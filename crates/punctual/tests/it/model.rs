@@ -1,0 +1,174 @@
+//! Random histories on every store, against the memory store.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use punctual::job::State;
+use punctual::store::memory::MemoryStore;
+use punctual::store::{Store, View};
+use punctual::testing::model::{Asked, Decision, Does, Import, Row, Seen, Setting, Settings, Step, compare};
+
+/// Different jobs in a history: few, so that steps meet.
+const JOBS: u8 = 24;
+const KEYS: u8 = 4;
+const QUEUES: u8 = 3;
+
+fn row() -> impl Strategy<Value = Row> {
+    let import = prop_oneof![
+        12 => Just(None),
+        1 => Just(Some(Import::Running)),
+        1 => ended().prop_map(|state| Some(Import::Ended(state))),
+    ];
+    let key = option::weighted(0.4, 0..KEYS);
+    let deadline = option::weighted(0.15, 0..500_u32);
+    (
+        0..JOBS,
+        prop::bool::weighted(0.1),
+        0..QUEUES,
+        3..6_u8,
+        -5..10_i32,
+        deadline,
+        key,
+        import,
+    )
+        .prop_map(|(job, other, queue, priority, due, deadline, key, import)| Row {
+            job,
+            other,
+            queue,
+            priority,
+            due: due * 50,
+            deadline,
+            key,
+            import,
+        })
+}
+
+fn ended() -> impl Strategy<Value = State> {
+    prop_oneof![
+        Just(State::Succeeded),
+        Just(State::Failed),
+        Just(State::Cancelled)
+    ]
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    prop_oneof![6 => Just(Seen::Stored), 2 => Just(Seen::Expected), 1 => Just(Seen::Earlier)]
+}
+
+fn decision() -> impl Strategy<Value = Decision> {
+    let does = prop_oneof![
+        40 => Just(Does::Succeed),
+        20 => Just(Does::Fail),
+        20 => Just(Does::Cancel),
+        40 => (0..500_u32).prop_map(Does::Wait),
+        20 => (0..QUEUES, 3..6_u8).prop_map(|(queue, priority)| Does::Edit { queue, priority }),
+        20 => option::of(0..KEYS).prop_map(Does::Key),
+        30 => Just(Does::Delete),
+        1 => Just(Does::Nonsense),
+    ];
+    let then = prop_oneof![4 => Just(Vec::new()), 1 => vec(row(), 1..3)];
+    (0..JOBS, seen(), does, then).prop_map(|(job, seen, does, then)| Decision {
+        job,
+        seen,
+        does,
+        then,
+    })
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    let becomes = prop_oneof![
+        1 => Just(Settings::Paused),
+        4 => Just(Settings::Open),
+        2 => (0..4_u8).prop_map(Settings::Running),
+        2 => (1..20_u8, 1..4_u8).prop_map(|(n, burst)| Settings::Rate(n, burst)),
+        1 => (1..4_u8, 1..20_u8).prop_map(|(count, n)| Settings::RunningAndRate(count, n)),
+    ];
+    let off_by = prop_oneof![5 => Just(0_u8), 1 => Just(1)];
+    (0..QUEUES, off_by, option::weighted(0.7, becomes)).prop_map(|(queue, off_by, becomes)| Setting {
+        queue,
+        off_by,
+        becomes,
+    })
+}
+
+fn list() -> impl Strategy<Value = Step> {
+    let view = prop_oneof![
+        Just(View::All),
+        Just(View::Waiting),
+        Just(View::Running),
+        option::of(ended()).prop_map(View::Ended),
+    ];
+    let asked = prop_oneof![
+        Just(Asked::All),
+        (0..QUEUES).prop_map(Asked::Queue),
+        (0..KEYS).prop_map(Asked::Key),
+        Just(Asked::Ready),
+        Just(Asked::Retrying),
+        (0..500_u32).prop_map(Asked::DueBefore),
+        (0..500_u32).prop_map(Asked::EndedBefore),
+        Just(Asked::TagAndKind),
+    ];
+    (view, asked, 1..9_usize).prop_map(|(view, asked, limit)| Step::List { view, asked, limit })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let claim = (vec(0..QUEUES, 1..4), 0..6_usize, 0..1_000_u32);
+    let print = (0..JOBS, seen(), 0..100_000_u32);
+    prop_oneof![
+        4 => (1..300_u32).prop_map(Step::Pass),
+        8 => vec(row(), 1..8).prop_map(Step::Insert),
+        8 => claim.prop_map(|(queues, max, lease)| Step::Claim { queues, max, lease }),
+        2 => (vec(0..JOBS, 1..6), 0..4_usize).prop_map(|(jobs, max)| Step::ClaimIds { jobs, max }),
+        4 => (vec((0..JOBS, seen()), 0..8), any::<bool>()).prop_map(|(runs, news)| Step::Beat { runs, news }),
+        12 => vec(decision(), 1..8).prop_map(Step::Change),
+        1 => vec(setting(), 1..3).prop_map(Step::Set),
+        1 => print.prop_map(|(job, seen, bytes)| Step::Print { job, seen, bytes }),
+        1 => vec(0..JOBS, 0..6).prop_map(Step::Fetch),
+        2 => list(),
+        1 => (0..6_usize).prop_map(Step::Overdue),
+    ]
+}
+
+/// A history of about so many steps, in chapters, so that a counterexample first loses whole chapters.
+fn history(steps: usize) -> impl Strategy<Value = Vec<Step>> {
+    const CHAPTER: usize = 64;
+    vec(
+        vec(step(), CHAPTER / 2..CHAPTER),
+        steps / CHAPTER..=steps * 2 / CHAPTER,
+    )
+    .prop_map(|chapters| chapters.concat())
+}
+
+/// Plays so many histories of so many steps, each on an empty store. A history that parts a store from the memory
+/// store is shrunk and told.
+fn play(histories: u32, steps: usize, make: impl AsyncFn() -> Arc<dyn Store>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    let config = ProptestConfig {
+        cases: histories,
+        max_shrink_iters: 5_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    // The same histories each time: what a change breaks, it breaks for everybody.
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let played = runner.run(&history(steps), |steps| {
+        let compared = runtime.block_on(async { compare(make().await, &steps).await });
+        compared.map_err(|difference| TestCaseError::fail(difference.to_string()))
+    });
+    if let Err(difference) = played {
+        panic!("{difference}");
+    }
+}
+
+#[test]
+fn the_memory_store_is_like_itself() {
+    play(8, 3_000, async || {
+        Arc::new(MemoryStore::default()) as Arc<dyn Store>
+    });
+}
