@@ -1,8 +1,9 @@
 //! Random histories on a store, compared with the memory store answer by answer.
 //!
-//! A history is a list of [`Step`]s, plain data: generate it with whatever library draws and shrinks lists, such as
-//! `proptest`. Its numbers are small, so that jobs, keys and queues meet again and again. Playing the same steps gives
-//! the same calls each time.
+//! A history is a list of [`Step`]s, plain data: draw it with whatever library draws lists, such as `proptest`. Its
+//! numbers are small, so that jobs, keys and queues meet again and again. Playing the same steps gives the same calls
+//! each time. [`compare`] plays a history, and [`shrink`] finds the few steps of one that are to blame for a
+//! difference, which a library that knows nothing of histories would take much longer for.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -26,12 +27,14 @@
 mod decide;
 mod look;
 mod play;
+mod shrink;
 mod step;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::play::Twins;
+pub use self::shrink::shrink;
 pub use self::step::{Asked, Decision, Does, Import, Row, Seen, Setting, Settings, Step};
 use crate::store::Store;
 

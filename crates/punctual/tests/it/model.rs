@@ -5,11 +5,12 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use punctual::job::State;
 use punctual::store::memory::MemoryStore;
 use punctual::store::{Store, View};
-use punctual::testing::model::{Asked, Decision, Does, Import, Row, Seen, Setting, Settings, Step, compare};
+use punctual::testing::model::{Asked, Decision, Does, Import, Row, Seen, Setting, Settings, Step, shrink};
 
 /// Different jobs in a history: few, so that steps meet.
 const JOBS: u8 = 24;
@@ -116,7 +117,7 @@ fn list() -> impl Strategy<Value = Step> {
 
 fn step() -> impl Strategy<Value = Step> {
     let claim = (vec(0..QUEUES, 1..4), 0..6_usize, 0..1_000_u32);
-    let print = (0..JOBS, seen(), 0..100_000_u32);
+    let print = (0..JOBS, seen(), 0..200_000_u32);
     prop_oneof![
         4 => (1..300_u32).prop_map(Step::Pass),
         8 => vec(row(), 1..8).prop_map(Step::Insert),
@@ -125,44 +126,33 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (vec((0..JOBS, seen()), 0..8), any::<bool>()).prop_map(|(runs, news)| Step::Beat { runs, news }),
         12 => vec(decision(), 1..8).prop_map(Step::Change),
         1 => vec(setting(), 1..3).prop_map(Step::Set),
-        1 => print.prop_map(|(job, seen, bytes)| Step::Print { job, seen, bytes }),
+        2 => print.prop_map(|(job, seen, bytes)| Step::Print { job, seen, bytes }),
         1 => vec(0..JOBS, 0..6).prop_map(Step::Fetch),
         2 => list(),
         1 => (0..6_usize).prop_map(Step::Overdue),
     ]
 }
 
-/// A history of about so many steps, in chapters, so that a counterexample first loses whole chapters.
-fn history(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    const CHAPTER: usize = 64;
-    vec(
-        vec(step(), CHAPTER / 2..CHAPTER),
-        steps / CHAPTER..=steps * 2 / CHAPTER,
-    )
-    .prop_map(|chapters| chapters.concat())
-}
-
-/// Plays so many histories of so many steps, each on an empty store. A history that parts a store from the memory
-/// store is shrunk and told.
-fn play(histories: u32, steps: usize, make: impl AsyncFn() -> Arc<dyn Store>) {
+/// Plays so many histories of so many steps, each on an empty store. The first that parts a store from the memory
+/// store is told with no more steps than it takes.
+fn play(histories: usize, steps: usize, make: impl AsyncFn() -> Arc<dyn Store>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime can be built");
-    let config = ProptestConfig {
-        cases: histories,
-        max_shrink_iters: 5_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
     // The same histories each time: what a change breaks, it breaks for everybody.
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let played = runner.run(&history(steps), |steps| {
-        let compared = runtime.block_on(async { compare(make().await, &steps).await });
-        compared.map_err(|difference| TestCaseError::fail(difference.to_string()))
-    });
-    if let Err(difference) = played {
-        panic!("{difference}");
+    let chance = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), chance);
+    for _ in 0..histories {
+        let history = vec(step(), steps)
+            .new_tree(&mut runner)
+            .expect("no step is refused")
+            .current();
+        let shortest = runtime.block_on(shrink(&make, &history));
+        if let Some((steps, difference)) = shortest {
+            let told: String = steps.iter().map(|step| format!("  {step:?},\n")).collect();
+            panic!("{difference}\nin this history:\n{told}");
+        }
     }
 }
 

@@ -50,7 +50,15 @@ impl Twins {
         );
         same(&"records", memory, store).await?;
         for run in &self.runs {
-            same(run, self.memory.output(*run, 0), self.store.output(*run, 0)).await?;
+            for from in [0, 100_000, 200_000, 300_000] {
+                let asked = ("output", run, from);
+                same(
+                    &asked,
+                    self.memory.output(*run, from),
+                    self.store.output(*run, from),
+                )
+                .await?;
+            }
         }
         Ok(())
     }
