@@ -80,7 +80,10 @@ impl From<jiff::Timestamp> for Timestamp {
 
 impl From<Timestamp> for jiff::Timestamp {
     fn from(instant: Timestamp) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(instant.0).expect("a Timestamp never leaves jiff's range")
+        // Not `from_microsecond`, which refuses the fractions of jiff's own last second.
+        let (second, micros) = (instant.0.div_euclid(1_000_000), instant.0.rem_euclid(1_000_000));
+        let nanos = i32::try_from(micros * 1_000).expect("it is less than a second");
+        jiff::Timestamp::new(second, nanos).expect("a Timestamp never leaves jiff's range")
     }
 }
 
@@ -235,6 +238,13 @@ mod tests {
     fn the_ends_of_the_range_are_those_of_jiff() {
         assert_eq!(Timestamp::MIN.0, jiff::Timestamp::MIN.as_microsecond());
         assert_eq!(Timestamp::MAX.0, jiff::Timestamp::MAX.as_microsecond());
+    }
+
+    #[test]
+    fn the_ends_of_the_range_are_written_and_read() {
+        for end in [Timestamp::MIN, Timestamp::MAX, Timestamp::from_micros(-1)] {
+            assert_eq!(end.to_string().parse(), Ok(end));
+        }
     }
 
     #[test]
