@@ -40,6 +40,7 @@ pub(super) fn job(n: u64) -> Job {
             payload: Bytes::from_static(b"{}"),
             tags: Vec::new(),
             options: Options::default(),
+            unique_key: None,
             fingerprint: u128::from(n),
         }),
         status: Status::waiting(REV, NOW),
@@ -60,6 +61,7 @@ pub(super) fn full(n: u64, state: State) -> Job {
         .key_until(NOW + hours(1));
     let body = Arc::make_mut(&mut job.body);
     body.payload = Bytes::from((0..=255).collect::<Vec<u8>>());
+    body.unique_key = Some(format!("key '{n}'"));
     body.fingerprint = u128::MAX - u128::from(n);
     body.options = Options {
         timeout: Some(seconds(90)),
