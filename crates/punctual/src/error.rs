@@ -31,6 +31,7 @@ struct Story {
     kind: Kind,
     message: String,
     fields: Vec<Field>,
+    locked: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -50,6 +51,7 @@ impl Error {
             kind,
             message: message.into(),
             fields: Vec::new(),
+            locked: false,
             source: None,
         }))
     }
@@ -74,6 +76,18 @@ impl Error {
         Error::new(Kind::Unavailable, message)
     }
 
+    /// Not now, since another transaction holds a lock that one item of the batch needs; nothing was stored. The
+    /// other items may be tried without it.
+    pub fn locked(message: impl Into<String>) -> Error {
+        Error(Arc::new(Story {
+            kind: Kind::Unavailable,
+            message: message.into(),
+            fields: Vec::new(),
+            locked: true,
+            source: None,
+        }))
+    }
+
     /// A fault in Punctual or in the store's data.
     pub fn internal(message: impl Into<String>) -> Error {
         Error::new(Kind::Internal, message)
@@ -89,6 +103,7 @@ impl Error {
             kind: Kind::Invalid,
             message: said.join("; "),
             fields,
+            locked: false,
             source: None,
         }))
     }
@@ -107,6 +122,7 @@ impl Error {
             kind: self.0.kind,
             message: self.0.message.clone(),
             fields: self.0.fields.clone(),
+            locked: self.0.locked,
             source: Some(source.into()),
         }))
     }
@@ -114,6 +130,11 @@ impl Error {
     /// What a program can do about it.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// Whether another's lock was waited for in vain: see [`Error::locked`].
+    pub fn is_locked(&self) -> bool {
+        self.0.locked
     }
 
     /// The fields of the input that were wrong; empty when the error is about no field.
