@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
 use crate::time::{Timestamp, micros};
@@ -28,7 +29,12 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// How long the machine has been up, its sleep included: CLOCK_BOOTTIME of clock_gettime(2).
     fn uptime(&self) -> Duration;
 
-    /// Completes after this length of time.
+    /// How much of its uptime the machine has slept through: CLOCK_BOOTTIME less CLOCK_MONOTONIC of clock_gettime(2).
+    fn suspended(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Completes after this length of time, in which the machine's own sleep does not count.
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()>;
 
     /// Learns that the store's clock said `store_now` between the uptime `asked_at` and now.
@@ -66,9 +72,12 @@ impl Clock for SystemClock {
     }
 
     fn uptime(&self) -> Duration {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+        read(ClockId::Boottime)
+    }
+
+    fn suspended(&self) -> Duration {
+        let awake = read(ClockId::Monotonic);
+        read(ClockId::Boottime).saturating_sub(awake)
     }
 
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
@@ -97,6 +106,16 @@ impl Clock for SystemClock {
     }
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the machine's time"
+)]
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// A clock that stands still until it is told to go on. Clones share their time, their sleepers and their seed.
 ///
 /// ```
@@ -113,10 +132,17 @@ pub struct ManualClock(Arc<Mutex<Manual>>);
 struct Manual {
     now: Timestamp,
     uptime: Duration,
+    suspended: Duration,
     chance: SmallRng,
     next_sleeper: u64,
-    /// Who sleeps, by the uptime at which it wakes and the order in which it lay down.
+    /// Who sleeps, by the time awake at which it wakes and the order in which it lay down.
     sleepers: BTreeMap<(Duration, u64), Option<Waker>>,
+}
+
+impl Manual {
+    fn awake(&self) -> Duration {
+        self.uptime - self.suspended
+    }
 }
 
 impl ManualClock {
@@ -125,6 +151,7 @@ impl ManualClock {
         ManualClock(Arc::new(Mutex::new(Manual {
             now,
             uptime: Duration::ZERO,
+            suspended: Duration::ZERO,
             chance: SmallRng::seed_from_u64(seed),
             next_sleeper: 0,
             sleepers: BTreeMap::new(),
@@ -136,7 +163,7 @@ impl ManualClock {
         let woken = self.with(|clock| {
             clock.now = clock.now + length;
             clock.uptime += length;
-            let later = clock.sleepers.split_off(&(clock.uptime, u64::MAX));
+            let later = clock.sleepers.split_off(&(clock.awake(), u64::MAX));
             std::mem::replace(&mut clock.sleepers, later)
         });
         woken.into_values().flatten().for_each(Waker::wake);
@@ -147,6 +174,15 @@ impl ManualClock {
         self.with(|clock| clock.now = now);
     }
 
+    /// Lets time go on while the machine sleeps: nobody wakes, and whoever sleeps sleeps on for as long as before.
+    pub fn suspend(&self, length: Duration) {
+        self.with(|clock| {
+            clock.now = clock.now + length;
+            clock.uptime += length;
+            clock.suspended += length;
+        });
+    }
+
     /// How long until the next sleeper wakes; unset when nobody sleeps.
     pub fn next_wake(&self) -> Option<Duration> {
         self.with(|clock| {
@@ -154,7 +190,7 @@ impl ManualClock {
                 .sleepers
                 .keys()
                 .next()
-                .map(|(at, _)| at.saturating_sub(clock.uptime))
+                .map(|(at, _)| at.saturating_sub(clock.awake()))
         })
     }
 
@@ -178,9 +214,13 @@ impl Clock for ManualClock {
         self.with(|clock| clock.uptime)
     }
 
+    fn suspended(&self) -> Duration {
+        self.with(|clock| clock.suspended)
+    }
+
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
         let key = self.with(|clock| {
-            let key = (clock.uptime.saturating_add(length), clock.next_sleeper);
+            let key = (clock.awake().saturating_add(length), clock.next_sleeper);
             clock.next_sleeper += 1;
             if !length.is_zero() {
                 clock.sleepers.insert(key, None);
