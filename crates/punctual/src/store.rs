@@ -30,6 +30,7 @@ use crate::time::Timestamp;
 
 pub(crate) mod checks;
 pub mod memory;
+pub mod url;
 
 /// What a verb returns: an answer that comes later, or the reason why none can be given.
 ///
