@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod clock;
+pub mod engine;
 pub mod error;
 pub mod flight;
 pub mod job;
@@ -18,6 +19,7 @@ pub mod time;
 
 #[doc(inline)]
 pub use crate::{
+    engine::Engine,
     error::{Error, Kind},
     job::{JobId, NewJob, Task},
     time::{Timestamp, days, hours, milliseconds, minutes, seconds},

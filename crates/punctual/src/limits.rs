@@ -60,6 +60,9 @@ pub const LEASE_MAX: Duration = LENGTH_MAX;
 
 /// Attempts at a retry-free insert of a unique job whose holder keeps moving: then the key is contended beyond use.
 pub const CONFLICT_ROUNDS: usize = 8;
+/// Holders of unique keys that one engine edits at the same time. Edits of one holder go one after the other, so that a
+/// hundred callers that debounce one job do not make each other start anew.
+pub const HOLDER_LINES: usize = 16;
 /// First delay of a job that came to a worker which does not know its kind; it doubles.
 pub const UNKNOWN_KIND_DELAY: Duration = Duration::from_secs(10);
 /// Longest delay of a job of unknown kind.
@@ -75,10 +78,16 @@ pub const FLUSH_ITEMS_OF_ONE: usize = 100;
 pub const LANE_ITEMS: usize = 10_000;
 /// Bytes that may wait in a lane.
 pub const LANE_BYTES: usize = 64 * 1024 * 1024;
-/// How long a caller waits for its place in a lane and the flush, unless it says otherwise.
+/// How long a caller waits for its place in a full lane, and how long an item goes on trying for a key that
+/// another transaction has locked.
 pub const LANE_DEADLINE: Duration = Duration::from_secs(30);
 /// Repeats of one batch after a deadlock, a serialization error or an unknown commit.
 pub const FLUSH_REPEATS: usize = 3;
+/// Pause before each repeat of a batch but the first: a store that broke a deadlock needs none, one that lost its
+/// connection needs a moment.
+pub const FLUSH_PAUSE: Duration = Duration::from_millis(50);
+/// Items that wait for another's lock and are tried at once, each alone, beside the lane.
+pub const SIDE_FLUSHES: usize = 4;
 /// How long a statement waits for another's lock before its items are tried alone.
 pub const LOCK_WAIT: Duration = Duration::from_millis(250);
 
@@ -94,8 +103,36 @@ pub const PAGE_ROWS: usize = 10_000;
 pub const CHORE_ROWS: usize = 1_000;
 /// Between two looks at the store by whoever waits, should every signal be lost.
 pub const RESCAN: Duration = Duration::from_secs(5);
+/// Shortest sleep of a waiting claim, should its store say that a job is due and yet give none.
+pub const CLAIM_PAUSE: Duration = Duration::from_millis(1);
+/// Between two looks of waiting claims at the store when all they hear is that something happened.
+pub const CLAIM_GAP: Duration = Duration::from_millis(5);
+/// Between two looks for runs that are to stop, when all one hears is that something happened.
+pub const CANCEL_GAP: Duration = Duration::from_millis(250);
+/// Shortest and longest pause of a settle that cannot reach its store; it doubles.
+pub const SETTLE_PAUSE: Duration = Duration::from_millis(50);
+/// See [`SETTLE_PAUSE`]: short beside a lease, so that a store that comes back is used at once.
+pub const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Between two looks at what is overdue: a killed worker's job is claimable again within two seconds of its lease's end.
+pub const OVERDUE_SCAN: Duration = Duration::from_secs(1);
+/// A clock that went this much further than time did has stepped, and a machine that slept for so long was suspended:
+/// what is shorter, every lease has room for.
+pub const CLOCK_STEP: Duration = Duration::from_secs(1);
+/// Between two rounds of pruning: history is kept for hours, so seconds do not matter.
+pub const PRUNE_SCAN: Duration = Duration::from_secs(10);
+/// Pages of one round of pruning, each up to [`CHORE_ROWS`]; what is left waits for the next round.
+pub const PRUNE_PAGES: usize = 100;
+/// Age at which an engine reads the settings of all queues again.
+pub const SETTINGS_AGE: Duration = Duration::from_secs(5);
+/// Pages of [`PAGE_ITEMS`] settings that an engine reads: queues beyond it are a slip, not a design.
+pub const SETTINGS_PAGES: usize = 100;
 /// Signals kept for a listener that is slow; then it is told to look at everything.
 pub const SIGNALS: usize = 1_024;
+/// Rows read at once for those who wait for results.
+pub const RESULT_ROWS: usize = 256;
+/// Between two reads of all that is waited for, when all one hears is that something happened: so long for each
+/// [`RESULT_ROWS`] of them.
+pub const RESULT_GAP: Duration = Duration::from_millis(20);
 /// Results waited for at once in one process.
 pub const WAITERS: usize = 100_000;
 

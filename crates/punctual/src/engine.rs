@@ -1,0 +1,396 @@
+//! The engine: the one room where rules and a store meet.
+//!
+//! Everything that happens to a job goes through here: a [rule](crate::rules) decides, a lane carries the
+//! decision to the [store] together with what others want written at the same time, and signals tell those
+//! who wait. Workers, servers and command lines talk to an engine and to nothing behind it.
+//!
+//! ```text
+//!   enqueue ─▶ rules::admit ──▶ lane ─▶ insert ┐
+//!   settle  ─▶ rules::settle ─┐                ├─▶ signals ─▶ waiting claims, results, workers
+//!   operate ─▶ rules::edit  ──┼▶ lane ─▶ apply ┘
+//!   caretaker ▶ rules::reclaim┘
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::change::Edit;
+use crate::clock::{Clock, SystemClock};
+use crate::error::Error;
+use crate::job::{Defaults, Job, JobId, NewJob};
+use crate::limits::HOLDER_LINES;
+use crate::queue::{QueueName, QueueSettings};
+use crate::run::WorkerInfo;
+use crate::store::{self, Counted, Filter, Listed, Page, Report, Store};
+use crate::time::Timestamp;
+
+mod cancels;
+mod caretaker;
+mod claimants;
+mod counters;
+mod enqueue;
+mod handle;
+pub(crate) mod lane;
+mod listener;
+mod operate;
+mod results;
+mod settings;
+mod settle;
+mod source;
+mod writes;
+
+use claimants::Claimants;
+use counters::Counters;
+use lane::Lane;
+use results::Results;
+use settings::{Settings, retention_of};
+use writes::{Changes, Inserts};
+
+pub use counters::Totals;
+pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
+
+/// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.
+///
+/// ```
+/// use punctual::{Engine, NewJob};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let engine = Engine::open("memory:").await?;
+/// let job = engine.enqueue(NewJob::new("mail.welcome", &7)?).await?;
+/// assert_eq!(engine.fetch(job.id()).await?.body.kind, "mail.welcome");
+/// engine.close().await?;
+/// # Ok::<(), punctual::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+    /// Ends the tasks, which hold the core, with the last engine.
+    _alive: Arc<DropGuard>,
+}
+
+/// What the engine's tasks share.
+struct Core {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    defaults: Defaults,
+    inserts: Lane<Inserts>,
+    changes: Lane<Changes>,
+    settings: Settings,
+    claimants: Claimants,
+    results: Results,
+    /// Held by whoever edits the holder of a unique key, by the holder's id.
+    holders: [tokio::sync::Mutex<()>; HOLDER_LINES],
+    counters: Counters,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// How an engine is to be.
+#[derive(Clone, Debug)]
+pub struct EngineBuilder {
+    clock: Arc<dyn Clock>,
+    defaults: Defaults,
+    caretaker: bool,
+}
+
+impl EngineBuilder {
+    /// The clock to go by; unset, the machine's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What is in force where a job's user set nothing.
+    pub fn defaults(mut self, defaults: Defaults) -> Self {
+        self.defaults = defaults;
+        self
+    }
+
+    /// Whether this engine takes back what is overdue and prunes history. It does, unless told otherwise; at least one
+    /// engine on a store should.
+    pub fn caretaker(mut self, caretaker: bool) -> Self {
+        self.caretaker = caretaker;
+        self
+    }
+
+    /// Opens the store that `url` names, and an engine on it. Errors are those of [`store::url::open`].
+    pub async fn open(self, url: &str) -> Result<Engine, Error> {
+        let store = store::url::open(url, Arc::clone(&self.clock)).await?;
+        Ok(self.on(store))
+    }
+
+    /// An engine on this store. It starts its tasks on the Tokio runtime of the caller.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn on(self, store: Arc<dyn Store>) -> Engine {
+        let clock = self.clock;
+        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let signals = store.signals().listen();
+        let core = Arc::new(Core {
+            inserts: Lane::new(Inserts(Arc::clone(&store)), Arc::clone(&clock)),
+            changes: Lane::new(Changes(Arc::clone(&store)), Arc::clone(&clock)),
+            settings: Settings::new(Arc::clone(&store), Arc::clone(&clock)),
+            claimants: Claimants::default(),
+            results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
+            holders: Default::default(),
+            counters: Counters::default(),
+            defaults: self.defaults,
+            stopping: stopping.clone(),
+            tasks,
+            store,
+            clock,
+        });
+        core.tasks.spawn(listener::run(Arc::clone(&core), signals));
+        if self.caretaker {
+            let span = tracing::debug_span!("caretaker");
+            core.tasks
+                .spawn(caretaker::run(Arc::clone(&core)).instrument(span));
+        }
+        Engine {
+            core,
+            _alive: Arc::new(stopping.drop_guard()),
+        }
+    }
+}
+
+impl Engine {
+    /// Opens the store that `url` names, with everything else as it comes: `memory:`, or `sqlite:jobs.db` with the
+    /// feature `sqlite`. Errors are those of [`store::url::open`].
+    pub async fn open(url: &str) -> Result<Engine, Error> {
+        Engine::builder().open(url).await
+    }
+
+    /// An engine that is not as it comes.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder {
+            clock: Arc::new(SystemClock::new()),
+            defaults: Defaults::default(),
+            caretaker: true,
+        }
+    }
+
+    /// Enqueues a job: a [`Task`](crate::Task), or a [`NewJob`] that says more. It is durable when this returns. Dropping
+    /// the call gives up the answer, not the job.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` with every field that is wrong. `Conflict`: another job has its id, or its unique key and the job asks
+    /// to be told so. `Unavailable`: nothing was stored. `Internal`: it is not known whether it was; sending the
+    /// same job under the same id again is safe.
+    pub async fn enqueue<J: IntoJob>(&self, job: J) -> Result<Enqueued<J::Output>, Error> {
+        let job = job.into_job()?.untyped();
+        let span = tracing::debug_span!("enqueue", kind = %job.kind);
+        let placed = self.core.enqueue(job).instrument(span).await?;
+        Ok(Enqueued::new(self, placed))
+    }
+
+    /// Enqueues a batch, and answers for each job in order. Each is stored or refused by itself; jobs of one unique key are
+    /// folded, as if they had come one after the other. Errors are those of [`enqueue`](Self::enqueue).
+    pub async fn enqueue_all<O>(&self, jobs: Vec<NewJob<O>>) -> Vec<Result<Enqueued<O>, Error>> {
+        let jobs: Vec<NewJob> = jobs.into_iter().map(NewJob::untyped).collect();
+        let span = tracing::debug_span!("enqueue_all", jobs = jobs.len());
+        let placed = self.core.enqueue_all(jobs).instrument(span).await;
+        let enqueued = |placed: Result<_, Error>| placed.map(|placed| Enqueued::new(self, placed));
+        placed.into_iter().map(enqueued).collect()
+    }
+
+    /// The job of this name, which need not exist. Its result is read as any JSON unless it is [typed](JobHandle::typed).
+    pub fn job(&self, id: JobId) -> JobHandle {
+        JobHandle::new(self.clone(), id)
+    }
+
+    /// The row of a job.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is none; `Unavailable` if the store cannot be read.
+    pub async fn fetch(&self, id: JobId) -> Result<Job, Error> {
+        self.core.read(id).await?.ok_or_else(|| results::unknown(id))
+    }
+
+    /// One page of jobs: see [`Store::list`].
+    pub async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        self.core.store.list(filter, page).await
+    }
+
+    /// Cancels a job: one that waits at once, one that runs as soon as its worker has stopped. Once this returns, the job
+    /// can end in no other way. A job that was cancelled before is answered as it is.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Conflict` if it has ended otherwise, or does not stand still; `Invalid` for a reason that is too long.
+    pub async fn cancel(&self, id: JobId, reason: &str) -> Result<Job, Error> {
+        let span = tracing::debug_span!("cancel", job = %id);
+        self.core.cancel(id, reason).instrument(span).await
+    }
+
+    /// Begins a new life of a job that has ended: due now, its attempts allowed anew.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Conflict` if it has not ended, or another job holds its unique key.
+    pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
+        let span = tracing::debug_span!("retry", job = %id);
+        self.core.retry(id).instrument(span).await
+    }
+
+    /// Makes a waiting job due now.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Conflict` if it does not wait.
+    pub async fn run_now(&self, id: JobId) -> Result<Job, Error> {
+        let span = tracing::debug_span!("run_now", job = %id);
+        self.core.run_now(id).instrument(span).await
+    }
+
+    /// Deletes a job that does not run, if its row has the version `expect`, where that is set.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Conflict` if it runs or has another version.
+    pub async fn delete(&self, id: JobId, expect: Option<u64>) -> Result<(), Error> {
+        let span = tracing::debug_span!("delete", job = %id);
+        self.core.delete(id, expect).instrument(span).await
+    }
+
+    /// Changes a job that has not started, if its row has the version `expect`, where that is set.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Conflict` if it has started or has another version; `Invalid` with every field that is wrong.
+    pub async fn edit(&self, id: JobId, edit: Edit, expect: Option<u64>) -> Result<Job, Error> {
+        let span = tracing::debug_span!("edit", job = %id);
+        self.core.edit(id, edit, expect).instrument(span).await
+    }
+
+    /// How a job ended, as soon as it has, or how it stands when `wait` is over. Any number of callers may wait; one that
+    /// leaves cancels nothing.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such job, or none any more; `Invalid` if the queue keeps no results to wait for;
+    /// `Unavailable` if the store cannot be read, or too many wait.
+    pub async fn result(&self, id: JobId, wait: Duration) -> Result<Ending, Error> {
+        if wait.is_zero() {
+            return self.fetch(id).await.map(Ending::of);
+        }
+        let mut waiter = self.core.results.join(id)?;
+        let job = waiter.read().await?;
+        if !job.status.state.is_ended() {
+            self.check_waitable(&job.body.queue).await?;
+        }
+        let ended = async {
+            tokio::select! {
+                biased;
+                job = waiter.ended(job, wait) => job,
+                () = self.core.stopping.cancelled() => Err(Error::unavailable("the engine is closed")),
+            }
+        };
+        ended.await.map(Ending::of)
+    }
+
+    /// Whether results of jobs in this queue can be waited for: not where a job is deleted as it ends.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if not; `Unavailable` if the queue's settings cannot be read.
+    pub async fn check_waitable(&self, queue: &QueueName) -> Result<(), Error> {
+        let queues = self.core.settings.known().await?;
+        let kept = retention_of(&queues, queue, self.core.defaults.retention);
+        if [kept.succeeded, kept.failed, kept.cancelled]
+            .iter()
+            .all(|length| !length.is_zero())
+        {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "queue {queue} deletes jobs as they end (its retention is 0), so there is no result to wait for"
+        )))
+    }
+
+    /// How many jobs each queue has in each state, and how old these figures are.
+    pub async fn counts(&self) -> Result<Counted, Error> {
+        self.core.store.counts().await
+    }
+
+    /// The workers that are there, with their last beat.
+    pub async fn workers(&self) -> Result<Vec<(WorkerInfo, Timestamp)>, Error> {
+        self.core.store.workers().await
+    }
+
+    /// What the store is and what it promises.
+    pub async fn check(&self) -> Result<Report, Error> {
+        self.core.store.check().await
+    }
+
+    /// What this engine has done since it was opened.
+    pub fn totals(&self) -> Totals {
+        self.core.counters.totals()
+    }
+
+    /// The settings of a queue and their version: 0 where nothing was ever set.
+    pub async fn queue(&self, name: impl Into<QueueName>) -> Result<(QueueSettings, u64), Error> {
+        self.core.queue(&name.into()).await
+    }
+
+    /// Sets a queue, if its settings have the version `expect`, where that is set. Answers their new version. A pause and
+    /// limits hold for every claim that begins after this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if they have another version; `Invalid` if they cannot be, or the queue cannot have this name.
+    pub async fn set_queue(
+        &self,
+        name: impl Into<QueueName>,
+        settings: QueueSettings,
+        expect: Option<u64>,
+    ) -> Result<u64, Error> {
+        self.core.set_queue(&name.into(), &settings, expect).await
+    }
+
+    /// The store's time, as well as this process knows it.
+    pub fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    /// The clock that this engine goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core.clock
+    }
+
+    /// What is in force where a job's user set nothing.
+    pub fn defaults(&self) -> &Defaults {
+        &self.core.defaults
+    }
+
+    /// Ends the engine's tasks, and answers once all that its lanes hold is written and answered. Calls that come later, on
+    /// any clone, are `Unavailable`.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.core.stopping.cancel();
+        self.core.tasks.close();
+        self.core.tasks.wait().await;
+        self.core.inserts.close().await;
+        self.core.changes.close().await;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("clock", &self.core.clock)
+            .field("defaults", &self.core.defaults)
+            .field("closed", &self.core.stopping.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! What an engine has done since it was opened, counted once, for whoever shows figures.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::run::SettleVerdict;
+
+/// What this engine has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Jobs inserted.
+    pub enqueued: u64,
+    /// Jobs asked for that were there already, by id or by unique key.
+    pub deduplicated: u64,
+    /// Jobs handed to workers.
+    pub claimed: u64,
+    /// Outcomes that stand.
+    pub settled: u64,
+    /// Outcomes refused, since the run was no longer the worker's.
+    pub stale: u64,
+    /// Lost runs taken back, and jobs that missed their start deadline.
+    pub reclaimed: u64,
+    /// Ended jobs deleted, since they had been kept long enough.
+    pub pruned: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    enqueued: AtomicU64,
+    deduplicated: AtomicU64,
+    claimed: AtomicU64,
+    settled: AtomicU64,
+    stale: AtomicU64,
+    reclaimed: AtomicU64,
+    pruned: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn totals(&self) -> Totals {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Totals {
+            enqueued: read(&self.enqueued),
+            deduplicated: read(&self.deduplicated),
+            claimed: read(&self.claimed),
+            settled: read(&self.settled),
+            stale: read(&self.stale),
+            reclaimed: read(&self.reclaimed),
+            pruned: read(&self.pruned),
+        }
+    }
+
+    pub(super) fn enqueued(&self) {
+        add(&self.enqueued, 1);
+    }
+
+    pub(super) fn deduplicated(&self) {
+        add(&self.deduplicated, 1);
+    }
+
+    pub(super) fn claimed(&self, jobs: usize) {
+        add(&self.claimed, jobs);
+    }
+
+    pub(super) fn settled(&self, verdicts: &[SettleVerdict]) {
+        let settled = verdicts
+            .iter()
+            .filter(|verdict| **verdict == SettleVerdict::Settled)
+            .count();
+        add(&self.settled, settled);
+        add(&self.stale, verdicts.len() - settled);
+    }
+
+    pub(super) fn reclaimed(&self, jobs: usize) {
+        add(&self.reclaimed, jobs);
+    }
+
+    pub(super) fn pruned(&self, jobs: usize) {
+        add(&self.pruned, jobs);
+    }
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+}

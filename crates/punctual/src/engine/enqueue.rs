@@ -1,0 +1,180 @@
+//! Enqueueing: admission, the lane, and what to do about a unique key that is held.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use crate::change::{Applied, Holder, Inserted};
+use crate::error::Error;
+use crate::job::{Job, JobId, NewJob, OnConflict};
+use crate::limits::{CONFLICT_ROUNDS, HOLDER_LINES, SIDE_FLUSHES};
+use crate::rules::admit::{self, Admitted, Conflict, Folded};
+
+use super::Core;
+use super::handle::How;
+use super::lane::Tell;
+use super::settle::tell_of;
+
+/// A job that was asked for and is there.
+pub(super) type Placed = (Job, How);
+
+impl Core {
+    pub(super) async fn enqueue(&self, job: NewJob) -> Result<Placed, Error> {
+        let admitted = self.admit(job)?;
+        let inserted = self.insert(&admitted.job).await?;
+        self.place(admitted, inserted).await
+    }
+
+    /// Enqueues a batch: in the lane as one bulk caller, and what meets a held key after that.
+    pub(super) async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Vec<Result<Placed, Error>> {
+        let mut asked = Vec::with_capacity(jobs.len());
+        let mut admitted = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            asked.push(self.admit(job).map(|job| {
+                let ask = (job.job.id(), job.on_conflict);
+                admitted.push(job);
+                ask
+            }));
+        }
+        let Folded { distinct, place } = admit::fold(admitted);
+        let inserts = distinct
+            .iter()
+            .map(|new| (new.job.clone(), tell_due(&new.job)))
+            .collect();
+        let inserted = self.inserts.submit_all(inserts).await;
+        let placed: Vec<Result<Placed, Error>> = stream::iter(distinct.into_iter().zip(inserted))
+            .map(|(new, inserted)| async { self.place(new, inserted?).await })
+            .buffered(SIDE_FLUSHES)
+            .collect()
+            .await;
+        unfold(asked, &place, &placed)
+    }
+
+    fn admit(&self, job: NewJob) -> Result<Admitted, Error> {
+        let fresh_id = job.id.unwrap_or_else(|| JobId(self.clock.fresh_id()));
+        admit::admit(job, fresh_id, &self.moment_with(self.defaults.retention))
+    }
+
+    async fn insert(&self, job: &Job) -> Result<Inserted, Error> {
+        self.inserts.submit(job.clone(), tell_due(job)).await
+    }
+
+    /// Turns what an insert came to into the job that stands for `new`, and inserts again where a held key came free.
+    async fn place(&self, new: Admitted, inserted: Inserted) -> Result<Placed, Error> {
+        let mut inserted = inserted;
+        for _ in 0..CONFLICT_ROUNDS {
+            let placed = match inserted {
+                Inserted::Inserted => {
+                    self.counters.enqueued();
+                    return Ok((new.job, How::Inserted));
+                }
+                Inserted::Exists { same: false } => {
+                    return Err(Error::conflict(format!(
+                        "there is another job with the id {}",
+                        new.job.id()
+                    )));
+                }
+                Inserted::Exists { same: true } => {
+                    self.read(new.job.id()).await?.map(|row| (row, How::Existed))
+                }
+                Inserted::Held(holder) => self.meet(&new, holder).await?,
+            };
+            if let Some(placed) = placed {
+                self.counters.deduplicated();
+                return Ok(placed);
+            }
+            inserted = self.insert(&new.job).await?;
+        }
+        Err(Error::conflict(format!(
+            "the job that holds the unique key {} changed {CONFLICT_ROUNDS} times while it was looked at",
+            key_of(&new.job)
+        )))
+    }
+
+    /// Settles with the job that holds the key of `new`. Nothing: it holds it no longer, or moved on.
+    async fn meet(&self, new: &Admitted, holder: Holder) -> Result<Option<Placed>, Error> {
+        let edits = matches!(new.on_conflict, OnConflict::Replace | OnConflict::Debounce);
+        let _turn = match edits {
+            true => Some(self.line_of(holder.id).lock().await),
+            false => None,
+        };
+        let Some(row) = self.read(holder.id).await? else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        match admit::conflict(new, &row, now) {
+            Conflict::Gone => Ok(None),
+            Conflict::Existing => Ok(Some((row, How::Deduplicated))),
+            Conflict::Reject => Err(Error::conflict(format!(
+                "the unique key {} is held by job {}",
+                key_of(&new.job),
+                row.id()
+            ))),
+            Conflict::Evict(change) => {
+                // Whether it was done or somebody was faster, the insert will tell.
+                self.changes.submit(change, Tell::default()).await?;
+                Ok(None)
+            }
+            Conflict::Edit(change) => {
+                let tell = tell_of(&row, &change, false, now);
+                let edited = super::operate::changed(&row, &change);
+                match self.changes.submit(change, tell).await? {
+                    Applied::Applied => Ok(edited.map(|job| (job, How::Deduplicated))),
+                    Applied::Stale(_) | Applied::Missing | Applied::Held(_) => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Where those who edit this holder stand in line.
+    fn line_of(&self, holder: JobId) -> &tokio::sync::Mutex<()> {
+        let [.., last] = *holder.0.as_bytes();
+        &self.holders[usize::from(last) % HOLDER_LINES]
+    }
+
+    pub(super) async fn read(&self, id: JobId) -> Result<Option<Job>, Error> {
+        let rows = self.store.fetch(&[id]).await?;
+        Ok(rows.into_iter().next().flatten())
+    }
+}
+
+/// Gives each job that was asked for the answer of the one that stood for it.
+fn unfold(
+    asked: Vec<Result<(JobId, OnConflict), Error>>,
+    place: &[usize],
+    placed: &[Result<Placed, Error>],
+) -> Vec<Result<Placed, Error>> {
+    let mut place = place.iter();
+    let mut first: BTreeMap<usize, JobId> = BTreeMap::new();
+    asked
+        .into_iter()
+        .map(|ask| {
+            let (id, on_conflict) = ask?;
+            let stands = *place.next().expect("every admitted job has a place");
+            let came_first = *first.entry(stands).or_insert(id) == id;
+            let (row, how) = placed[stands].clone()?;
+            if row.id() == id {
+                return Ok((row, how));
+            }
+            if !came_first && on_conflict == OnConflict::Reject {
+                return Err(Error::conflict(format!(
+                    "the unique key {} is held by job {}",
+                    key_of(&row),
+                    row.id()
+                )));
+            }
+            Ok((row, How::Deduplicated))
+        })
+        .collect()
+}
+
+fn tell_due(job: &Job) -> Tell {
+    Tell {
+        due: Some((job.body.queue.clone(), job.status.due)),
+        job: None,
+    }
+}
+
+fn key_of(job: &Job) -> &str {
+    job.body.unique_key.as_deref().unwrap_or_default()
+}

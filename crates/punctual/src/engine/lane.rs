@@ -1,0 +1,460 @@
+//! Natural batching: one flush in flight, and whoever arrives meanwhile joins the next.
+//!
+//! An idle lane flushes at once, so a single caller sees the latency of one commit; a thousand callers share one.
+//! The same lane serves whatever is written in batches: a [`Write`] says how.
+//!
+//! ```text
+//! caller ─┐                     ┌─▶ store ─▶ commit ─▶ signals ─▶ answers
+//! caller ─┼─▶ places ─▶ line ─▶ flush (1 in flight)
+//! caller ─┘   bounded   fair    └─▶ an item's fault: halves;  a lock: beside the lane, each alone
+//! ```
+//!
+//! An item in the lane belongs to the lane: a caller that leaves gives up its answer, not its item. A flush runs in
+//! a task of its own, which lives while there is something to flush.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::error::{Error, Kind};
+use crate::limits::{
+    FLUSH_BYTES, FLUSH_ITEMS, FLUSH_PAUSE, FLUSH_REPEATS, LANE_BYTES, LANE_DEADLINE, LANE_ITEMS, LOCK_WAIT,
+    SIDE_FLUSHES,
+};
+use crate::queue::QueueName;
+use crate::signals::Signal;
+use crate::store::Answer;
+use crate::time::Timestamp;
+
+use self::line::Line;
+
+mod line;
+
+/// The least room that an item takes in a lane, in bytes. One measure holds both bounds: [`LANE_ITEMS`] of these are
+/// no more than [`LANE_BYTES`], and an item that is larger takes the room of several.
+const PLACE_BYTES: usize = LANE_BYTES / LANE_ITEMS;
+
+/// What a lane writes, and how.
+pub(crate) trait Write: Send + Sync + 'static {
+    /// One thing to write.
+    type Item: Send + Sync + 'static;
+    /// What became of it.
+    type Out: Send + 'static;
+
+    /// About how many bytes an item takes in memory and in a transaction.
+    fn bytes(item: &Self::Item) -> usize;
+
+    /// Whether it takes a unique key, for whose lock it may have to wait.
+    fn takes_key(item: &Self::Item) -> bool;
+
+    /// Writes a batch, and answers for each item in order.
+    fn write<'a>(&'a self, items: &'a [Self::Item]) -> Answer<'a, Vec<Self::Out>>;
+
+    /// What an answer means when the same item may have been written by an earlier try of the same batch.
+    fn repeated(item: &Self::Item, out: Self::Out) -> Self::Out;
+
+    /// Whether the item now stands in the store, so that its [`Tell`] is to be told.
+    fn stands(out: &Self::Out) -> bool;
+
+    /// Tells others what was written: once a flush, after its commit.
+    fn tell(&self, signals: &[Signal]);
+}
+
+/// What others are told of an item once it stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tell {
+    /// This queue has work that is due then.
+    pub(crate) due: Option<(QueueName, Timestamp)>,
+    /// What happened to the job itself.
+    pub(crate) job: Option<Signal>,
+}
+
+/// A lane of natural batching. Clones share it.
+pub(crate) struct Lane<W: Write>(Arc<Inner<W>>);
+
+struct Inner<W: Write> {
+    write: W,
+    clock: Arc<dyn Clock>,
+    /// Room in the lane, in bytes.
+    places: Arc<Semaphore>,
+    side_flushes: Semaphore,
+    state: Mutex<State<W>>,
+    tasks: TaskTracker,
+}
+
+struct State<W: Write> {
+    line: Line<Waiting<W>>,
+    /// Whether the flusher runs. It clears this only when it finds the line empty.
+    flushing: bool,
+    closed: bool,
+}
+
+struct Waiting<W: Write> {
+    item: W::Item,
+    caller: Caller<W>,
+}
+
+struct Caller<W: Write> {
+    tell: Tell,
+    answer: oneshot::Sender<Result<W::Out, Error>>,
+    /// Given back when the item is answered.
+    _place: OwnedSemaphorePermit,
+}
+
+type Answered<W> = oneshot::Receiver<Result<<W as Write>::Out, Error>>;
+
+impl<W: Write> Clone for Lane<W> {
+    fn clone(&self) -> Self {
+        Lane(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Write> Lane<W> {
+    pub(crate) fn new(write: W, clock: Arc<dyn Clock>) -> Lane<W> {
+        Lane(Arc::new(Inner {
+            write,
+            clock,
+            places: Arc::new(Semaphore::new(LANE_ITEMS * PLACE_BYTES)),
+            side_flushes: Semaphore::new(SIDE_FLUSHES),
+            state: Mutex::new(State {
+                line: Line::new(),
+                flushing: false,
+                closed: false,
+            }),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Writes one item with whatever else is there to write.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`: it was not written, since the store could not, the lane is full or it is closed. `Internal`: it
+    /// is not known whether it was written.
+    pub(crate) async fn submit(&self, item: W::Item, tell: Tell) -> Result<W::Out, Error> {
+        let place = self.0.place(weight::<W>(&item)).await?;
+        let (waiting, answered) = wait_in(item, tell, place);
+        self.join(VecDeque::from([waiting]))?;
+        answered.await.unwrap_or_else(|_| Err(abandoned()))
+    }
+
+    /// Writes many items, a flush's worth at a time, and answers in their order. Errors are those of
+    /// [`submit`](Self::submit), for each item.
+    pub(crate) async fn submit_all(&self, items: Vec<(W::Item, Tell)>) -> Vec<Result<W::Out, Error>> {
+        let mut answers = Vec::with_capacity(items.len());
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let mut chunk = Vec::new();
+            let mut bytes = 0;
+            while let Some((item, tell)) = items.next_if(|(item, _)| {
+                bytes += W::bytes(item);
+                chunk.is_empty() || (chunk.len() < FLUSH_ITEMS && bytes <= FLUSH_BYTES)
+            }) {
+                chunk.push((item, tell));
+            }
+            self.submit_chunk(chunk, &mut answers).await;
+        }
+        answers
+    }
+
+    async fn submit_chunk(&self, chunk: Vec<(W::Item, Tell)>, answers: &mut Vec<Result<W::Out, Error>>) {
+        let count = chunk.len();
+        let weight = chunk.iter().map(|(item, _)| weight::<W>(item)).sum();
+        let joined = self.0.place(weight).await.and_then(|mut room| {
+            let (party, answered): (VecDeque<_>, Vec<_>) = chunk
+                .into_iter()
+                .map(|(item, tell)| {
+                    let place = room
+                        .split(weight_usize::<W>(&item))
+                        .expect("the room is the sum of its items' weights");
+                    wait_in(item, tell, place)
+                })
+                .unzip();
+            self.join(party).map(|()| answered)
+        });
+        match joined {
+            Ok(answered) => {
+                for answer in answered {
+                    answers.push(answer.await.unwrap_or_else(|_| Err(abandoned())));
+                }
+            }
+            Err(error) => answers.extend(std::iter::repeat_n(error, count).map(Err)),
+        }
+    }
+
+    /// Takes no more items, and returns once all it has are answered.
+    pub(crate) async fn close(&self) {
+        self.0.state().closed = true;
+        self.0.places.close();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn join(&self, items: VecDeque<Waiting<W>>) -> Result<(), Error> {
+        let mut state = self.0.state();
+        if state.closed {
+            return Err(closed());
+        }
+        state.line.join(items);
+        if !state.flushing {
+            state.flushing = true;
+            self.0.tasks.spawn(Arc::clone(&self.0).run());
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Inner<W> {
+    fn state(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn place(&self, weight: u32) -> Result<OwnedSemaphorePermit, Error> {
+        match Arc::clone(&self.places).try_acquire_many_owned(weight) {
+            Ok(place) => return Ok(place),
+            Err(TryAcquireError::Closed) => return Err(closed()),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        tokio::select! {
+            biased;
+            place = Arc::clone(&self.places).acquire_many_owned(weight) => place.map_err(|_| closed()),
+            () = self.clock.sleep(LANE_DEADLINE) => Err(Error::unavailable(
+                "more is being written than the store can take; nothing was stored, try again later",
+            )),
+        }
+    }
+
+    /// Flushes until the line is empty.
+    async fn run(self: Arc<Self>) {
+        let mut flusher = Flusher {
+            lane: self,
+            done: false,
+        };
+        while let Some(batch) = flusher.lane.next_batch() {
+            flusher.lane.flush(batch).await;
+            // Those who were just answered get to come back before the next flush is cut; else they would go by turns,
+            // and every other flush would carry a single item.
+            tokio::task::yield_now().await;
+        }
+        flusher.done = true;
+    }
+
+    fn next_batch(&self) -> Option<Batch<W>> {
+        let mut state = self.state();
+        if state.line.is_empty() {
+            state.flushing = false;
+            return None;
+        }
+        let flush = state.line.cut(|waiting| W::bytes(&waiting.item));
+        let (items, callers) = flush.into_iter().map(|w| (w.item, w.caller)).unzip();
+        Some(Batch { items, callers })
+    }
+
+    /// Writes a batch. One item's fault halves it until that item stands alone; items that wait for a lock leave.
+    async fn flush(self: &Arc<Self>, batch: Batch<W>) {
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            match self.write(&part.items).await {
+                Ok(outs) => part.answer(&self.write, outs),
+                Err(error) if error.is_locked() => {
+                    let (keyed, rest) = part.split_keyed();
+                    if keyed.items.is_empty() {
+                        rest.refuse(&error);
+                        continue;
+                    }
+                    self.flush_beside(keyed);
+                    parts.extend((!rest.items.is_empty()).then_some(rest));
+                }
+                Err(error) if part.items.len() > 1 && is_of_an_item(&error) => {
+                    let second = part.split_off(part.items.len() / 2);
+                    parts.extend([second, part]);
+                }
+                Err(error) => part.refuse(&error),
+            }
+        }
+    }
+
+    /// Writes items once, or again where it is not known whether they were written.
+    async fn write(&self, items: &[W::Item]) -> Result<Vec<W::Out>, Error> {
+        let mut unknown = None;
+        for repeat in 0..=FLUSH_REPEATS {
+            if repeat > 1 {
+                self.clock.sleep(FLUSH_PAUSE).await;
+            }
+            match self.write.write(items).await {
+                Ok(outs) if outs.len() != items.len() => {
+                    return Err(Error::internal("the store did not answer for every item"));
+                }
+                Ok(outs) if unknown.is_none() => return Ok(outs),
+                Ok(outs) => {
+                    return Ok(items
+                        .iter()
+                        .zip(outs)
+                        .map(|(i, out)| W::repeated(i, out))
+                        .collect());
+                }
+                Err(error) if error.kind() == Kind::Internal => {
+                    tracing::warn!(%error, items = items.len(), "a flush may or may not have been written; it is sent again");
+                    unknown = Some(error);
+                }
+                // Nothing was written this time, but perhaps before.
+                Err(error) => match unknown {
+                    None => return Err(error),
+                    Some(_) => unknown = Some(Error::internal(error.to_string()).caused_by(error)),
+                },
+            }
+        }
+        Err(unknown.unwrap_or_else(abandoned))
+    }
+
+    /// Writes each of these items alone, beside the lane, for as long as the lock of its key may be waited for.
+    fn flush_beside(self: &Arc<Self>, keyed: Batch<W>) {
+        for (item, caller) in keyed.items.into_iter().zip(keyed.callers) {
+            let lane = Arc::clone(self);
+            self.tasks.spawn(async move {
+                let item = [item];
+                let written = lane.write_locked(&item).await;
+                let part = Batch {
+                    items: Vec::from(item),
+                    callers: vec![caller],
+                };
+                match written {
+                    Ok(outs) => part.answer(&lane.write, outs),
+                    Err(error) => part.refuse(&error),
+                }
+            });
+        }
+    }
+
+    async fn write_locked(&self, item: &[W::Item]) -> Result<Vec<W::Out>, Error> {
+        let give_up_at = self.clock.uptime() + LANE_DEADLINE;
+        loop {
+            let side_flush = self.side_flushes.acquire().await;
+            let written = self.write(item).await;
+            drop(side_flush);
+            match written {
+                Err(error) if error.is_locked() && self.clock.uptime() < give_up_at => {
+                    self.clock.sleep(LOCK_WAIT).await;
+                }
+                written => return written,
+            }
+        }
+    }
+}
+
+/// The right to flush. When it ends before its time (its runtime is gone, or the store panicked), those in the line
+/// are told and the next caller begins anew.
+struct Flusher<W: Write> {
+    lane: Arc<Inner<W>>,
+    done: bool,
+}
+
+impl<W: Write> Drop for Flusher<W> {
+    fn drop(&mut self) {
+        if !self.done {
+            let mut state = self.lane.state();
+            state.flushing = false;
+            state.line = Line::new();
+        }
+    }
+}
+
+/// Items that are written together, and who waits for each.
+struct Batch<W: Write> {
+    items: Vec<W::Item>,
+    callers: Vec<Caller<W>>,
+}
+
+impl<W: Write> Batch<W> {
+    fn answer(self, write: &W, outs: Vec<W::Out>) {
+        let mut told = Vec::new();
+        let mut due: BTreeMap<QueueName, Timestamp> = BTreeMap::new();
+        let stands = outs.iter().map(W::stands);
+        for tell in self
+            .callers
+            .iter()
+            .zip(stands)
+            .filter(|(_, stands)| *stands)
+            .map(|(caller, _)| &caller.tell)
+        {
+            told.extend(tell.job.clone());
+            if let Some((queue, at)) = &tell.due {
+                match due.get_mut(queue) {
+                    Some(earliest) => *earliest = (*earliest).min(*at),
+                    None => drop(due.insert(queue.clone(), *at)),
+                }
+            }
+        }
+        told.extend(due.into_iter().map(|(queue, at)| Signal::Due(queue, at)));
+        if !told.is_empty() {
+            write.tell(&told);
+        }
+        for (caller, out) in self.callers.into_iter().zip(outs) {
+            caller.answer.send(Ok(out)).ok();
+        }
+    }
+
+    fn refuse(self, error: &Error) {
+        for caller in self.callers {
+            caller.answer.send(Err(error.clone())).ok();
+        }
+    }
+
+    fn split_off(&mut self, at: usize) -> Batch<W> {
+        Batch {
+            items: self.items.split_off(at),
+            callers: self.callers.split_off(at),
+        }
+    }
+
+    fn split_keyed(self) -> (Batch<W>, Batch<W>) {
+        let (keyed, rest): (Vec<_>, Vec<_>) = self
+            .items
+            .into_iter()
+            .zip(self.callers)
+            .partition(|(item, _)| W::takes_key(item));
+        (Batch::from_iter(keyed), Batch::from_iter(rest))
+    }
+}
+
+impl<W: Write> FromIterator<(W::Item, Caller<W>)> for Batch<W> {
+    fn from_iter<I: IntoIterator<Item = (W::Item, Caller<W>)>>(pairs: I) -> Self {
+        let (items, callers) = pairs.into_iter().unzip();
+        Batch { items, callers }
+    }
+}
+
+fn wait_in<W: Write>(item: W::Item, tell: Tell, place: OwnedSemaphorePermit) -> (Waiting<W>, Answered<W>) {
+    let (answer, answered) = oneshot::channel();
+    let caller = Caller {
+        tell,
+        answer,
+        _place: place,
+    };
+    (Waiting { item, caller }, answered)
+}
+
+/// The room that an item takes.
+fn weight_usize<W: Write>(item: &W::Item) -> usize {
+    W::bytes(item).clamp(PLACE_BYTES, LANE_ITEMS * PLACE_BYTES)
+}
+
+fn weight<W: Write>(item: &W::Item) -> u32 {
+    u32::try_from(weight_usize::<W>(item)).unwrap_or(u32::MAX)
+}
+
+/// Whether an error is about one item of a batch, and not about the store.
+fn is_of_an_item(error: &Error) -> bool {
+    !matches!(error.kind(), Kind::Unavailable | Kind::Internal)
+}
+
+fn closed() -> Error {
+    Error::unavailable("the engine is closed; nothing was stored")
+}
+
+fn abandoned() -> Error {
+    Error::internal("the flush ended without an answer; whether it was stored is not known")
+}

@@ -1,0 +1,145 @@
+//! What operators do: look at jobs, change them one by one, and set queues.
+
+use crate::change::{Applied, Change, Edit, RecordApplied, RecordChange, RecordKind};
+use crate::error::Error;
+use crate::job::{Job, JobId};
+use crate::limits::CONFLICT_ROUNDS;
+use crate::queue::{QueueName, QueueSettings};
+use crate::rules::{self, Moment};
+use crate::signals::Signal;
+
+use super::Core;
+use super::results::unknown;
+use super::settings::is_limited;
+use super::settle::tell_of;
+
+impl Core {
+    pub(super) async fn cancel(&self, id: JobId, reason: &str) -> Result<Job, Error> {
+        self.decide(id, None, |job, moment| rules::edit::cancel(job, reason, moment))
+            .await
+    }
+
+    pub(super) async fn retry(&self, id: JobId) -> Result<Job, Error> {
+        self.decide(id, None, |job, moment| rules::edit::retry(job, moment).map(Some))
+            .await
+    }
+
+    pub(super) async fn run_now(&self, id: JobId) -> Result<Job, Error> {
+        self.decide(id, None, |job, moment| {
+            rules::edit::run_now(job, moment).map(Some)
+        })
+        .await
+    }
+
+    pub(super) async fn edit(&self, id: JobId, edit: Edit, expect: Option<u64>) -> Result<Job, Error> {
+        self.decide(id, expect, |job, moment| {
+            rules::edit::edit(job, edit.clone(), moment).map(Some)
+        })
+        .await
+    }
+
+    pub(super) async fn delete(&self, id: JobId, expect: Option<u64>) -> Result<(), Error> {
+        self.decide(id, expect, |job, _| rules::edit::delete(job).map(Some))
+            .await?;
+        Ok(())
+    }
+
+    /// Lets a rule decide about a job and writes what it decided, on a fresh row whenever the row moved on. Answers the
+    /// row as it is afterwards, or as it was if it was deleted.
+    async fn decide(
+        &self,
+        id: JobId,
+        expect: Option<u64>,
+        rule: impl Fn(&Job, &Moment<'_>) -> Result<Option<Change>, Error>,
+    ) -> Result<Job, Error> {
+        let mut job = self.read(id).await?.ok_or_else(|| unknown(id))?;
+        let queues = self.settings.known().await?;
+        for _ in 0..CONFLICT_ROUNDS {
+            let rev = job.status.rev;
+            if let Some(expect) = expect.filter(|expect| *expect != rev) {
+                return Err(Error::conflict(format!(
+                    "the job is at version {rev}, not {expect}; look at it again"
+                )));
+            }
+            let moment = self.moment(&queues, &job);
+            let Some(change) = rule(&job, &moment)? else {
+                return Ok(job);
+            };
+            let tell = tell_of(&job, &change, is_limited(&queues, &job.body.queue), moment.now);
+            let after = changed(&job, &change).unwrap_or(job);
+            job = match self.changes.submit(change, tell).await? {
+                Applied::Applied => return Ok(after),
+                Applied::Stale(row) => *row,
+                Applied::Missing => return Err(unknown(id)),
+                Applied::Held(holder) => {
+                    return Err(Error::conflict(format!(
+                        "the unique key of the job is held by job {}",
+                        holder.id
+                    )));
+                }
+            };
+        }
+        Err(Error::conflict(format!(
+            "the job changed {CONFLICT_ROUNDS} times while it was looked at; try again"
+        )))
+    }
+
+    pub(super) async fn queue(&self, name: &QueueName) -> Result<(QueueSettings, u64), Error> {
+        let queues = self.settings.read().await?;
+        Ok(queues.get(name).cloned().unwrap_or_default())
+    }
+
+    /// Sets a queue, if its settings are still at the version `expect`, or whatever they are if that is unset.
+    pub(super) async fn set_queue(
+        &self,
+        name: &QueueName,
+        settings: &QueueSettings,
+        expect: Option<u64>,
+    ) -> Result<u64, Error> {
+        rules::admit::queue_name(name)?;
+        let document = settings.to_json();
+        let mut rev = match expect {
+            Some(expect) => expect,
+            None => self.queue(name).await?.1,
+        };
+        for _ in 0..CONFLICT_ROUNDS {
+            let change = RecordChange {
+                kind: RecordKind::Queue,
+                name: name.to_string(),
+                expect: rev,
+                becomes: Some(document.clone()),
+            };
+            let applied = self.store.change_records(&[change]).await?;
+            match applied.into_iter().next() {
+                Some(RecordApplied::Applied) => {
+                    // A pause or a limit may have been lifted, and whoever decides now is to know of it.
+                    self.store
+                        .signals()
+                        .send(&[Signal::Due(name.clone(), self.clock.now())]);
+                    self.settings.read().await?;
+                    return Ok(rev + 1);
+                }
+                Some(RecordApplied::Stale(record)) if expect.is_none() => {
+                    rev = record.map_or(0, |record| record.rev);
+                }
+                Some(RecordApplied::Stale(record)) => {
+                    let is = record.map_or(0, |record| record.rev);
+                    return Err(Error::conflict(format!(
+                        "the settings of queue {name} are at version {is}, not {rev}; look at them again"
+                    )));
+                }
+                None => return Err(Error::internal("the store did not answer for every record")),
+            }
+        }
+        Err(Error::conflict(format!(
+            "the settings of queue {name} changed {CONFLICT_ROUNDS} times meanwhile; try again"
+        )))
+    }
+}
+
+/// The row after this change; nothing if the change deletes it.
+pub(super) fn changed(job: &Job, change: &Change) -> Option<Job> {
+    let status = change.becomes.clone()?;
+    let body = change.body.clone().unwrap_or_else(|| job.body.clone());
+    Some(Job { body, status })
+}

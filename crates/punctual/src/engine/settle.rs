@@ -1,0 +1,216 @@
+//! Settling: what became of runs goes through the rules into the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::change::{Applied, Change};
+use crate::error::{Error, Kind};
+use crate::job::{Job, JobId, State};
+use crate::limits::{CONFLICT_ROUNDS, FLUSH_ITEMS, SETTLE_PAUSE, SETTLE_PAUSE_MAX};
+use crate::queue::Retention;
+use crate::rules;
+use crate::run::{SettleVerdict, Settlement};
+use crate::signals::Signal;
+use crate::time::Timestamp;
+
+use super::Core;
+use super::lane::Tell;
+use super::settings::{ByQueue, is_limited, retention_of};
+use super::writes::stands_in;
+
+/// A settlement without a verdict.
+struct Open {
+    /// Its place among the settlements.
+    place: usize,
+    settlement: Settlement,
+    /// The row on which to decide; unset, it has to be read.
+    row: Option<Job>,
+    /// The change that was sent last, if it is not known whether it was made.
+    sent: Option<Change>,
+}
+
+impl Core {
+    /// Settles until each settlement stands or is stale. While the store cannot be reached it goes on trying: who asked
+    /// decides how long that makes sense.
+    pub(super) async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<SettleVerdict>, Error> {
+        let mut verdicts = vec![SettleVerdict::Stale; settlements.len()];
+        let mut open: Vec<Open> = settlements.into_iter().enumerate().map(Open::new).collect();
+        let mut pause = Duration::ZERO;
+        let mut rounds = 0;
+        while !open.is_empty() {
+            self.pause(pause).await?;
+            rounds += 1;
+            let answered = match self.settle_round(&mut verdicts, open).await {
+                Ok(left) => {
+                    open = left;
+                    true
+                }
+                Err((left, error)) if may_pass(&error) => {
+                    tracing::warn!(%error, runs = left.len(), "settling could not reach the store; it goes on trying");
+                    open = left;
+                    false
+                }
+                Err((_, error)) => return Err(error),
+            };
+            // A row that moved on is decided about again at once, unless it never stands still.
+            pause = match answered && rounds < CONFLICT_ROUNDS {
+                true => Duration::ZERO,
+                false => (pause * 2).clamp(SETTLE_PAUSE, SETTLE_PAUSE_MAX),
+            };
+        }
+        self.counters.settled(&verdicts);
+        Ok(verdicts)
+    }
+
+    async fn pause(&self, length: Duration) -> Result<(), Error> {
+        if length.is_zero() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Err(Error::unavailable("the engine was closed before the run was settled")),
+            () = self.clock.sleep(length) => Ok(()),
+        }
+    }
+
+    /// Decides and writes once. What has no verdict after that is handed back.
+    async fn settle_round(
+        &self,
+        verdicts: &mut [SettleVerdict],
+        mut open: Vec<Open>,
+    ) -> Result<Vec<Open>, (Vec<Open>, Error)> {
+        let queues = match self.read_rows(&mut open).await {
+            Ok(queues) => queues,
+            Err(error) => return Err((open, error)),
+        };
+        let mut writes = Vec::with_capacity(open.len());
+        let mut sent = Vec::with_capacity(open.len());
+        for open in open {
+            if let Some(change) = &open.sent
+                && stands_in(change, open.row.as_ref())
+            {
+                verdicts[open.place] = SettleVerdict::Settled;
+                continue;
+            }
+            // Without a row, or under another run, it stays stale.
+            let Some(job) = &open.row else { continue };
+            let settlement = &open.settlement;
+            let moment = self.moment(&queues, job);
+            if let Some(change) = rules::settle::settle(job, settlement.id.run, &settlement.outcome, &moment)
+            {
+                let tell = tell_of(job, &change, is_limited(&queues, &job.body.queue), moment.now);
+                writes.push((change.clone(), tell));
+                sent.push((open, change));
+            }
+        }
+        let answers = self.write_changes(writes).await;
+        let mut left = Vec::new();
+        let mut failed = None;
+        for ((mut open, change), answer) in sent.into_iter().zip(answers) {
+            open.sent = None;
+            match answer {
+                Ok(Applied::Applied) => {
+                    verdicts[open.place] = SettleVerdict::Settled;
+                    continue;
+                }
+                Ok(Applied::Missing) => continue,
+                Ok(Applied::Stale(row)) => open.row = Some(*row),
+                Ok(Applied::Held(_)) => open.row = None,
+                Err(error) => {
+                    if error.kind() == Kind::Internal {
+                        open.sent = Some(change);
+                        open.row = None;
+                    }
+                    failed = Some(error);
+                }
+            }
+            left.push(open);
+        }
+        match failed {
+            Some(error) => Err((left, error)),
+            None => Ok(left),
+        }
+    }
+
+    /// Reads the rows that are needed, and the settings of the queues.
+    async fn read_rows(&self, open: &mut [Open]) -> Result<Arc<ByQueue>, Error> {
+        for chunk in open.chunks_mut(FLUSH_ITEMS) {
+            let mut needed: Vec<&mut Open> = chunk.iter_mut().filter(|open| open.row.is_none()).collect();
+            let ids: Vec<JobId> = needed.iter().map(|open| open.settlement.id.job).collect();
+            if !ids.is_empty() {
+                let rows = self.store.fetch(&ids).await?;
+                needed.iter_mut().zip(rows).for_each(|(open, row)| open.row = row);
+            }
+        }
+        self.settings.known().await
+    }
+
+    /// Writes changes through the lane, each with what it tells.
+    pub(super) async fn write_changes(&self, mut writes: Vec<(Change, Tell)>) -> Vec<Result<Applied, Error>> {
+        match writes.len() {
+            1 => {
+                let (change, tell) = writes.remove(0);
+                vec![self.changes.submit(change, tell).await]
+            }
+            _ => self.changes.submit_all(writes).await,
+        }
+    }
+
+    /// The moment at which a rule decides about `job`.
+    pub(super) fn moment(&self, queues: &ByQueue, job: &Job) -> rules::Moment<'_> {
+        self.moment_with(retention_of(queues, &job.body.queue, self.defaults.retention))
+    }
+
+    pub(super) fn moment_with(&self, retention: Retention) -> rules::Moment<'_> {
+        rules::Moment {
+            now: self.clock.now(),
+            defaults: &self.defaults,
+            retention,
+            chance: self.clock.chance(),
+        }
+    }
+}
+
+impl Open {
+    fn new((place, mut settlement): (usize, Settlement)) -> Open {
+        Open {
+            place,
+            row: settlement.claimed.take(),
+            settlement,
+            sent: None,
+        }
+    }
+}
+
+/// Whether trying again makes sense.
+fn may_pass(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unavailable | Kind::Internal)
+}
+
+/// What others want to know of a change of `job`, once it stands. `limited`: a place that becomes free lets another job
+/// of its queue start, which no claim can foresee.
+pub(super) fn tell_of(job: &Job, change: &Change, limited: bool, now: Timestamp) -> Tell {
+    let before = &job.status;
+    let after = change.becomes.as_ref();
+    let state = after.map(|status| status.state);
+    let asked_to_stop = after.is_some_and(|status| status.cancel.is_some()) && before.cancel.is_none();
+    let signal = match state {
+        Some(State::Running) if asked_to_stop => Some(Signal::Cancel(job.id())),
+        Some(State::Waiting | State::Running) => None,
+        _ if before.state.is_ended() => None,
+        _ => Some(Signal::Ended(job.id())),
+    };
+    let waits = after
+        .filter(|status| status.state == State::Waiting)
+        .map(|status| status.due);
+    let frees = limited && before.state == State::Running && state != Some(State::Running);
+    let due = match (waits, frees) {
+        (Some(due), true) => Some(due.min(now)),
+        (None, true) => Some(now),
+        (due, false) => due,
+    };
+    Tell {
+        due: due.map(|due| (job.body.queue.clone(), due)),
+        job: signal,
+    }
+}

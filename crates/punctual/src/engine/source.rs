@@ -1,0 +1,163 @@
+//! The engine as a source of jobs: what a worker asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, future};
+
+use crate::error::{Error, Kind};
+use crate::job::{Job, JobId};
+use crate::limits::{CLAIM_PAUSE, LENGTH_MAX, PAGE_ITEMS, RESCAN};
+use crate::queue::QueueName;
+use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, SettleVerdict, Settlement};
+use crate::source::Source;
+use crate::store::{Answer, Filter, Page, View};
+use crate::time::Timestamp;
+
+use super::claimants::{Place, Rest};
+use super::{Core, Engine};
+
+impl Source for Engine {
+    fn claim(&self, claim: Claim, wait: Duration) -> Answer<'_, Claimed> {
+        self.core.claim(claim, wait).boxed()
+    }
+
+    fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
+        self.core.beat(beat).boxed()
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>> {
+        self.core.settle(settlements).boxed()
+    }
+
+    fn cancels(&self) -> BoxStream<'static, JobId> {
+        super::cancels::cancels(Arc::clone(&self.core))
+    }
+}
+
+impl From<&Engine> for Arc<dyn Source> {
+    fn from(engine: &Engine) -> Arc<dyn Source> {
+        Arc::new(engine.clone())
+    }
+}
+
+impl From<Engine> for Arc<dyn Source> {
+    fn from(engine: Engine) -> Arc<dyn Source> {
+        Arc::new(engine)
+    }
+}
+
+impl Core {
+    /// Claims at once if there is work, else at the next due instant or hint, until `wait` is over.
+    async fn claim(&self, claim: Claim, wait: Duration) -> Result<Claimed, Error> {
+        let place = self.claimants.join(queues_of(&claim));
+        let give_up_at = self.clock.uptime() + wait.min(LENGTH_MAX);
+        loop {
+            place.looks();
+            let claimed = self.claim_now(&claim).await?;
+            let left = give_up_at.saturating_sub(self.clock.uptime());
+            if let Some(next_due) = claimed.next_due {
+                place.sees(next_due);
+            }
+            if claimed.jobs.len() < claim.max && (!claimed.jobs.is_empty() || left.is_zero()) {
+                place.leaves_nothing();
+                return Ok(claimed);
+            }
+            if !claimed.jobs.is_empty() || claim.max == 0 {
+                return Ok(claimed);
+            }
+            if !self.rest(&place, left).await {
+                return Err(Error::unavailable("the engine is closed"));
+            }
+        }
+    }
+
+    /// Waits until it makes sense to look again. Answers whether it does: not if the engine has stopped.
+    async fn rest(&self, place: &Place, left: Duration) -> bool {
+        let mut over = self.clock.sleep(left.min(RESCAN));
+        loop {
+            let now = self.clock.now();
+            let mut due = match place.lies_down() {
+                Rest::Over => return true,
+                Rest::Until(at) => self.clock.sleep(at.since(now).max(CLAIM_PAUSE)),
+                Rest::Undisturbed => future::pending().boxed(),
+            };
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return false,
+                // Called, or told of an earlier instant.
+                () = place.called() => {}
+                () = &mut due => return true,
+                () = &mut over => return true,
+            }
+        }
+    }
+
+    async fn claim_now(&self, claim: &Claim) -> Result<Claimed, Error> {
+        let (asked_at, asked) = (self.clock.uptime(), self.clock.now());
+        let claimed = match self.store.claim(claim.clone()).await {
+            Ok(claimed) => {
+                self.clock.correct(claimed.now, asked_at);
+                claimed
+            }
+            Err(error) if error.kind() == Kind::Internal => {
+                tracing::warn!(%error, worker = %claim.worker, "a claim may or may not have been written; its jobs are looked up");
+                self.claimed_since(claim, claim.now.unwrap_or(asked), error)
+                    .await?
+            }
+            Err(error) => return Err(error),
+        };
+        self.counters.claimed(claimed.jobs.len());
+        Ok(claimed)
+    }
+
+    /// What a claim brought of which no answer came: the runs of its worker that began since.
+    async fn claimed_since(&self, claim: &Claim, since: Timestamp, error: Error) -> Result<Claimed, Error> {
+        let filter = Filter {
+            view: View::Running,
+            worker: Some(claim.worker.clone()),
+            ..Filter::default()
+        };
+        let mut ids = Vec::new();
+        let mut after = None;
+        loop {
+            let page = Page {
+                limit: PAGE_ITEMS,
+                after,
+            };
+            let listed = self.store.list(filter.clone(), page).await?;
+            let begun = listed.items.iter().filter(|head| head.started_at >= Some(since));
+            ids.extend(begun.map(|head| head.id));
+            after = listed.next;
+            if after.is_none() || ids.len() >= claim.max {
+                break;
+            }
+        }
+        if ids.is_empty() {
+            return Err(error);
+        }
+        ids.truncate(claim.max);
+        let rows = self.store.fetch(&ids).await?;
+        let ours = |job: &Job| job.status.worker.as_ref() == Some(&claim.worker);
+        Ok(Claimed {
+            jobs: rows.into_iter().flatten().filter(ours).collect(),
+            next_due: None,
+            now: self.clock.now(),
+        })
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {
+        let asked_at = self.clock.uptime();
+        let beaten = self.store.beat(beat).await?;
+        self.clock.correct(beaten.now, asked_at);
+        Ok(beaten)
+    }
+}
+
+fn queues_of(claim: &Claim) -> Vec<QueueName> {
+    match &claim.from {
+        ClaimFrom::Queues(queues) => queues.clone(),
+        ClaimFrom::Ids(_) => Vec::new(),
+    }
+}
