@@ -7,8 +7,12 @@
 
 #[cfg(feature = "testing")]
 mod conformance;
+mod engine;
 mod flight;
+mod lane;
 #[cfg(feature = "testing")]
 mod model;
+mod results;
 mod rules;
+mod stage;
 mod tidy;

@@ -1,0 +1,7 @@
+//! The engine on a memory store: what callers, workers and operators see of it.
+
+mod caretaker;
+mod claiming;
+mod operating;
+mod settling;
+mod unique;

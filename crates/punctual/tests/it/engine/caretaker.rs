@@ -1,0 +1,182 @@
+//! Chores: what is overdue is taken back, what was kept long enough is pruned.
+
+use punctual::job::{FailureReason, State};
+use punctual::limits::{KEEP_SUCCEEDED, LEASE};
+use punctual::queue::{QueueSettings, Retention};
+use punctual::source::Source;
+use punctual::{Error, JobId, Kind, hours, minutes, seconds};
+
+use crate::stage::{Call, Fate, Stage, done, settlement, work, work_once};
+
+async fn state(stage: &Stage, id: JobId) -> Result<State, Kind> {
+    let row = stage.engine.fetch(id).await;
+    row.map(|job| job.status.state).map_err(|error| error.kind())
+}
+
+#[tokio::test]
+async fn a_job_of_a_killed_worker_is_claimable_two_seconds_after_its_lease() {
+    let stage = Stage::with_caretaker();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    let lost = stage.claim(1).await.remove(0);
+    stage.advance(LEASE - seconds(1)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Running));
+    stage.advance(seconds(3)).await;
+    let again = stage.claim(1).await.remove(0);
+    assert_eq!((again.id(), again.status.attempt), (id, 2));
+    let late = stage.engine.settle(vec![settlement(&lost, done("1"))]).await;
+    assert_eq!(late, Ok(vec![punctual::run::SettleVerdict::Stale]));
+    assert_eq!(stage.engine.totals().reclaimed, 1);
+}
+
+#[tokio::test]
+async fn work_that_must_not_run_twice_fails_when_its_worker_is_lost() {
+    let stage = Stage::with_caretaker();
+    let id = stage
+        .engine
+        .enqueue(work_once())
+        .await
+        .expect("it is stored")
+        .id();
+    assert_eq!(stage.claim(1).await.len(), 1);
+    stage.advance(LEASE + seconds(2)).await;
+    let row = stage.engine.fetch(id).await.expect("it is kept");
+    assert_eq!(
+        row.status.failure.map(|failure| failure.reason),
+        Some(FailureReason::Lost)
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_was_not_started_by_its_deadline_has_failed() {
+    let stage = Stage::with_caretaker();
+    let deadline = stage.engine.now() + seconds(20);
+    let id = stage
+        .engine
+        .enqueue(work().start_deadline(deadline))
+        .await
+        .expect("it is stored")
+        .id();
+    stage.advance(seconds(19)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+    stage.advance(seconds(2)).await;
+    let row = stage.engine.fetch(id).await.expect("it is kept");
+    assert_eq!(
+        row.status.failure.map(|failure| failure.reason),
+        Some(FailureReason::Expired)
+    );
+}
+
+#[tokio::test]
+async fn after_a_step_of_the_clock_the_living_can_beat_first() {
+    let stage = Stage::with_caretaker();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    assert_eq!(stage.claim(1).await.len(), 1);
+    stage.advance(seconds(2)).await;
+    stage.clock.step_to(stage.engine.now() + hours(1));
+    stage.advance(LEASE - seconds(2)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Running));
+    stage.advance(seconds(4)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn after_a_suspend_the_living_can_beat_first() {
+    let stage = Stage::with_caretaker();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    assert_eq!(stage.claim(1).await.len(), 1);
+    stage.advance(seconds(2)).await;
+    stage.clock.suspend(hours(1));
+    stage.advance(LEASE - seconds(2)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Running));
+    stage.advance(seconds(4)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn a_step_back_holds_nothing_up() {
+    let stage = Stage::with_caretaker();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    stage.advance(seconds(2)).await;
+    stage.clock.step_to(stage.engine.now() - hours(1));
+    stage.engine.run_now(id).await.expect("it waits");
+    assert_eq!(stage.claim(1).await.len(), 1);
+    stage.advance(LEASE + seconds(2)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn chores_are_taken_up_again_when_the_store_is_back() {
+    let stage = Stage::with_caretaker();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    assert_eq!(stage.claim(1).await.len(), 1);
+    stage.store.rule(|call| match call {
+        Call::Overdue => Fate::Refuse(Error::unavailable("it is down")),
+        _ => Fate::Pass,
+    });
+    stage.advance(minutes(2)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Running));
+    stage.store.rule(|_| Fate::Pass);
+    stage.advance(seconds(10)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn ended_jobs_are_pruned_when_they_were_kept_long_enough() {
+    let stage = Stage::with_caretaker();
+    let windowed = work().unique("k").unique_for(KEEP_SUCCEEDED * 2);
+    let mut ids = Vec::new();
+    for job in [work(), windowed, work().delay(hours(999))] {
+        ids.push(stage.engine.enqueue(job).await.expect("it is stored").id());
+    }
+    for job in stage.claim(10).await {
+        let verdict = stage.engine.settle(vec![settlement(&job, done("1"))]).await;
+        verdict.expect("it is settled");
+    }
+    stage.clock.advance(KEEP_SUCCEEDED - seconds(1));
+    stage.advance(seconds(0)).await;
+    assert_eq!(state(&stage, ids[0]).await, Ok(State::Succeeded));
+    stage.advance(seconds(20)).await;
+    assert_eq!(state(&stage, ids[0]).await, Err(Kind::NotFound));
+    assert_eq!(
+        state(&stage, ids[1]).await,
+        Ok(State::Succeeded),
+        "its key is still held"
+    );
+    assert_eq!(state(&stage, ids[2]).await, Ok(State::Waiting));
+    assert_eq!(stage.engine.totals().pruned, 1);
+}
+
+#[tokio::test]
+async fn a_queues_own_retention_is_read_when_pruning() {
+    let stage = Stage::with_caretaker();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    stage.engine.cancel(id, "").await.expect("it waits");
+    stage.advance(minutes(5)).await;
+    assert_eq!(state(&stage, id).await, Ok(State::Cancelled));
+    let briefly = QueueSettings {
+        retention: Some(Retention::all(minutes(1))),
+        ..QueueSettings::default()
+    };
+    let set = stage.engine.set_queue("default", briefly, None).await;
+    set.expect("it is set");
+    stage.advance(seconds(20)).await;
+    assert_eq!(state(&stage, id).await, Err(Kind::NotFound));
+}
+
+#[tokio::test]
+async fn pruning_goes_on_page_by_page() {
+    let stage = Stage::with_caretaker();
+    stage.engine.enqueue_all(vec![work(); 2_500]).await;
+    for _ in 0..3 {
+        let settlements = stage
+            .claim(1_000)
+            .await
+            .iter()
+            .map(|job| settlement(job, done("1")))
+            .collect();
+        stage.engine.settle(settlements).await.expect("they are settled");
+    }
+    stage.clock.advance(KEEP_SUCCEEDED);
+    stage.advance(seconds(20)).await;
+    assert_eq!(stage.engine.totals().pruned, 2_500);
+}

@@ -1,0 +1,259 @@
+//! Unique jobs: one live job a key, in all four modes.
+
+use punctual::job::OnConflict;
+use punctual::run::Outcome;
+use punctual::source::Source;
+use punctual::{Error, JobId, Kind, NewJob, minutes, seconds};
+
+use crate::stage::{Call, Fate, Stage, done, settlement, soon, work};
+
+fn keyed(payload: &'static str, on_conflict: OnConflict) -> NewJob {
+    NewJob::bytes("work", payload)
+        .unique("k")
+        .on_conflict(on_conflict)
+}
+
+/// Enqueues this job by 64 callers at once. Answers for each the id that it was given, and whether that was another's.
+async fn by_64(stage: &Stage, on_conflict: OnConflict) -> Vec<Result<(JobId, bool), Error>> {
+    let callers: Vec<_> = (0..64)
+        .map(|_| {
+            let engine = stage.engine.clone();
+            let job = keyed("{}", on_conflict);
+            tokio::spawn(async move {
+                engine
+                    .enqueue(job)
+                    .await
+                    .map(|job| (job.id(), job.deduplicated()))
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for caller in callers {
+        answers.push(soon(caller).await.expect("a caller panicked"));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn sixty_four_callers_of_one_key_are_given_one_job() {
+    for on_conflict in [OnConflict::Existing, OnConflict::Replace, OnConflict::Debounce] {
+        let stage = Stage::quiet();
+        let answers: Vec<_> = by_64(&stage, on_conflict).await.into_iter().flatten().collect();
+        assert_eq!(answers.len(), 64);
+        assert!(answers.iter().all(|(id, _)| *id == answers[0].0));
+        assert_eq!(
+            answers.iter().filter(|(_, deduplicated)| !deduplicated).count(),
+            1
+        );
+        assert_eq!(stage.claim(100).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_it_is_told_of_a_conflict() {
+    let stage = Stage::quiet();
+    let answers = by_64(&stage, OnConflict::Reject).await;
+    let (given, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((given.len(), refused.len()), (1, 63));
+    assert!(
+        refused
+            .iter()
+            .all(|answer| answer.as_ref().is_err_and(|error| error.kind() == Kind::Conflict))
+    );
+}
+
+#[tokio::test]
+async fn a_waiting_holder_takes_the_new_payload_and_instant() {
+    let stage = Stage::quiet();
+    let first = stage
+        .engine
+        .enqueue(keyed("1", OnConflict::Existing).delay(seconds(9)))
+        .await
+        .expect("it is stored");
+    let due = stage.engine.now() + minutes(5);
+    let second = stage
+        .engine
+        .enqueue(keyed("2", OnConflict::Replace).at(due))
+        .await
+        .expect("it is stored");
+    assert!(second.deduplicated());
+    assert_eq!(second.id(), first.id());
+    let row = stage.engine.fetch(first.id()).await.expect("it is there");
+    assert_eq!(&row, second.row());
+    assert_eq!((row.body.payload.as_ref(), row.status.due), (b"2".as_ref(), due));
+}
+
+#[tokio::test]
+async fn a_debounce_pushes_the_instant_and_keeps_the_payload() {
+    let stage = Stage::quiet();
+    let first = stage
+        .engine
+        .enqueue(keyed("1", OnConflict::Existing).delay(seconds(9)))
+        .await
+        .expect("it is stored");
+    let due = stage.engine.now() + minutes(5);
+    let second = stage
+        .engine
+        .enqueue(keyed("2", OnConflict::Debounce).at(due))
+        .await
+        .expect("it is stored");
+    assert_eq!(second.id(), first.id());
+    let row = stage.engine.fetch(first.id()).await.expect("it is there");
+    assert_eq!((row.body.payload.as_ref(), row.status.due), (b"1".as_ref(), due));
+}
+
+#[tokio::test]
+async fn a_running_holder_is_left_alone() {
+    let stage = Stage::quiet();
+    stage
+        .engine
+        .enqueue(keyed("1", OnConflict::Existing))
+        .await
+        .expect("it is stored");
+    let running = stage.claim(1).await.remove(0);
+    for on_conflict in [OnConflict::Existing, OnConflict::Replace, OnConflict::Debounce] {
+        let given = stage
+            .engine
+            .enqueue(keyed("2", on_conflict))
+            .await
+            .expect("there is a holder");
+        assert_eq!(given.row(), &running);
+    }
+}
+
+#[tokio::test]
+async fn the_key_is_free_when_the_job_has_ended() {
+    let stage = Stage::quiet();
+    let first = stage
+        .engine
+        .enqueue(keyed("1", OnConflict::Reject))
+        .await
+        .expect("it is stored");
+    let job = stage.claim(1).await.remove(0);
+    stage
+        .engine
+        .settle(vec![settlement(&job, done("1"))])
+        .await
+        .expect("it is settled");
+    let second = stage
+        .engine
+        .enqueue(keyed("1", OnConflict::Reject))
+        .await
+        .expect("the key is free");
+    assert_ne!(second.id(), first.id());
+}
+
+#[tokio::test]
+async fn an_ended_holder_past_its_window_is_evicted() {
+    let stage = Stage::quiet();
+    let windowed = || keyed("1", OnConflict::Reject).unique_for(minutes(5));
+    let first = stage.engine.enqueue(windowed()).await.expect("it is stored");
+    let job = stage.claim(1).await.remove(0);
+    stage
+        .engine
+        .settle(vec![settlement(&job, done("1"))])
+        .await
+        .expect("it is settled");
+    let early = stage.engine.enqueue(windowed()).await.map(|job| job.id());
+    assert_eq!(early.map_err(|error| error.kind()), Err(Kind::Conflict));
+    stage.clock.advance(minutes(5));
+    let second = stage
+        .engine
+        .enqueue(windowed())
+        .await
+        .expect("the window is over");
+    assert_ne!(second.id(), first.id());
+    assert_eq!(
+        stage
+            .engine
+            .fetch(first.id())
+            .await
+            .expect("it is kept")
+            .status
+            .unique_key,
+        None
+    );
+}
+
+#[tokio::test]
+async fn an_insert_is_tried_anew_when_the_holder_moves_on_meanwhile() {
+    let stage = Stage::quiet();
+    let first = stage
+        .engine
+        .enqueue(keyed("1", OnConflict::Existing))
+        .await
+        .expect("it is stored");
+    let job = stage.claim(1).await.remove(0);
+    // It ends between the insert that meets it and the look at it.
+    let engine = stage.engine.clone();
+    let (meet, met) = tokio::sync::oneshot::channel();
+    let mut meet = Some(meet);
+    stage.store.rule(move |call| {
+        if let Call::Insert(_) = call
+            && let Some(meet) = meet.take()
+        {
+            meet.send(()).ok();
+        }
+        Fate::Pass
+    });
+    let second = tokio::spawn({
+        let engine = stage.engine.clone();
+        async move { engine.enqueue(keyed("2", OnConflict::Existing)).await }
+    });
+    soon(met).await.expect("it is inserted");
+    engine
+        .settle(vec![settlement(&job, Outcome::Fail { error: "no".into() })])
+        .await
+        .expect("it is settled");
+    let second = soon(second)
+        .await
+        .expect("it panicked")
+        .expect("a job stands for it");
+    // Either it still met the holder, or it took the key itself; in no case is it lost.
+    assert!(second.deduplicated() == (second.id() == first.id()));
+    stage.engine.fetch(second.id()).await.expect("it is there");
+}
+
+#[tokio::test]
+async fn a_batch_is_folded_as_if_its_jobs_had_come_one_after_the_other() {
+    let stage = Stage::quiet();
+    let batch = vec![
+        keyed("1", OnConflict::Existing),
+        work(),
+        keyed("2", OnConflict::Existing),
+        keyed("3", OnConflict::Reject),
+        keyed("4", OnConflict::Existing).priority(99),
+    ];
+    let answers = stage.engine.enqueue_all(batch).await;
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map(|job| job.id()).ok())
+        .collect();
+    let how: Vec<_> = answers.iter().flatten().map(|job| job.deduplicated()).collect();
+    assert_eq!(ids[0], ids[2]);
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(how, [false, false, true]);
+    let kinds: Vec<_> = answers
+        .iter()
+        .skip(3)
+        .map(|answer| answer.as_ref().map_err(Error::kind).err())
+        .collect();
+    assert_eq!(kinds, [Some(Kind::Conflict), Some(Kind::Invalid)]);
+}
+
+#[tokio::test]
+async fn the_same_job_sent_again_is_the_same_job_and_another_under_its_id_is_a_conflict() {
+    let stage = Stage::quiet();
+    let id = JobId::named("invoice 7");
+    let first = stage.engine.enqueue(work().id(id)).await.expect("it is stored");
+    stage.clock.advance(seconds(3));
+    let again = stage.engine.enqueue(work().id(id)).await.expect("it is the same");
+    assert!(again.existed() && !first.existed());
+    assert_eq!(again.row(), first.row());
+    let other = stage
+        .engine
+        .enqueue(NewJob::bytes("work", "7").id(id))
+        .await
+        .map(|job| job.id());
+    assert_eq!(other.map_err(|error| error.kind()), Err(Kind::Conflict));
+}

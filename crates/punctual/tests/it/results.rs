@@ -1,0 +1,319 @@
+//! Waiting for results: many waiters, one listener.
+
+use bytes::Bytes;
+use punctual::engine::{Ending, ResultError};
+use punctual::job::{FailureReason, Job};
+use punctual::limits::{RESCAN, RESULT_ROWS, WAITERS};
+use punctual::queue::{QueueSettings, Retention};
+use punctual::run::Outcome;
+use punctual::signals::Signal;
+use punctual::source::Source;
+use punctual::store::Store;
+use punctual::{Engine, Error, JobId, Kind, NewJob, minutes, seconds};
+use tokio::task::JoinHandle;
+
+use crate::stage::{Call, Fate, Stage, done, settlement, soon, work};
+
+type Waiting = JoinHandle<Result<Ending, Error>>;
+
+fn waiting(engine: &Engine, id: JobId) -> Waiting {
+    let engine = engine.clone();
+    tokio::spawn(async move { engine.result(id, minutes(10)).await })
+}
+
+async fn ending(waiting: Waiting) -> Result<Ending, Error> {
+    soon(waiting).await.expect("a waiter panicked")
+}
+
+async fn running(stage: &Stage) -> Job {
+    stage.engine.enqueue(work()).await.expect("it is stored");
+    stage.claim(1).await.remove(0)
+}
+
+fn is_done(ending: &Result<Ending, Error>, with: &'static str) -> bool {
+    matches!(ending, Ok(Ending::Succeeded(_, result)) if *result == Bytes::from_static(with.as_bytes()))
+}
+
+#[tokio::test]
+async fn every_ending_is_told_apart() {
+    let stage = Stage::quiet();
+    let job = running(&stage).await;
+    let pending = stage.engine.result(job.id(), seconds(0)).await;
+    assert!(matches!(pending, Ok(Ending::Pending(_))));
+    stage
+        .engine
+        .settle(vec![settlement(&job, done("\"hello\""))])
+        .await
+        .expect("it is settled");
+    assert_eq!(
+        stage.engine.job(job.id()).typed::<String>().result().await,
+        Ok("hello".to_owned())
+    );
+
+    let job = running(&stage).await;
+    let fail = Outcome::Fail {
+        error: "no way".into(),
+    };
+    stage
+        .engine
+        .settle(vec![settlement(&job, fail)])
+        .await
+        .expect("it is settled");
+    match stage.engine.job(job.id()).result().await {
+        Err(ResultError::Failed(failure)) => assert_eq!(failure.reason, FailureReason::Failed),
+        other => panic!("it is {other:?}"),
+    }
+
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    stage.engine.cancel(id, "not needed").await.expect("it waits");
+    let cancelled = stage.engine.job(id).result().await;
+    assert_eq!(cancelled, Err(ResultError::Cancelled("not needed".into())));
+
+    for wait in [seconds(0), seconds(9)] {
+        let unknown = soon(stage.engine.result(JobId::named("nobody"), wait)).await;
+        assert_eq!(unknown.map_err(|error| error.kind()), Err(Kind::NotFound));
+    }
+}
+
+#[tokio::test]
+async fn waiters_are_woken_by_own_and_by_foreign_endings() {
+    let stage = Stage::quiet();
+    let neighbour = stage.neighbour();
+    for settles in [&stage.engine, &neighbour] {
+        let job = running(&stage).await;
+        let waiters: Vec<_> = (0..3).map(|_| waiting(&stage.engine, job.id())).collect();
+        stage.settle_down().await;
+        settles
+            .settle(vec![settlement(&job, done("7"))])
+            .await
+            .expect("it is settled");
+        for waiter in waiters {
+            assert!(is_done(&ending(waiter).await, "7"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn callers_of_one_key_share_one_result() {
+    let stage = Stage::quiet();
+    let callers: Vec<_> = (0..64)
+        .map(|_| {
+            let engine = stage.engine.clone();
+            tokio::spawn(async move {
+                let job = NewJob::bytes("work", "{}").unique("k");
+                engine
+                    .enqueue(job)
+                    .await
+                    .expect("a job stands for it")
+                    .result()
+                    .await
+            })
+        })
+        .collect();
+    stage.settle_down().await;
+    let job = stage.claim(10).await.remove(0);
+    stage
+        .engine
+        .settle(vec![settlement(&job, done("42"))])
+        .await
+        .expect("it is settled");
+    for caller in callers {
+        assert_eq!(
+            soon(caller).await.expect("a caller panicked"),
+            Ok(serde_json::json!(42))
+        );
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_waiters_cost_a_few_dozen_reads() {
+    let stage = Stage::quiet();
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.extend(
+            stage
+                .engine
+                .enqueue_all(vec![work(); 1_000])
+                .await
+                .iter()
+                .flatten()
+                .map(|job| job.id()),
+        );
+    }
+    let waiters: Vec<_> = ids.iter().map(|id| waiting(&stage.engine, *id)).collect();
+    stage.settle_down().await;
+    let first_reads = stage.store.fetches().len();
+    assert!(first_reads <= ids.len() / RESULT_ROWS + 2, "{first_reads} reads");
+    for _ in 0..10 {
+        let settlements = stage
+            .claim(1_000)
+            .await
+            .iter()
+            .map(|job| settlement(job, done("1")))
+            .collect();
+        stage.engine.settle(settlements).await.expect("they are settled");
+    }
+    stage
+        .advance_until("every answer", || waiters.iter().all(JoinHandle::is_finished))
+        .await;
+    for waiter in waiters {
+        assert!(is_done(&ending(waiter).await, "1"));
+    }
+    let reads = stage.store.fetches().len() - first_reads;
+    assert!(reads <= 4 * ids.len() / RESULT_ROWS, "{reads} reads");
+}
+
+#[tokio::test]
+async fn a_hint_of_anything_reads_all_that_is_waited_for_at_once_and_then_with_a_gap() {
+    let stage = Stage::quiet();
+    let stored = stage.engine.enqueue_all(vec![work(); 5]).await;
+    let waiters: Vec<_> = stored
+        .iter()
+        .flatten()
+        .map(|job| waiting(&stage.engine, job.id()))
+        .collect();
+    stage.settle_down().await;
+    let before = stage.store.fetches().len();
+    for _ in 0..50 {
+        stage.store.signals().send(&[Signal::Anything]);
+        stage.settle_down().await;
+    }
+    let reads = stage.store.fetches();
+    assert_eq!(reads.len(), before + 1);
+    assert_eq!(reads[before].len(), 5);
+    stage.advance(seconds(1)).await;
+    assert_eq!(stage.store.fetches().len(), before + 2);
+    waiters.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn an_ending_of_which_no_signal_came_is_found_at_the_rescan() {
+    let stage = Stage::quiet();
+    let job = running(&stage).await;
+    let waiter = waiting(&stage.engine, job.id());
+    stage.settle_down().await;
+    let mut status = job.status.clone();
+    status.state = punctual::job::State::Succeeded;
+    status.result = Some(Bytes::from_static(b"1"));
+    status.alarm = None;
+    status.ended_at = Some(stage.engine.now());
+    let change = punctual::change::Change::to(&job, status);
+    stage.store.apply(&[change]).await.expect("it is written");
+    stage.settle_down().await;
+    assert!(!waiter.is_finished());
+    stage.advance(RESCAN).await;
+    assert!(is_done(&ending(waiter).await, "1"));
+}
+
+#[tokio::test]
+async fn a_waiter_that_leaves_cancels_nothing_and_leaves_nothing_behind() {
+    let stage = Stage::quiet();
+    let job = running(&stage).await;
+    let (leaves, stays) = (waiting(&stage.engine, job.id()), waiting(&stage.engine, job.id()));
+    stage.settle_down().await;
+    leaves.abort();
+    stage
+        .engine
+        .settle(vec![settlement(&job, done("1"))])
+        .await
+        .expect("it is settled");
+    assert!(is_done(&ending(stays).await, "1"));
+    let reads = stage.store.fetches().len();
+    stage
+        .store
+        .signals()
+        .send(&[Signal::Ended(job.id()), Signal::Anything]);
+    stage.advance(RESCAN * 2).await;
+    assert_eq!(stage.store.fetches().len(), reads, "somebody is still waited for");
+}
+
+#[tokio::test]
+async fn a_wait_that_is_over_answers_how_the_job_stands() {
+    let stage = Stage::quiet();
+    let job = running(&stage).await;
+    let engine = stage.engine.clone();
+    let waiter = tokio::spawn(async move { engine.result(job.id(), seconds(7)).await });
+    stage.advance_until("the answer", || waiter.is_finished()).await;
+    assert!(matches!(ending(waiter).await, Ok(Ending::Pending(_))));
+}
+
+#[tokio::test]
+async fn a_job_that_is_deleted_is_not_waited_for_any_longer() {
+    let stage = Stage::quiet();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    let waiter = waiting(&stage.engine, id);
+    stage.settle_down().await;
+    stage.engine.delete(id, None).await.expect("it waits");
+    assert_eq!(
+        ending(waiter).await.map_err(|error| error.kind()),
+        Err(Kind::NotFound)
+    );
+}
+
+#[tokio::test]
+async fn waiting_is_refused_where_nothing_is_kept() {
+    let stage = Stage::quiet();
+    let keeps_nothing = QueueSettings {
+        retention: Some(Retention::all(seconds(0))),
+        ..QueueSettings::default()
+    };
+    stage
+        .engine
+        .set_queue("brief", keeps_nothing, None)
+        .await
+        .expect("it is set");
+    let id = stage
+        .engine
+        .enqueue(work().queue("brief"))
+        .await
+        .expect("it is stored")
+        .id();
+    let refused = soon(stage.engine.result(id, seconds(9))).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Invalid));
+    assert!(stage.engine.check_waitable(&"brief".into()).await.is_err());
+    assert!(stage.engine.check_waitable(&"default".into()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_is_told_to_who_comes_and_outlasted_by_who_waits() {
+    let stage = Stage::quiet();
+    let job = running(&stage).await;
+    let waiter = waiting(&stage.engine, job.id());
+    stage.settle_down().await;
+    stage.store.rule(|call| match call {
+        Call::Fetch => Fate::Refuse(Error::unavailable("it is down")),
+        _ => Fate::Pass,
+    });
+    let refused = soon(stage.engine.result(job.id(), seconds(9))).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Unavailable));
+    stage.advance(RESCAN).await;
+    assert!(!waiter.is_finished());
+    stage.store.rule(|_| Fate::Pass);
+    stage
+        .engine
+        .settle(vec![settlement(&job, done("1"))])
+        .await
+        .expect("it is settled");
+    assert!(is_done(&ending(waiter).await, "1"));
+}
+
+#[tokio::test]
+async fn more_waiters_than_there_is_room_for_are_refused() {
+    let stage = Stage::quiet();
+    let job = running(&stage).await;
+    let mut waiters = Vec::new();
+    for _ in 0..WAITERS {
+        let mut waiter = Box::pin(stage.engine.result(job.id(), seconds(9)));
+        tokio::select! {
+            biased;
+            _ = &mut waiter => panic!("the job has not ended"),
+            () = std::future::ready(()) => waiters.push(waiter),
+        }
+    }
+    let refused = soon(stage.engine.result(job.id(), seconds(9))).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Unavailable));
+    waiters.pop();
+    let waiter = waiting(&stage.engine, job.id());
+    stage.settle_down().await;
+    assert!(!waiter.is_finished(), "there is room for one");
+}
