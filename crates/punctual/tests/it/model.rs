@@ -16,6 +16,8 @@ use punctual::testing::model::{Asked, Decision, Does, Import, Row, Seen, Setting
 const JOBS: u8 = 24;
 const KEYS: u8 = 4;
 const QUEUES: u8 = 3;
+/// Instants lie so many milliseconds apart, so that they meet.
+const TICK: u32 = 50;
 
 fn row() -> impl Strategy<Value = Row> {
     let import = prop_oneof![
@@ -64,7 +66,7 @@ fn decision() -> impl Strategy<Value = Decision> {
         40 => Just(Does::Succeed),
         20 => Just(Does::Fail),
         20 => Just(Does::Cancel),
-        40 => (0..500_u32).prop_map(Does::Wait),
+        40 => (0..10_u32).prop_map(|ticks| Does::Wait(ticks * TICK)),
         20 => (0..QUEUES, 3..6_u8).prop_map(|(queue, priority)| Does::Edit { queue, priority }),
         20 => option::of(0..KEYS).prop_map(Does::Key),
         30 => Just(Does::Delete),
@@ -108,8 +110,8 @@ fn list() -> impl Strategy<Value = Step> {
         (0..KEYS).prop_map(Asked::Key),
         Just(Asked::Ready),
         Just(Asked::Retrying),
-        (0..500_u32).prop_map(Asked::DueBefore),
-        (0..500_u32).prop_map(Asked::EndedBefore),
+        (0..10_u32).prop_map(|ticks| Asked::DueBefore(ticks * TICK)),
+        (0..10_u32).prop_map(|ticks| Asked::EndedBefore(ticks * TICK)),
         Just(Asked::TagAndKind),
     ];
     (view, asked, 1..9_usize).prop_map(|(view, asked, limit)| Step::List { view, asked, limit })
@@ -117,16 +119,16 @@ fn list() -> impl Strategy<Value = Step> {
 
 fn step() -> impl Strategy<Value = Step> {
     let claim = (vec(0..QUEUES, 1..4), 0..6_usize, 0..1_000_u32);
-    let print = (0..JOBS, seen(), 0..200_000_u32);
+    let print = (0..JOBS, seen(), 0..300_000_u32);
     prop_oneof![
-        4 => (1..300_u32).prop_map(Step::Pass),
+        4 => (1..6_u32).prop_map(|ticks| Step::Pass(ticks * TICK)),
         8 => vec(row(), 1..8).prop_map(Step::Insert),
         8 => claim.prop_map(|(queues, max, lease)| Step::Claim { queues, max, lease }),
         2 => (vec(0..JOBS, 1..6), 0..4_usize).prop_map(|(jobs, max)| Step::ClaimIds { jobs, max }),
         4 => (vec((0..JOBS, seen()), 0..8), any::<bool>()).prop_map(|(runs, news)| Step::Beat { runs, news }),
         12 => vec(decision(), 1..8).prop_map(Step::Change),
         1 => vec(setting(), 1..3).prop_map(Step::Set),
-        2 => print.prop_map(|(job, seen, bytes)| Step::Print { job, seen, bytes }),
+        3 => print.prop_map(|(job, seen, bytes)| Step::Print { job, seen, bytes }),
         1 => vec(0..JOBS, 0..6).prop_map(Step::Fetch),
         2 => list(),
         1 => (0..6_usize).prop_map(Step::Overdue),

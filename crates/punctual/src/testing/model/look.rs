@@ -43,21 +43,27 @@ impl Twins {
             self.store.overdue(1_000, now),
         )
         .await?;
-        let queues = RecordKind::Queue;
-        let (memory, store) = (
-            self.memory.records(queues, None, 100),
-            self.store.records(queues, None, 100),
-        );
-        same(&"records", memory, store).await?;
+        self.look_at_records().await?;
+        self.look_at_output().await
+    }
+
+    async fn look_at_records(&self) -> Played {
+        let kind = RecordKind::Queue;
+        for after in [None, Some("queue-0"), Some("queue-1x")] {
+            for limit in [1, 100] {
+                let memory = self.memory.records(kind, after, limit);
+                let store = self.store.records(kind, after, limit);
+                same(&("records", after, limit), memory, store).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_output(&self) -> Played {
         for run in &self.runs {
             for from in [0, 100_000, 200_000, 300_000] {
-                let asked = ("output", run, from);
-                same(
-                    &asked,
-                    self.memory.output(*run, from),
-                    self.store.output(*run, from),
-                )
-                .await?;
+                let (memory, store) = (self.memory.output(*run, from), self.store.output(*run, from));
+                same(&("output", run, from), memory, store).await?;
             }
         }
         Ok(())
