@@ -16,6 +16,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod worker;
 
 #[doc(inline)]
 pub use crate::{

@@ -15,6 +15,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const PROGRESS_BYTES: usize = 4 * 1024;
 /// Error text kept of an attempt, in bytes: the story, not the log.
 pub const ERROR_BYTES: usize = 1024;
+/// Causes of an error that are told with it: nobody reads further down.
+pub const ERROR_SOURCES: usize = 16;
 /// Attempts kept in a job's history: the newest; twenty is also the default of `max_attempts`.
 pub const HISTORY_ATTEMPTS: usize = 20;
 
@@ -50,6 +52,10 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 pub const RUN_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// Between asking a run to stop and stopping it by force, unless a lost lease leaves less.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Which part of its lease a run has at most to end once the lease is lost, as a divisor: a sixth, since a quarter is the
+/// margin by which it is given up early.
+pub const LOST_GRACE_SHARE: u32 = 6;
 
 /// Lease of a run, unless configured. A killed worker's jobs are claimable again this much later.
 pub const LEASE: Duration = Duration::from_secs(30);
