@@ -149,8 +149,37 @@ pub const KEEP_FAILED: Duration = Duration::from_secs(7 * 86_400);
 
 /// A worker that has not beaten for this long is gone from the list of workers.
 pub const WORKER_FORGOTTEN: Duration = Duration::from_secs(600);
-/// Slots of one worker.
+/// Slots of one worker, and jobs that it may hold beyond them.
 pub const CONCURRENCY_MAX: usize = 10_000;
+/// Slots of a worker that does not say.
+pub const CONCURRENCY: usize = 64;
+/// Heartbeats in one lease: two may be lost before the worker gives the lease up.
+pub const BEATS_IN_LEASE: u32 = 3;
+/// Between two looks at how old the leases are, and so how late a lost one is noticed after the machine slept.
+pub const TRUST_CHECK: Duration = Duration::from_secs(1);
+/// Between two heartbeats that carry progress: each is a write.
+pub const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait of a worker's claim, and at most this part of its lease, as a divisor: the lease is trusted from the
+/// beginning of the wait.
+pub const CLAIM_WAIT: Duration = Duration::from_secs(5);
+/// See [`CLAIM_WAIT`].
+pub const CLAIM_WAIT_SHARE: u32 = 6;
+/// Outcomes of one worker that are not yet settled; then it starts nothing more until some are.
+pub const UNSETTLED: usize = 4_000;
+/// Batches of outcomes that one worker settles at once: one is being written while the next one gathers.
+pub const SETTLES: usize = 2;
+/// First pause of a worker after its source failed.
+pub const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+/// Longest pause of a worker after its source failed.
+pub const PAUSE_AFTER_ERROR_MAX: Duration = Duration::from_secs(5);
+/// How long a stopping worker gives its runs, unless configured: service managers kill after 30 s.
+pub const STOP_WITHIN: Duration = Duration::from_secs(25);
+/// How long a stopping worker waits for the claim that it has already sent: what it brings is put back.
+pub const LAST_CLAIM: Duration = Duration::from_millis(250);
+/// How long a stopping worker waits for its last outcomes to be settled, once nothing runs any more.
+pub const LAST_SETTLES: Duration = Duration::from_secs(2);
+/// Kinds without a handler that one worker counts by name; further ones are put back uncounted.
+pub const KINDS_UNKNOWN: usize = 1_000;
 /// Live output kept of one run, in bytes: its head and its tail.
 pub const OUTPUT_BYTES: usize = 256 * 1024;
 /// One page of a run's output, in bytes.

@@ -191,7 +191,7 @@ pub(super) trait Answers: Send + Sync {
 pub(super) struct Typed<H, A>(H, PhantomData<fn(A)>);
 
 impl<H: Handler<A>, A: 'static> Typed<H, A> {
-    pub(super) fn new(handler: H) -> Arc<dyn Answers> {
+    pub(super) fn erase(handler: H) -> Arc<dyn Answers> {
         Arc::new(Typed(handler, PhantomData))
     }
 }
@@ -213,7 +213,7 @@ impl<H: Handler<A>, A: 'static> Answers for Typed<H, A> {
 pub(super) struct Blocking<H, A>(H, PhantomData<fn(A)>);
 
 impl<H: BlockingHandler<A>, A: 'static> Blocking<H, A> {
-    pub(super) fn new(handler: H) -> Arc<dyn Answers> {
+    pub(super) fn erase(handler: H) -> Arc<dyn Answers> {
         Arc::new(Blocking(handler, PhantomData))
     }
 }
@@ -247,7 +247,7 @@ where
     F: Fn(Bytes, Run) -> Answer + Send + Sync + 'static,
     Answer: Future<Output = Result<Bytes, Stop>> + Send + 'static,
 {
-    pub(super) fn new(handler: F) -> Arc<dyn Answers> {
+    pub(super) fn erase(handler: F) -> Arc<dyn Answers> {
         Arc::new(Untyped(handler))
     }
 }

@@ -177,7 +177,7 @@ impl Run {
     }
 
     /// Notes that the handler is through: nobody need ask it to stop any more.
-    pub(super) fn is_through(&self) {
+    pub(super) fn set_through(&self) {
         self.0.stage.store(THROUGH, Ordering::Release);
     }
 
@@ -232,9 +232,9 @@ impl Run {
         &self.0.terms.clock
     }
 
-    fn sleep(&self, length: Duration) -> impl Future<Output = ()> {
-        // A timer is made when it is first waited for: most handlers are done before.
-        async move { self.clock().sleep(length).await }
+    /// The clock's timer, made when it is first waited for: most handlers are done before.
+    async fn sleep(&self, length: Duration) {
+        self.clock().sleep(length).await;
     }
 }
 
@@ -279,9 +279,7 @@ pub(super) async fn carry_out(run: &Run, handler: Arc<dyn Answers>) -> Option<Ou
 /// What becomes of a run that was asked to stop before it began.
 pub(super) fn unstarted(reason: StopReason) -> Option<Outcome> {
     match reason {
-        StopReason::Cancelled => Some(Outcome::Cancelled {
-            reason: String::new(),
-        }),
+        StopReason::Cancelled => Some(cancelled()),
         StopReason::LeaseLost => None,
         StopReason::Timeout | StopReason::Shutdown => Some(Outcome::Release(Release::Unstarted)),
     }
@@ -366,7 +364,15 @@ fn stopped(
                 cause: RetryCause::Timeout,
             })
         }
+        StopReason::Cancelled => Some(cancelled()),
         StopReason::Shutdown => Some(Outcome::Release(Release::Interrupted)),
-        StopReason::Cancelled | StopReason::LeaseLost => unstarted(reason),
+        StopReason::LeaseLost => None,
+    }
+}
+
+/// The row knows why.
+fn cancelled() -> Outcome {
+    Outcome::Cancelled {
+        reason: String::new(),
     }
 }
