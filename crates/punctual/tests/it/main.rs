@@ -16,3 +16,4 @@ mod results;
 mod rules;
 mod stage;
 mod tidy;
+mod worker;

@@ -1,0 +1,187 @@
+//! How a worker stops: softly, and hard.
+
+use std::sync::atomic::Ordering;
+
+use punctual::job::State as JobState;
+use punctual::run::AttemptOutcome;
+use punctual::worker::{Run, StopReason};
+use punctual::{milliseconds, seconds};
+use tokio::sync::mpsc;
+
+use super::house::House;
+use super::{Note, Told, endless, heeding, note, wait_then_answer};
+
+#[tokio::test]
+async fn an_idle_worker_stops_within_a_second() {
+    let house = House::new();
+    let worker = house.start(house.worker());
+    house.pass(seconds(3)).await;
+    worker.shutdown.cancel();
+    house.pass(seconds(1)).await;
+    assert!(worker.is_stopped());
+    assert_eq!(worker.stopped().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_soft_stop_lets_runs_end_and_claims_nothing_more() {
+    let house = House::new();
+    let id = house.enqueue(note("takes ten seconds")).await;
+    let handler = wait_then_answer(&house.clock, seconds(10));
+    let worker = house.worker().handle(handler);
+    let worker = house.start(worker);
+    house.pass(seconds(1)).await;
+    worker.shutdown.cancel();
+    house.pass(seconds(1)).await;
+    let later = house.enqueue(note("too late")).await;
+    house.pass(seconds(9)).await;
+
+    assert_eq!(worker.stopped().await, Ok(()));
+    assert_eq!(house.status(id).await.state, JobState::Succeeded);
+    let later = house.status(later).await;
+    assert_eq!((later.state, later.run), (JobState::Waiting, 0));
+}
+
+#[tokio::test]
+async fn a_soft_stop_asks_and_then_puts_back_what_cannot_end_in_time() {
+    let house = House::new();
+    let heeds = house.enqueue(note("heeds")).await;
+    let ignores = house.enqueue(note("ignores")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = house.worker().handle(move |note: Note, run: Run| {
+        let tell = tell.clone();
+        async move {
+            if note.text == "heeds" {
+                let reason = heeding(run, note.text, tell).await;
+                return Err(std::io::Error::other(reason.to_string()).into());
+            }
+            endless(note.text.clone(), tell).await;
+            Ok(note.text)
+        }
+    });
+    let worker = house.start(worker);
+    house.pass(seconds(1)).await;
+    worker.shutdown.cancel();
+    house.pass(seconds(19)).await;
+    assert_eq!(told.try_recv(), Ok(Told::Began("heeds".to_owned())));
+    assert_eq!(told.try_recv(), Ok(Told::Began("ignores".to_owned())));
+    assert!(told.try_recv().is_err(), "nobody is asked yet");
+
+    house.pass(seconds(1)).await;
+    assert_eq!(told.try_recv(), Ok(Told::AskedToStop(StopReason::Shutdown)));
+    assert_eq!(house.status(heeds).await.state, JobState::Waiting);
+    assert_eq!(house.status(ignores).await.state, JobState::Running);
+
+    house.pass(seconds(5)).await;
+    assert_eq!(told.try_recv(), Ok(Told::Dropped("ignores".to_owned())));
+    assert_eq!(worker.stopped().await, Ok(()));
+    for id in [heeds, ignores] {
+        let status = house.status(id).await;
+        assert_eq!((status.state, status.attempt), (JobState::Waiting, 0));
+        assert_eq!(status.history[0].outcome, AttemptOutcome::Interrupted);
+    }
+}
+
+#[tokio::test]
+async fn a_hard_stop_drops_everything_and_puts_it_back() {
+    let house = House::new();
+    let running = house.enqueue(note("running")).await;
+    let reserved = house.enqueue(note("reserved")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = house
+        .worker()
+        .concurrency(1)
+        .prefetch(1)
+        .handle(move |note: Note| {
+            let tell = tell.clone();
+            async move {
+                endless(note.text.clone(), tell).await;
+                Ok(note.text)
+            }
+        });
+    let worker = house.start(worker);
+    house.pass(seconds(1)).await;
+    assert_eq!(
+        house.status(reserved).await.state,
+        JobState::Running,
+        "it is reserved"
+    );
+    worker.hard.cancel();
+    house.quiet().await;
+
+    assert_eq!(worker.stopped().await, Ok(()));
+    assert_eq!(told.try_recv(), Ok(Told::Began("running".to_owned())));
+    assert_eq!(told.try_recv(), Ok(Told::Dropped("running".to_owned())));
+    let outcome = |status: punctual::job::Status| (status.state, status.history[0].outcome);
+    let interrupted = (JobState::Waiting, AttemptOutcome::Interrupted);
+    assert_eq!(outcome(house.status(running).await), interrupted);
+    let released = (JobState::Waiting, AttemptOutcome::Released);
+    assert_eq!(outcome(house.status(reserved).await), released);
+}
+
+#[tokio::test]
+async fn a_soft_stop_puts_prefetched_jobs_back_at_once() {
+    let house = House::new();
+    let running = house.enqueue(note("running")).await;
+    let reserved = house.enqueue(note("reserved")).await;
+    let handler = wait_then_answer(&house.clock, seconds(5));
+    let worker = house.worker().concurrency(1).prefetch(1).handle(handler);
+    let worker = house.start(worker);
+    house.pass(seconds(1)).await;
+    worker.shutdown.cancel();
+    house.quiet().await;
+
+    let status = house.status(reserved).await;
+    assert_eq!((status.state, status.attempt), (JobState::Waiting, 0));
+    assert_eq!(status.history[0].outcome, AttemptOutcome::Released);
+    house.pass(seconds(5)).await;
+    assert_eq!(house.status(running).await.state, JobState::Succeeded);
+    assert_eq!(worker.stopped().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_stop_without_a_source_says_what_it_left_behind() {
+    let house = House::new();
+    let id = house.enqueue(note("done, but nobody hears of it")).await;
+    let handler = wait_then_answer(&house.clock, seconds(2));
+    let worker = house.worker().handle(handler);
+    let worker = house.start(worker);
+    house.pass(seconds(1)).await;
+    house.source.shut.store(true, Ordering::Relaxed);
+    worker.shutdown.cancel();
+    house.pass(seconds(27)).await;
+
+    let left = worker.stopped().await.expect_err("one outcome is not settled");
+    assert!(
+        left.to_string().contains("1 outcomes could not be settled"),
+        "{left}"
+    );
+    assert_eq!(house.status(id).await.state, JobState::Running);
+}
+
+#[tokio::test]
+async fn a_dropped_worker_drops_what_it_ran_and_beats_no_more() {
+    let house = House::new();
+    house.enqueue(note("dropped")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = house.worker().handle(move |note: Note| {
+        let tell = tell.clone();
+        async move {
+            endless(note.text.clone(), tell).await;
+            Ok(note.text)
+        }
+    });
+    {
+        let mut worker = Box::pin(worker.run_until(std::future::pending()));
+        tokio::select! {
+            biased;
+            _ = &mut worker => unreachable!("nobody stops it"),
+            () = house.pass(seconds(1)) => {}
+        }
+    }
+    house.quiet().await;
+    assert_eq!(told.try_recv(), Ok(Told::Began("dropped".to_owned())));
+    assert_eq!(told.try_recv(), Ok(Told::Dropped("dropped".to_owned())));
+    let beats = house.source.beats.load(Ordering::Relaxed);
+    house.pass(seconds(60) + milliseconds(1)).await;
+    assert_eq!(house.source.beats.load(Ordering::Relaxed), beats);
+}

@@ -1,0 +1,270 @@
+//! Lost leases, failing sources, unknown kinds, handlers that block.
+
+use std::sync::atomic::Ordering;
+
+use punctual::job::{OnLost, State as JobState};
+use punctual::run::AttemptOutcome;
+use punctual::worker::{Run, Stop, StopReason};
+use punctual::{NewJob, minutes, seconds};
+use tokio::sync::mpsc;
+
+use super::house::{House, until};
+use super::{Note, Told, heeding, note, wait_then_answer};
+
+#[tokio::test]
+async fn a_lease_that_no_heartbeat_prolongs_is_given_up_before_its_end() {
+    let house = House::new();
+    let id = house.enqueue(note("lost")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = house.worker().handle(move |note: Note, run: Run| {
+        let tell = tell.clone();
+        async move {
+            heeding(run.clone(), note.text, tell).await;
+            assert_eq!(run.stop().grace(), seconds(5));
+            Err(Stop::retry("stopped"))
+        }
+    });
+    let begun = house.clock.now();
+    let _worker = house.start(worker);
+    house.quiet().await;
+    house.source.beats_shut.store(true, Ordering::Relaxed);
+    house.pass(seconds(22)).await;
+    assert_eq!(told.try_recv(), Ok(Told::Began("lost".to_owned())));
+    assert!(
+        told.try_recv().is_err(),
+        "it is trusted for three quarters of its length"
+    );
+    house.pass(seconds(1)).await;
+    assert_eq!(told.try_recv(), Ok(Told::AskedToStop(StopReason::LeaseLost)));
+
+    // Nothing was settled, and nobody prolongs it, even when heartbeats get through again.
+    house.source.beats_shut.store(false, Ordering::Relaxed);
+    house.pass(seconds(6)).await;
+    let status = house.status(id).await;
+    assert_eq!(
+        (status.state, status.alarm),
+        (JobState::Running, Some(begun + seconds(30)))
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_another_worker_took_over_is_told_and_its_result_refused() {
+    let house = House::with_caretaker();
+    let id = house.enqueue(note("contended")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let handler = move |note: Note, run: Run| {
+        let tell = tell.clone();
+        async move {
+            if run.attempt() == 1 {
+                heeding(run, note.text, tell).await;
+                return Ok("the first one".to_owned());
+            }
+            Ok("the second one".to_owned())
+        }
+    };
+    let first = house.start(house.worker().concurrency(1).handle(handler.clone()));
+    house.quiet().await;
+    house.source.beats_shut.store(true, Ordering::Relaxed);
+    // The machine of the first one stands still: no timer of its own goes off before the lease is over.
+    house.manual.advance(seconds(31));
+    let _second = house.start(house.worker().handle(handler));
+    house.source.beats_shut.store(false, Ordering::Relaxed);
+    house.pass(seconds(2)).await;
+
+    assert_eq!(told.try_recv(), Ok(Told::Began("contended".to_owned())));
+    assert_eq!(told.try_recv(), Ok(Told::AskedToStop(StopReason::LeaseLost)));
+    assert_eq!(
+        house.source.stale.load(Ordering::Relaxed),
+        1,
+        "the first one's result"
+    );
+    let status = house.status(id).await;
+    assert_eq!(status.result.as_deref(), Some(&b"\"the second one\""[..]));
+    assert_eq!(status.history[0].outcome, AttemptOutcome::Lost);
+    assert!(!first.is_stopped());
+}
+
+#[tokio::test]
+async fn an_outcome_is_kept_until_the_source_is_back() {
+    let house = House::new();
+    let id = house.enqueue(note("patient")).await;
+    let handler = wait_then_answer(&house.clock, seconds(1));
+    let worker = house.worker().handle(handler);
+    let _worker = house.start(worker);
+    house.quiet().await;
+    house.source.shut.store(true, Ordering::Relaxed);
+    house.pass(minutes(2)).await;
+    assert_eq!(house.status(id).await.state, JobState::Running);
+    house.source.shut.store(false, Ordering::Relaxed);
+    house.pass(seconds(5)).await;
+    assert_eq!(
+        house.status(id).await.state,
+        JobState::Succeeded,
+        "late, but nobody had taken it"
+    );
+}
+
+#[tokio::test]
+async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers() {
+    let house = House::new();
+    house.source.shut.store(true, Ordering::Relaxed);
+    let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
+    let _worker = house.start(worker);
+    house.pass(minutes(1)).await;
+    let claims = house.source.claims.load(Ordering::Relaxed);
+    assert!((12..=40).contains(&claims), "{claims} claims in a minute");
+
+    let id = house.enqueue(note("at last")).await;
+    house.source.shut.store(false, Ordering::Relaxed);
+    house.pass(seconds(5)).await;
+    assert_eq!(house.status(id).await.state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_job_of_unknown_kind_is_put_back_for_longer_each_time_at_no_cost() {
+    let house = House::new();
+    let id = house.enqueue(NewJob::bytes("unheard-of", "{}")).await;
+    let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
+    let _worker = house.start(worker);
+    house.quiet().await;
+    for delay in [10, 20, 40, 80, 160, 300, 300] {
+        let status = house.status(id).await;
+        assert_eq!((status.state, status.attempt), (JobState::Waiting, 0));
+        assert_eq!(status.due, house.clock.now() + seconds(delay));
+        house.pass(seconds(delay)).await;
+    }
+}
+
+#[tokio::test]
+async fn prefetched_jobs_are_beaten_and_start_as_slots_come_free() {
+    let house = House::new();
+    let mut ids = Vec::new();
+    for text in ["first", "second", "third"] {
+        ids.push(house.enqueue(note(text)).await);
+    }
+    let handler = wait_then_answer(&house.clock, minutes(2));
+    let worker = house.worker().concurrency(1).prefetch(1).handle(handler);
+    let _worker = house.start(worker);
+    house.quiet().await;
+    assert_eq!(
+        house.status(ids[1]).await.state,
+        JobState::Running,
+        "it is reserved"
+    );
+    assert_eq!(
+        house.status(ids[2]).await.state,
+        JobState::Waiting,
+        "one is reserved, no more"
+    );
+    house.pass(minutes(4)).await;
+    for id in &ids[..2] {
+        let status = house.status(*id).await;
+        assert_eq!((status.state, status.attempt), (JobState::Succeeded, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_must_not_run_twice_is_not_prefetched() {
+    let house = House::new();
+    let running = house.enqueue(note("running").on_lost(OnLost::Fail)).await;
+    let waiting = house.enqueue(note("waiting").on_lost(OnLost::Fail)).await;
+    let handler = wait_then_answer(&house.clock, minutes(1));
+    let worker = house.worker().concurrency(1).prefetch(10).handle(handler);
+    let _worker = house.start(worker);
+    house.pass(seconds(30)).await;
+    assert_eq!(house.status(running).await.state, JobState::Running);
+    let status = house.status(waiting).await;
+    assert_eq!(
+        (status.state, status.refunds),
+        (JobState::Waiting, 1),
+        "it was put back once"
+    );
+    house.pass(minutes(2)).await;
+    assert_eq!(house.status(waiting).await.state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_handler_that_blocks_its_thread_does_not_starve_the_heartbeat() {
+    let house = House::in_real_time();
+    let id = house.enqueue(note("blocks")).await;
+    let gate = house.source.clone();
+    // One thread for all, and a handler that blocks it until the heartbeat has been heard nevertheless.
+    let source: std::sync::Arc<dyn punctual::source::Source> = house.source.clone();
+    let worker = punctual::worker::Worker::new(source)
+        .lease(seconds(1))
+        .handle(move |note: Note| {
+            let gate = gate.clone();
+            async move {
+                let before = gate.beats.load(Ordering::Relaxed);
+                while gate.beats.load(Ordering::Relaxed) < before + 4 {
+                    std::thread::yield_now();
+                }
+                Ok(note.text)
+            }
+        });
+    let worker = house.start(worker);
+    until("the job has succeeded", async || {
+        house.status(id).await.state == JobState::Succeeded
+    })
+    .await;
+    worker.shutdown.cancel();
+    assert_eq!(worker.stopped().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_lease_grows_old_while_the_machine_sleeps() {
+    let house = House::new();
+    house.enqueue(note("asleep")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = house.worker().handle(move |note: Note, run: Run| {
+        let tell = tell.clone();
+        async move { Ok(heeding(run, note.text, tell).await.to_string()) }
+    });
+    let _worker = house.start(worker);
+    house.pass(seconds(1)).await;
+    house.source.beats_shut.store(true, Ordering::Relaxed);
+    house.manual.suspend(minutes(1));
+    // No timer has moved meanwhile; the next look at the leases is all it takes.
+    house.pass(seconds(1)).await;
+    assert_eq!(told.try_recv(), Ok(Told::Began("asleep".to_owned())));
+    assert_eq!(told.try_recv(), Ok(Told::AskedToStop(StopReason::LeaseLost)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_share_a_line_and_run_each_job_once() {
+    let house = House::in_real_time();
+    let mut ids = Vec::new();
+    for number in 0..2_000 {
+        ids.push(house.enqueue(note(&number.to_string())).await);
+    }
+    let runs = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::new()));
+    let workers: Vec<_> = [(64, 0), (3, 50)]
+        .into_iter()
+        .map(|(concurrency, prefetch)| {
+            let runs = runs.clone();
+            let worker = house.worker_apart().concurrency(concurrency).prefetch(prefetch);
+            house.start(worker.handle(move |note: Note, run: Run| {
+                *runs
+                    .lock()
+                    .expect("no handler panics")
+                    .entry(run.id().job)
+                    .or_insert(0) += 1;
+                async move { Ok(note.text) }
+            }))
+        })
+        .collect();
+    for id in &ids {
+        until("a job has succeeded", async || {
+            house.status(*id).await.state == JobState::Succeeded
+        })
+        .await;
+    }
+    for worker in workers {
+        worker.shutdown.cancel();
+        assert_eq!(worker.stopped().await, Ok(()));
+    }
+    let runs = runs.lock().expect("no handler panics");
+    assert_eq!(runs.len(), ids.len());
+    assert!(runs.values().all(|times| *times == 1));
+    assert_eq!(house.source.stale.load(Ordering::Relaxed), 0);
+}
