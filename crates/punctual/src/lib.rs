@@ -24,4 +24,5 @@ pub use crate::{
     error::{Error, Kind},
     job::{JobId, NewJob, Task},
     time::{Timestamp, days, hours, milliseconds, minutes, seconds},
+    worker::{Run, State, Stop, Worker, shutdown_signal},
 };
