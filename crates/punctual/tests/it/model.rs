@@ -10,7 +10,9 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use punctual::job::State;
 use punctual::store::memory::MemoryStore;
 use punctual::store::{Store, View};
-use punctual::testing::model::{Asked, Decision, Does, Import, Row, Seen, Setting, Settings, Step, shrink};
+use punctual::testing::model::{
+    Asked, Decision, Does, Event, Import, Row, Seen, Setting, Settings, Step, shrink,
+};
 
 /// Different jobs in a history: few, so that steps meet.
 const JOBS: u8 = 24;
@@ -71,6 +73,7 @@ fn decision() -> impl Strategy<Value = Decision> {
         20 => option::of(0..KEYS).prop_map(Does::Key),
         30 => Just(Does::Delete),
         1 => Just(Does::Nonsense),
+        200 => (event(), prop::bool::weighted(0.2)).prop_map(|(event, gone)| Does::Rule { event, gone }),
     ];
     let then = prop_oneof![4 => Just(Vec::new()), 1 => vec(row(), 1..3)];
     (0..JOBS, seen(), does, then).prop_map(|(job, seen, does, then)| Decision {
@@ -79,6 +82,21 @@ fn decision() -> impl Strategy<Value = Decision> {
         does,
         then,
     })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => Just(Event::Done),
+        2 => Just(Event::Error),
+        1 => Just(Event::GivenUp),
+        1 => (0..10_u32).prop_map(|ticks| Event::Snoozed(ticks * TICK)),
+        1 => (0..10_u32).prop_map(|ticks| Event::Deferred(ticks * TICK)),
+        1 => Just(Event::Released),
+        2 => Just(Event::Overdue),
+        2 => Just(Event::Cancelled),
+        2 => Just(Event::Retried),
+        1 => Just(Event::Hurried),
+    ]
 }
 
 fn setting() -> impl Strategy<Value = Setting> {
@@ -160,7 +178,7 @@ fn play(histories: usize, steps: usize, make: impl AsyncFn() -> Arc<dyn Store>) 
 
 #[test]
 fn the_memory_store_is_like_itself() {
-    play(8, 3_000, async || {
+    play(3, 3_000, async || {
         Arc::new(MemoryStore::default()) as Arc<dyn Store>
     });
 }

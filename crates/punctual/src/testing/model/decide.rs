@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::rule;
 use super::step::{Decision, Does, Import, Row, Seen, Settings};
 use crate::change::Change;
 use crate::job::{Failure, FailureReason, Job, State};
@@ -97,7 +98,9 @@ impl Known {
             let job = planned
                 .cloned()
                 .unwrap_or_else(|| self.version(decision.job, decision.seen));
-            let mut change = change(&job, decision.does, now);
+            let Some(mut change) = change(&job, decision.does, now) else {
+                continue;
+            };
             change.then = decision.then.iter().map(|then| row(then, now)).collect();
             if let Some(status) = change.becomes.clone() {
                 let body = change.body.clone().unwrap_or(job.body);
@@ -109,9 +112,9 @@ impl Known {
     }
 }
 
-fn change(job: &Job, does: Does, now: Timestamp) -> Change {
+fn change(job: &Job, does: Does, now: Timestamp) -> Option<Change> {
     let to = |status| Change::to(job, status);
-    match does {
+    let change = match does {
         Does::Succeed => to(success(job, now).status),
         Does::Fail => to(failure(job, now).status),
         Does::Cancel => to(cancelled(job, now).status),
@@ -136,7 +139,9 @@ fn change(job: &Job, does: Does, now: Timestamp) -> Change {
             becomes: Some(job.status.clone()),
             ..Change::delete(job)
         },
-    }
+        Does::Rule { event, gone } => return rule::change(job, event, gone, now),
+    };
+    Some(change)
 }
 
 fn success(job: &Job, now: Timestamp) -> Job {

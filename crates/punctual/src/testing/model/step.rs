@@ -157,6 +157,38 @@ pub enum Does {
     Delete,
     /// What no rule makes: its rev stays.
     Nonsense,
+    /// What the rules make of an event.
+    Rule {
+        /// What happened.
+        event: Event,
+        /// Whether its queue keeps no ended jobs.
+        gone: bool,
+    },
+}
+
+/// What may happen to a job. An event that does not concern it changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// Its run is done.
+    Done,
+    /// Its run did not work this time.
+    Error,
+    /// Its run will never work.
+    GivenUp,
+    /// Its run asks for so many milliseconds of rest.
+    Snoozed(u32),
+    /// Its run goes on elsewhere for so many milliseconds.
+    Deferred(u32),
+    /// Its worker puts it back.
+    Released,
+    /// Its alarm may have passed.
+    Overdue,
+    /// Somebody cancels it.
+    Cancelled,
+    /// Somebody wants it tried again.
+    Retried,
+    /// Somebody wants it to run now.
+    Hurried,
 }
 
 /// One change of one queue's settings.
