@@ -186,3 +186,48 @@ pub const OUTPUT_BYTES: usize = 256 * 1024;
 pub const OUTPUT_PAGE_BYTES: usize = 64 * 1024;
 /// A small document with a rev (queue settings, keys), in bytes.
 pub const RECORD_BYTES: usize = 64 * 1024;
+
+/// Headers of one `http` job: it is a message, not a store.
+pub const HTTP_HEADERS: usize = 64;
+/// Time to get a connection, name look-up and TLS included, for an `http` job that does not say.
+pub const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time to get a connection that an `http` job may ask for: one that nobody waits for any more ends then.
+pub const HTTP_CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Addresses of one name that are tried in turn.
+pub const HTTP_ADDRESSES: usize = 8;
+/// Idle connections kept of all that the `http` target opened; further ones are closed after their call.
+pub const HTTP_CONNECTIONS_KEPT: usize = 256;
+/// How long an idle connection is kept: less than most servers do, so that they are seldom the ones to close it.
+pub const HTTP_IDLE: Duration = Duration::from_secs(15);
+/// Head of an answer to the `http` target, in bytes: what common servers send at most, many times over.
+pub const HTTP_HEAD_BYTES: usize = 64 * 1024;
+/// Body kept of an answer, in bytes: in base64 and with its headers it fits [`RESULT_BYTES`].
+pub const HTTP_ANSWER_BYTES: usize = 44 * 1024;
+/// Headers kept of an answer, in bytes of names and values.
+pub const HTTP_ANSWER_HEADER_BYTES: usize = 2 * 1024;
+/// Body of an answer that was not accepted, as far as its error tells it, in bytes.
+pub const HTTP_ERROR_BODY_BYTES: usize = 512;
+/// How long the body of an answer that was not accepted is waited for: its status has said enough.
+pub const HTTP_ERROR_BODY_WAIT: Duration = Duration::from_secs(5);
+/// Longest delay that a `Retry-After` may ask for: it is a hint of a stranger, and a year would lose the job.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+
+/// Arguments of one command, and variables of its environment: what fits a payload is far below what Linux takes.
+pub const COMMAND_ARGUMENTS: usize = 4_096;
+/// Output kept of each stream of a command, in bytes, half of them its head and half its tail.
+pub const COMMAND_STREAM_BYTES: usize = 28 * 1024;
+/// What the text of one stream may take in the JSON of a result, in bytes: two of them fit [`RESULT_BYTES`].
+pub const COMMAND_STREAM_JSON_BYTES: usize = 30 * 1024;
+/// Standard error that a failed command's error tells, in bytes: its end.
+pub const COMMAND_ERROR_BYTES: usize = 768;
+/// How long a command's output is waited for once the command itself has ended: what it left behind may hold the pipe.
+pub const COMMAND_DRAIN: Duration = Duration::from_secs(1);
+/// Which part of its grace a command is not given between SIGTERM and SIGKILL, as a divisor: killing, collecting and settling
+/// take time, too.
+pub const COMMAND_KILL_SHARE: u32 = 5;
+/// Processes of a command that are watched or killed at once: each takes a file descriptor. More come in the next round.
+pub const COMMAND_PROCESSES: usize = 256;
+/// Rounds of looking for processes that a command left behind, and killing them: each finds what was forked meanwhile.
+pub const COMMAND_KILL_ROUNDS: usize = 100;
+/// How long each of these rounds waits for the killed to be gone.
+pub const COMMAND_KILL_WAIT: Duration = Duration::from_millis(20);
