@@ -13,6 +13,8 @@ pub mod run;
 pub mod signals;
 pub mod source;
 pub mod store;
+#[cfg(feature = "target-http")]
+pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

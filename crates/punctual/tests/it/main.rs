@@ -15,5 +15,9 @@ mod model;
 mod results;
 mod rules;
 mod stage;
+#[cfg(feature = "target-http")]
+mod target_house;
+#[cfg(feature = "target-http")]
+mod target_http;
 mod tidy;
 mod worker;
