@@ -13,7 +13,7 @@ pub mod run;
 pub mod signals;
 pub mod source;
 pub mod store;
-#[cfg(feature = "target-http")]
+#[cfg(any(feature = "target-http", feature = "target-command"))]
 pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -3,6 +3,7 @@
 //! | kind | feature | does |
 //! |---|---|---|
 //! | `http` | `target-http` | calls a URL: [`http`] |
+//! | `command` | `target-command` | runs a program: [`command`] |
 //!
 //! A target is registered like any other handler, and its jobs are enqueued like any other task:
 //!
@@ -41,6 +42,8 @@
 //! * A run that is asked to stop ends its call at once: the connection is closed, the processes are asked to end and then
 //!   killed. What was called may have done its work all the same.
 
+#[cfg(feature = "target-command")]
+pub mod command;
 mod fields;
 #[cfg(feature = "target-http")]
 pub mod http;

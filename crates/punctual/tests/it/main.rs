@@ -15,7 +15,9 @@ mod model;
 mod results;
 mod rules;
 mod stage;
-#[cfg(feature = "target-http")]
+#[cfg(feature = "target-command")]
+mod target_command;
+#[cfg(any(feature = "target-http", feature = "target-command"))]
 mod target_house;
 #[cfg(feature = "target-http")]
 mod target_http;

@@ -1,0 +1,105 @@
+//! Programs: which file a name stands for, and whether the operator allows it to be run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use crate::error::Error;
+
+/// Which programs jobs may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Allow {
+    /// None.
+    #[default]
+    None,
+    /// Any. Whoever may enqueue may then do what the worker's user may do.
+    All,
+    /// These: names, which are looked up in the worker's `PATH`, and absolute paths. A job's program is looked up in the same
+    /// way, and must be the same file by its path. What the program does with its arguments and variables is not looked
+    /// at: a shell, an interpreter or `env` on the list allows everything.
+    Programs(Vec<String>),
+}
+
+/// Why a program is not run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotRun {
+    /// The settings do not allow it.
+    Refused(String),
+    /// There is no such file, or it is not executable.
+    Missing(String),
+}
+
+impl Allow {
+    /// Refuses a list with an entry that is neither a name nor an absolute path.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Allow::Programs(programs) = self else {
+            return Ok(());
+        };
+        let odd =
+            |program: &&String| program.is_empty() || program.contains('/') && !program.starts_with('/');
+        match programs.iter().find(odd) {
+            None => Ok(()),
+            Some(odd) => Err(Error::invalid(format!(
+                "targets.command.allow: {odd:?} is neither a program's name nor an absolute path"
+            ))),
+        }
+    }
+
+    /// The file to run for this program, if it is there and may be run. A relative path counts from `dir`, or else from the
+    /// directory of this process.
+    pub(super) fn find(&self, program: &str, dir: Option<&str>) -> Result<PathBuf, NotRun> {
+        if *self == Allow::None {
+            return Err(NotRun::Refused(
+                "no command is run here: the setting targets.command.allow names no program".to_owned(),
+            ));
+        }
+        let found = locate(program, dir).ok_or_else(|| {
+            NotRun::Missing(format!(
+                "there is no program {program:?}, or it is not executable"
+            ))
+        })?;
+        let allowed = match self {
+            Allow::None => false,
+            Allow::All => true,
+            Allow::Programs(programs) => programs
+                .iter()
+                .any(|program| locate(program, None).as_ref() == Some(&found)),
+        };
+        match allowed {
+            true => Ok(found),
+            false => Err(NotRun::Refused(format!(
+                "{} is not run here: the setting targets.command.allow does not name it",
+                found.display()
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotRun::Refused(why) | NotRun::Missing(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Where programs are looked for when the worker has no `PATH` of its own.
+pub(super) const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The executable file that a program's name or path stands for, by an absolute path.
+fn locate(program: &str, dir: Option<&str>) -> Option<PathBuf> {
+    if program.contains('/') {
+        let path = Path::new(dir.unwrap_or(".")).join(program);
+        return std::path::absolute(path).ok().filter(|path| is_executable(path));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
+    // A relative entry would make what is run depend on where the worker was started.
+    let folders = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
+    let mut files = folders.map(|folder| folder.join(program));
+    files.find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}

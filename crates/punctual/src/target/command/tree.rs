@@ -1,0 +1,250 @@
+//! The tree of a command: all processes that came of it, found again and ended together.
+//!
+//! A command may start others, and those may leave its process group, its session and even their parent. So they are known
+//! by three things, each of which survives where others are lost:
+//!
+//! * the process group of the command itself,
+//! * the way from child to parent that leads to one of them,
+//! * the variables that name the job and the run, which children inherit.
+//!
+//! What escapes is a process that has left the group, cleared its environment and lost its parent before anybody looked.
+//! Only a container, or a control group of its own, holds on to that.
+//!
+//! Processes are signalled by file descriptor (pidfd, Linux 5.3), so that a number which the system gave to another process
+//! meanwhile does no harm; and the command itself is reaped only after its group was killed, which keeps the group's
+//! number from being given away.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, kill_process_group, pidfd_open, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::limits::{COMMAND_KILL_ROUNDS, COMMAND_KILL_WAIT, COMMAND_PROCESSES};
+
+/// All processes that came of one command.
+pub(super) struct Tree {
+    leader: Pid,
+    ended: AsyncFd<OwnedFd>,
+    marks: [String; 2],
+    reaped: AtomicBool,
+    /// Who belonged to it at the last look, by number and start: it still does, though its parent has died since.
+    known: Mutex<BTreeSet<(i32, u64)>>,
+}
+
+/// A process of the tree that is alive.
+struct Member {
+    group: i32,
+    handle: OwnedFd,
+}
+
+impl Tree {
+    /// The tree of a process that was just started as the leader of its own group, with these variables, `NAME=value`, in its
+    /// environment. It is not yet reaped, and this is told when it is.
+    pub(super) fn of(leader: Pid, marks: [String; 2]) -> io::Result<Tree> {
+        let handle = pidfd_open(leader, PidfdFlags::empty())?;
+        Ok(Tree {
+            leader,
+            ended: watch(handle)?,
+            marks,
+            reaped: AtomicBool::new(false),
+            known: Mutex::new(BTreeSet::new()),
+        })
+    }
+
+    /// Waits until the command itself has ended. It is not reaped by this.
+    pub(super) async fn leader_ended(&self) {
+        // It fails only when the runtime shuts down; then there is nothing to wait for either.
+        let _ = self.ended.readable().await;
+    }
+
+    /// Waits until nothing of the tree is alive.
+    pub(super) async fn gone(&self) {
+        // Each round waits for all that the last one found, and so ends no sooner than they do.
+        loop {
+            let members = self.members();
+            if members.is_empty() {
+                return;
+            }
+            for member in members {
+                let Ok(handle) = watch(member.handle) else {
+                    return;
+                };
+                let _ = handle.readable().await;
+            }
+        }
+    }
+
+    /// Asks all of it to end: SIGTERM, to the group at once and to each process that has left it.
+    pub(super) fn ask_to_end(&self) {
+        // A look first: who has left the group may be known only by a parent that is about to end.
+        let members = self.members();
+        self.signal_group(Signal::TERM);
+        for member in members {
+            if member.group != self.leader.as_raw_pid() {
+                let _ = pidfd_send_signal(&member.handle, Signal::TERM);
+            }
+        }
+    }
+
+    /// Kills all of it, and waits until it is dead. Blocks for some milliseconds, or up to two seconds if the system cannot end a
+    /// process, as when it waits for a disk that is gone.
+    pub(super) fn kill(&self) {
+        for _ in 0..COMMAND_KILL_ROUNDS {
+            let mut killed = self.members();
+            self.signal_group(Signal::KILL);
+            // What may not be signalled has become another user's, and is out of reach.
+            killed.retain(|member| pidfd_send_signal(&member.handle, Signal::KILL).is_ok());
+            if killed.is_empty() {
+                return;
+            }
+            wait_until_dead(&killed);
+        }
+        tracing::warn!(
+            leader = self.leader.as_raw_pid(),
+            "processes of a command cannot be ended"
+        );
+    }
+
+    /// Notes that the command itself is reaped: its number, and its group's, may now be another's.
+    pub(super) fn set_reaped(&self) {
+        self.reaped.store(true, Ordering::Release);
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        if !self.reaped.load(Ordering::Acquire) {
+            // It fails when the group is empty, and then there is nobody to signal.
+            let _ = kill_process_group(self.leader, signal);
+        }
+    }
+
+    /// The processes of the tree that are alive, or so many of them.
+    fn members(&self) -> Vec<Member> {
+        let all = match processes() {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::warn!(%error, "/proc cannot be read; what leaves a command's process group is not found");
+                return Vec::new();
+            }
+        };
+        let inside = self.inside(&all);
+        let alive = all
+            .iter()
+            .filter(|process| inside.contains(&process.pid) && process.is_alive);
+        alive.filter_map(Process::open).take(COMMAND_PROCESSES).collect()
+    }
+
+    /// The numbers of those processes that belong to the tree.
+    fn inside(&self, all: &[Process]) -> BTreeSet<i32> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = getpid().as_raw_pid();
+        let is_reaped = self.reaped.load(Ordering::Acquire);
+        let belongs = |process: &&Process| {
+            let by_group = !is_reaped && process.group == self.leader.as_raw_pid();
+            process.pid != own && (by_group || known.contains(&process.name()) || self.is_marked(process.pid))
+        };
+        let mut inside: BTreeSet<i32> = all.iter().filter(belongs).map(|process| process.pid).collect();
+        // Children may stand before their parents, so that one pass may not be enough; each adds at least one.
+        for _ in 0..all.len() {
+            let found = inside.len();
+            let children = all.iter().filter(|process| inside.contains(&process.parent));
+            let children: Vec<i32> = children.map(|process| process.pid).collect();
+            inside.extend(children);
+            if inside.len() == found {
+                break;
+            }
+        }
+        let found = all.iter().filter(|process| inside.contains(&process.pid));
+        *known = found.map(Process::name).collect();
+        inside
+    }
+
+    /// Whether the process was started with the variables of this run.
+    fn is_marked(&self, pid: i32) -> bool {
+        // Other users' processes cannot be read, and are not ours.
+        let Ok(environment) = fs::read(format!("/proc/{}/environ", pid)) else {
+            return false;
+        };
+        let has = |mark: &String| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark.as_bytes())
+        };
+        self.marks.iter().all(has)
+    }
+}
+
+/// One process, as /proc/pid/stat tells it (proc_pid_stat(5)).
+struct Process {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    /// When it was started, which tells it from a later one of the same number.
+    started: u64,
+    /// Whether it still does anything: a zombie does not, unless it has threads left.
+    is_alive: bool,
+}
+
+impl Process {
+    fn read(pid: i32) -> Option<Process> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", pid)).ok()?;
+        // The second field is the program's name in parentheses, and may hold anything.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let threads: u64 = fields.get(17)?.parse().ok()?;
+        Some(Process {
+            pid,
+            parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+            is_alive: !matches!(fields[0], "Z" | "X") || threads > 1,
+        })
+    }
+
+    /// What tells it from every other process, before and after it.
+    fn name(&self) -> (i32, u64) {
+        (self.pid, self.started)
+    }
+
+    /// A handle to it, unless it has ended.
+    fn open(&self) -> Option<Member> {
+        let handle = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
+        let again = Process::read(self.pid)?;
+        (again.name() == self.name()).then_some(Member {
+            group: again.group,
+            handle,
+        })
+    }
+}
+
+/// All processes that can be seen.
+fn processes() -> io::Result<Vec<Process>> {
+    let entries = fs::read_dir("/proc")?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(pids.filter_map(Process::read).collect())
+}
+
+/// Waits until these are dead, or one of them takes longer than a round may.
+fn wait_until_dead(killed: &[Member]) {
+    let wait = Timespec::try_from(COMMAND_KILL_WAIT).ok();
+    for member in killed {
+        let mut handle = [PollFd::from_borrowed_fd(member.handle.as_fd(), PollFlags::IN)];
+        if !matches!(poll(&mut handle, wait.as_ref()), Ok(1)) {
+            return;
+        }
+    }
+}
+
+/// A handle that becomes readable when its process ends.
+#[allow(
+    deprecated,
+    reason = "what tokio has instead is unsafe, for types that may close their descriptor early; this one owns it"
+)]
+fn watch(handle: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(handle, Interest::READABLE)
+}
