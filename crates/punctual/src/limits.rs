@@ -195,6 +195,8 @@ pub const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTTP_CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// Addresses of one name that are tried in turn.
 pub const HTTP_ADDRESSES: usize = 8;
+/// How long an address is tried before the next one of the same name: most of those that answer do so in a fraction of it.
+pub const HTTP_ADDRESS_TIME: Duration = Duration::from_secs(2);
 /// Idle connections kept of all that the `http` target opened; further ones are closed after their call.
 pub const HTTP_CONNECTIONS_KEPT: usize = 256;
 /// How long an idle connection is kept: less than most servers do, so that they are seldom the ones to close it.

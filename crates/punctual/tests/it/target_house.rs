@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use punctual::engine::{Ending, IntoJob};
-use punctual::job::{FailureReason, Job};
+use punctual::job::FailureReason;
 use punctual::worker::Worker;
 use punctual::{Engine, NewJob, Task};
 use tokio::task::JoinHandle;
@@ -61,7 +61,12 @@ impl House {
     }
 
     /// The row of a job, once it is as it should be.
-    pub(crate) async fn until(&self, id: punctual::JobId, is_right: impl Fn(&Job) -> bool) -> Job {
+    #[cfg(feature = "target-http")]
+    pub(crate) async fn until(
+        &self,
+        id: punctual::JobId,
+        is_right: impl Fn(&punctual::job::Job) -> bool,
+    ) -> punctual::job::Job {
         let until = Instant::now() + PATIENCE;
         loop {
             let job = self.engine.fetch(id).await.expect("the job is there");
@@ -77,6 +82,7 @@ impl House {
     }
 
     /// Drops the worker with all that it runs.
+    #[cfg(feature = "target-command")]
     pub(crate) async fn drop_worker(mut self) {
         self.worker.abort();
         let aborted = (&mut self.worker).await.expect_err("it was aborted");

@@ -73,10 +73,11 @@ impl Tree {
                 return;
             }
             for member in members {
-                let Ok(handle) = watch(member.handle) else {
+                let Ok(handle) = watch(member.handle) else { return };
+                // It fails only when the runtime shuts down.
+                if handle.readable().await.is_err() {
                     return;
-                };
-                let _ = handle.readable().await;
+                }
             }
         }
     }

@@ -153,7 +153,8 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap) -> Refusal {
 }
 
 /// How long the server asks to be left alone, if it does so readably. Instants count from the server's own `date`, so that no
-/// difference between its clock and ours matters.
+/// difference between its clock and ours matters. One that asks for no time at all leaves it to the job's backoff, so that a
+/// busy server is not called again twenty times at once.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let length = match text.parse() {
@@ -164,7 +165,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             Duration::try_from(then.duration_since(now)).unwrap_or_default()
         }
     };
-    Some(length.min(RETRY_AFTER_MAX))
+    Some(length.min(RETRY_AFTER_MAX)).filter(|length| !length.is_zero())
 }
 
 /// An HTTP date, as servers write it today (IMF-fixdate, RFC 9110, section 5.6.7): a case of an e-mail's date.
@@ -197,11 +198,12 @@ mod tests {
         assert_eq!(asked("120", None), passing(120));
         assert_eq!(asked("99999999", None), passing(3_600));
         assert_eq!(asked("Sun, 06 Nov 1994 12:01:30 GMT", noon), passing(90));
-        assert_eq!(asked("Sun, 06 Nov 1994 11:00:00 GMT", noon), passing(0));
         assert_eq!(asked("Mon, 06 Nov 2094 12:00:00 GMT", noon), passing(3_600));
         for (unreadable, date) in [
             ("soon", noon),
             ("-1", noon),
+            ("0", noon),
+            ("Sun, 06 Nov 1994 11:00:00 GMT", noon),
             ("Sun, 06 Nov 1994 12:01:30 GMT", None),
         ] {
             assert_eq!(asked(unreadable, date), Refusal::Passing(None), "{unreadable}");

@@ -21,7 +21,7 @@ use tower::Service;
 
 use super::address::{Addresses, Refused};
 use crate::error::Error;
-use crate::limits::{HTTP_ADDRESSES, HTTP_CONNECT_TIMEOUT, HTTP_CONNECT_TIMEOUT_MAX, HTTP_CONNECTIONS_KEPT};
+use crate::limits::{HTTP_ADDRESS_TIME, HTTP_ADDRESSES, HTTP_CONNECT_TIMEOUT_MAX, HTTP_CONNECTIONS_KEPT};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -99,13 +99,18 @@ impl Dialer {
         }
     }
 
-    /// Tries the addresses in turn, each for its share of the time.
+    /// Tries the addresses in turn, each but the last for a moment only, since the next one may be quicker.
     async fn connect(self, addresses: &[SocketAddr]) -> Result<Dialed, DialError> {
         let mut failed = DialError::Nowhere;
-        let tried = addresses.len().clamp(1, HTTP_ADDRESSES);
-        let share = HTTP_CONNECT_TIMEOUT / u32::try_from(tried).unwrap_or(u32::MAX);
-        for address in &addresses[..addresses.len().min(tried)] {
-            let error = match tokio::time::timeout(share, TcpStream::connect(address)).await {
+        let last = addresses.len().min(HTTP_ADDRESSES);
+        for (at, address) in addresses.iter().enumerate().take(last) {
+            let is_last = at + 1 == last;
+            let time = if is_last {
+                HTTP_CONNECT_TIMEOUT_MAX
+            } else {
+                HTTP_ADDRESS_TIME
+            };
+            let error = match tokio::time::timeout(time, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     return Dialed::new(stream, self.open)
                         .map_err(|error| DialError::Connect(*address, error));

@@ -197,7 +197,7 @@ fn statements_are_written_in_stores_only() {
 
 #[test]
 fn drivers_stay_behind_their_rooms() {
-    const HOMES: [(&str, &str); 8] = [
+    const HOMES: [(&str, &str); 9] = [
         ("rusqlite", "store/sqlite"),
         ("inotify", "store/sqlite"),
         ("tokio_postgres", "store/postgres"),
@@ -206,6 +206,7 @@ fn drivers_stay_behind_their_rooms() {
         ("hyper", "target/http"),
         ("hyper_util", "target/http"),
         ("hyper_rustls", "target/http"),
+        ("rustls", "target/http"),
     ];
     let strays = |source: &Source| {
         let Some(file) = source.path.strip_prefix(LIBRARY) else {
