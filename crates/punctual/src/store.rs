@@ -29,7 +29,11 @@ use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerInfo};
 use crate::time::Timestamp;
 
 pub(crate) mod checks;
+#[cfg(feature = "sqlite")]
+mod codec;
 pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod url;
 
 /// What a verb returns: an answer that comes later, or the reason why none can be given.

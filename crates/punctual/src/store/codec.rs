@@ -1,0 +1,375 @@
+//! The text form of what a row holds beside plain columns: options, tags, history and failure, as compact JSON.
+//!
+//! It is shared by the stores that keep rows in a database, and it is a contract with every database that was ever
+//! written: names in it never change their meaning, and new ones are optional. Lengths and instants are whole
+//! microseconds. What is not set is left out, and a text that would say nothing is not written at all, so that the
+//! ordinary job costs no JSON.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::job::{Backoff, Failure, FailureReason, OnLost, Options};
+use crate::run::{Attempt, AttemptOutcome, WorkerId};
+use crate::time::Timestamp;
+
+/// Options as text, or nothing if none is set.
+pub(crate) fn write_options(options: &Options) -> Option<String> {
+    let Options {
+        timeout,
+        max_attempts,
+        backoff,
+        max_elapsed,
+        start_deadline,
+        on_lost,
+    } = options;
+    let text = OptionsText {
+        timeout_us: timeout.map(micros),
+        max_attempts: *max_attempts,
+        backoff: backoff.as_ref().map(BackoffText::of),
+        max_elapsed_us: max_elapsed.map(micros),
+        start_deadline_us: start_deadline.map(Timestamp::as_micros),
+        on_lost: on_lost.map(|on_lost| match on_lost {
+            OnLost::Retry => OnLostText::Retry,
+            OnLost::Fail => OnLostText::Fail,
+        }),
+    };
+    (*options != Options::default()).then(|| write(&text))
+}
+
+/// Reads what [`write_options`] wrote.
+pub(crate) fn read_options(text: Option<&str>) -> Result<Options, Error> {
+    let Some(text) = text else {
+        return Ok(Options::default());
+    };
+    let read: OptionsText = read("options", text)?;
+    Ok(Options {
+        timeout: read.timeout_us.map(Duration::from_micros),
+        max_attempts: read.max_attempts,
+        backoff: read.backoff.map(BackoffText::read),
+        max_elapsed: read.max_elapsed_us.map(Duration::from_micros),
+        start_deadline: read.start_deadline_us.map(Timestamp::from_micros),
+        on_lost: read.on_lost.map(|on_lost| match on_lost {
+            OnLostText::Retry => OnLost::Retry,
+            OnLostText::Fail => OnLost::Fail,
+        }),
+    })
+}
+
+/// A list of texts, such as tags, as text, or nothing if it is empty.
+pub(crate) fn write_texts<T: AsRef<str>>(texts: &[T]) -> Option<String> {
+    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    (!texts.is_empty()).then(|| write(&texts))
+}
+
+/// Reads what [`write_texts`] wrote.
+pub(crate) fn read_texts(text: Option<&str>) -> Result<Vec<String>, Error> {
+    text.map_or(Ok(Vec::new()), |text| read("list of texts", text))
+}
+
+/// A history as text, or nothing if no attempt has ended.
+pub(crate) fn write_history(history: &[Attempt]) -> Option<String> {
+    let attempts = || history.iter().map(AttemptText::of).collect::<Vec<_>>();
+    (!history.is_empty()).then(|| write(&attempts()))
+}
+
+/// Reads what [`write_history`] wrote.
+pub(crate) fn read_history(text: Option<&str>) -> Result<Vec<Attempt>, Error> {
+    let Some(text) = text else {
+        return Ok(Vec::new());
+    };
+    let attempts: Vec<AttemptText<String>> = read("history", text)?;
+    attempts.into_iter().map(AttemptText::read).collect()
+}
+
+/// A failure as text.
+pub(crate) fn write_failure(failure: &Failure) -> String {
+    write(&FailureText {
+        reason: failure.reason.as_str(),
+        message: &failure.message,
+    })
+}
+
+/// Reads what [`write_failure`] wrote.
+pub(crate) fn read_failure(text: &str) -> Result<Failure, Error> {
+    let FailureText { reason, message } = read::<FailureText<String>>("failure", text)?;
+    let known = FailureReason::ALL
+        .into_iter()
+        .find(|known| known.as_str() == reason);
+    Ok(Failure {
+        reason: known.ok_or_else(|| unknown("reason of a failure", &reason))?,
+        message,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct OptionsText {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backoff: Option<BackoffText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_elapsed_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_deadline_us: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_lost: Option<OnLostText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnLostText {
+    Retry,
+    Fail,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BackoffText {
+    Exponential { base_us: u64, factor: f64, max_us: u64 },
+    FixedUs(u64),
+    ListUs(Vec<u64>),
+}
+
+impl BackoffText {
+    fn of(backoff: &Backoff) -> BackoffText {
+        match backoff {
+            Backoff::Exponential { base, factor, max } => BackoffText::Exponential {
+                base_us: micros(*base),
+                factor: *factor,
+                max_us: micros(*max),
+            },
+            Backoff::Fixed(delay) => BackoffText::FixedUs(micros(*delay)),
+            Backoff::List(delays) => BackoffText::ListUs(delays.iter().copied().map(micros).collect()),
+        }
+    }
+
+    fn read(self) -> Backoff {
+        match self {
+            BackoffText::Exponential {
+                base_us,
+                factor,
+                max_us,
+            } => Backoff::Exponential {
+                base: Duration::from_micros(base_us),
+                factor,
+                max: Duration::from_micros(max_us),
+            },
+            BackoffText::FixedUs(delay) => Backoff::Fixed(Duration::from_micros(delay)),
+            BackoffText::ListUs(delays) => {
+                Backoff::List(delays.into_iter().map(Duration::from_micros).collect())
+            }
+        }
+    }
+}
+
+/// `S` is text: borrowed to write it, owned to read it.
+#[derive(Serialize, Deserialize)]
+struct AttemptText<S> {
+    attempt: u32,
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    life: u32,
+    run: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<S>,
+    started: i64,
+    ended: i64,
+    outcome: S,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<S>,
+}
+
+impl<'a> AttemptText<&'a str> {
+    fn of(attempt: &'a Attempt) -> AttemptText<&'a str> {
+        AttemptText {
+            attempt: attempt.number,
+            life: attempt.life,
+            run: attempt.run,
+            worker: attempt.worker.as_ref().map(WorkerId::as_str),
+            started: attempt.started_at.as_micros(),
+            ended: attempt.ended_at.as_micros(),
+            outcome: attempt.outcome.as_str(),
+            error: attempt.error.as_deref(),
+        }
+    }
+}
+
+impl AttemptText<String> {
+    fn read(self) -> Result<Attempt, Error> {
+        let outcome = AttemptOutcome::ALL
+            .into_iter()
+            .find(|known| known.as_str() == self.outcome);
+        Ok(Attempt {
+            number: self.attempt,
+            life: self.life,
+            run: self.run,
+            worker: self.worker.map(WorkerId::from),
+            started_at: Timestamp::from_micros(self.started),
+            ended_at: Timestamp::from_micros(self.ended),
+            outcome: outcome.ok_or_else(|| unknown("outcome of an attempt", &self.outcome))?,
+            error: self.error,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct FailureText<S> {
+    reason: S,
+    message: S,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(life: &u32) -> bool {
+    *life == first()
+}
+
+/// Lengths beyond half a million years saturate.
+fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn write(text: &impl Serialize) -> String {
+    serde_json::to_string(text).expect("texts, numbers and lists always have a JSON form")
+}
+
+fn read<'a, T: Deserialize<'a>>(what: &str, text: &'a str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::internal(format!("a row holds a {what} that cannot be read")).caused_by(error)
+    })
+}
+
+fn unknown(what: &str, name: &str) -> Error {
+    Error::internal(format!("a row holds an unknown {what}: {name:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{milliseconds, seconds};
+
+    /// These texts stand in databases that people have: a change here is a change of the schema.
+    #[test]
+    fn the_text_form_of_a_row_never_changes() {
+        let options = Options {
+            timeout: Some(seconds(90)),
+            max_attempts: Some(3),
+            backoff: Some(Backoff::Exponential {
+                base: seconds(1),
+                factor: 1.5,
+                max: seconds(60),
+            }),
+            max_elapsed: Some(seconds(600)),
+            start_deadline: Some(Timestamp::from_micros(1_763_690_000_000_000)),
+            on_lost: Some(OnLost::Fail),
+        };
+        same_options(
+            &options,
+            r#"{"timeout_us":90000000,"max_attempts":3,"backoff":{"exponential":{"base_us":1000000,"factor":1.5,"max_us":60000000}},"max_elapsed_us":600000000,"start_deadline_us":1763690000000000,"on_lost":"fail"}"#,
+        );
+        let fixed = Options {
+            backoff: Some(Backoff::Fixed(milliseconds(5))),
+            on_lost: Some(OnLost::Retry),
+            ..Options::default()
+        };
+        same_options(&fixed, r#"{"backoff":{"fixed_us":5000},"on_lost":"retry"}"#);
+        let list = Options {
+            backoff: Some(Backoff::List(vec![seconds(1), seconds(2)])),
+            ..Options::default()
+        };
+        same_options(&list, r#"{"backoff":{"list_us":[1000000,2000000]}}"#);
+
+        let tags = vec!["eu".to_owned(), "\"a\"\n".to_owned()];
+        let text = r#"["eu","\"a\"\n"]"#;
+        assert_eq!(write_texts(&tags).as_deref(), Some(text));
+        assert_eq!(read_texts(Some(text)), Ok(tags));
+
+        let failure = Failure {
+            reason: FailureReason::Exhausted,
+            message: "it was \"down\"".to_owned(),
+        };
+        let text = r#"{"reason":"exhausted","message":"it was \"down\""}"#;
+        assert_eq!(write_failure(&failure), text);
+        assert_eq!(read_failure(text), Ok(failure));
+    }
+
+    #[test]
+    fn the_text_form_of_a_history_never_changes() {
+        let short = Attempt {
+            number: 1,
+            life: 1,
+            run: 1_763_690_000_000_001,
+            worker: Some(WorkerId::from("w1")),
+            started_at: Timestamp::from_micros(10),
+            ended_at: Timestamp::from_micros(20),
+            outcome: AttemptOutcome::TimedOut,
+            error: Some("too slow".to_owned()),
+        };
+        let bare = Attempt {
+            life: 2,
+            worker: None,
+            outcome: AttemptOutcome::Succeeded,
+            error: None,
+            ..short.clone()
+        };
+        let history = vec![short, bare];
+        let text = concat!(
+            r#"[{"attempt":1,"run":1763690000000001,"worker":"w1","started":10,"ended":20,"outcome":"timed_out","error":"too slow"},"#,
+            r#"{"attempt":1,"life":2,"run":1763690000000001,"started":10,"ended":20,"outcome":"succeeded"}]"#
+        );
+        assert_eq!(write_history(&history).as_deref(), Some(text));
+        assert_eq!(read_history(Some(text)), Ok(history));
+    }
+
+    #[test]
+    fn what_is_not_set_is_not_written() {
+        assert_eq!(write_options(&Options::default()), None);
+        assert_eq!(write_texts::<String>(&[]), None);
+        assert_eq!(write_history(&[]), None);
+        assert_eq!(read_options(None), Ok(Options::default()));
+        assert_eq!(read_texts(None), Ok(Vec::new()));
+        assert_eq!(read_history(None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn every_reason_and_outcome_is_read_back() {
+        for reason in FailureReason::ALL {
+            let failure = Failure {
+                reason,
+                message: String::new(),
+            };
+            assert_eq!(read_failure(&write_failure(&failure)), Ok(failure));
+        }
+        for outcome in AttemptOutcome::ALL {
+            let history = vec![Attempt {
+                number: 7,
+                life: 1,
+                run: u64::MAX,
+                worker: None,
+                started_at: Timestamp::MIN,
+                ended_at: Timestamp::MAX,
+                outcome,
+                error: None,
+            }];
+            assert_eq!(read_history(write_history(&history).as_deref()), Ok(history));
+        }
+    }
+
+    #[test]
+    fn texts_that_are_damaged_are_told_apart_from_texts_that_are_not_there() {
+        assert!(read_options(Some("{")).is_err());
+        assert!(read_texts(Some("7")).is_err());
+        assert!(read_history(Some(r#"[{"attempt":1}]"#)).is_err());
+        assert!(read_failure(r#"{"reason":"bored","message":""}"#).is_err());
+    }
+
+    fn same_options(options: &Options, text: &str) {
+        assert_eq!(write_options(options).as_deref(), Some(text));
+        assert_eq!(read_options(Some(text)), Ok(options.clone()));
+    }
+}

@@ -1,0 +1,109 @@
+//! Apply: what rules decided, each change wholly or not at all.
+
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::fetch::fetch_one;
+use super::insert::{holder, insert_one};
+use super::row::{read_state, with_body, with_status};
+use super::writing::{Writing, first};
+use crate::change::{Applied, Change, Holder, Inserted};
+use crate::error::Error;
+use crate::job::{Job, JobId, State, Status};
+
+pub(super) fn apply(writing: &mut Writing<'_>, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
+    changes.iter().map(|change| apply_one(writing, change)).collect()
+}
+
+fn apply_one(writing: &mut Writing<'_>, change: &Change) -> Result<Applied, Fault> {
+    let Some(before) = before(writing, change.id)? else {
+        return Ok(Applied::Missing);
+    };
+    if before.rev != change.expect {
+        let row = fetch_one(writing.connection(), change.id)?;
+        return Ok(row.map_or(Applied::Missing, |row| Applied::Stale(Box::new(row))));
+    }
+    if change.then.is_empty() {
+        return write_row(writing, &before, change);
+    }
+    writing.all_or_nothing(
+        |writing| match write_row(writing, &before, change)? {
+            Applied::Applied => write_then(writing, &change.then),
+            held => Ok(held),
+        },
+        |applied| *applied == Applied::Applied,
+    )
+}
+
+/// What has to be known of a row before it is changed.
+struct Before {
+    row: i64,
+    rev: u64,
+    state: State,
+    queue: String,
+    unique_key: Option<String>,
+}
+
+fn before(writing: &Writing<'_>, id: JobId) -> Result<Option<Before>, Fault> {
+    first(
+        writing.connection(),
+        include_str!("apply_before.sql"),
+        params![id.0.as_bytes()],
+        |row| {
+            Ok(Before {
+                row: row.get(0)?,
+                rev: row.get::<_, i64>(1)?.cast_unsigned(),
+                state: read_state(row.get(2)?)?,
+                queue: row.get(3)?,
+                unique_key: row.get(4)?,
+            })
+        },
+    )
+}
+
+fn write_row(writing: &mut Writing<'_>, before: &Before, change: &Change) -> Result<Applied, Fault> {
+    let Some(status) = &change.becomes else {
+        writing.execute(include_str!("apply_delete.sql"), params![before.row])?;
+        let id = change.id.0.as_bytes();
+        writing.execute(include_str!("apply_delete_output.sql"), params![id])?;
+        writing.count(&before.queue, before.state, -1);
+        return Ok(Applied::Applied);
+    };
+    if let Some(holder) = other_holder(writing, before, status)? {
+        return Ok(Applied::Held(holder));
+    }
+    let mut statement = writing.statement(include_str!("apply.sql"))?;
+    with_status(before.row, status, |columns| statement.execute(columns))?;
+    let mut queue = before.queue.as_str();
+    if let Some(body) = &change.body {
+        let mut statement = writing.statement(include_str!("apply_body.sql"))?;
+        with_body(before.row, body, |columns| statement.execute(columns))?;
+        queue = body.queue.as_str();
+    }
+    writing.count(&before.queue, before.state, -1);
+    writing.count(queue, status.state, 1);
+    Ok(Applied::Applied)
+}
+
+/// The job that holds the key which this one would take.
+fn other_holder(writing: &Writing<'_>, before: &Before, status: &Status) -> Result<Option<Holder>, Fault> {
+    if status.unique_key == before.unique_key {
+        return Ok(None);
+    }
+    holder(writing, status.unique_key.as_deref())
+}
+
+fn write_then(writing: &mut Writing<'_>, jobs: &[Job]) -> Result<Applied, Fault> {
+    for job in jobs {
+        match insert_one(writing, job)? {
+            Inserted::Inserted => {}
+            Inserted::Held(holder) => return Ok(Applied::Held(holder)),
+            Inserted::Exists { .. } => {
+                let there = fetch_one(writing.connection(), job.id())?;
+                let there = there.ok_or_else(|| Error::internal("a row vanished within a transaction"))?;
+                return Ok(Applied::Held(Holder::of(&there)));
+            }
+        }
+    }
+    Ok(Applied::Applied)
+}

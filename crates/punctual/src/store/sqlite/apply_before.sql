@@ -1,0 +1,1 @@
+select rowid, rev, state, queue, unique_key from jobs where id = ?1

@@ -1,0 +1,1 @@
+delete from outputs where job = ?1

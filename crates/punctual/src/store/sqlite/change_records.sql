@@ -1,0 +1,2 @@
+insert into records (kind, name, rev, document) values (?1, ?2, ?3, ?4)
+on conflict do update set rev = excluded.rev, document = excluded.document

@@ -1,0 +1,1 @@
+delete from buckets where queue = ?1

@@ -1,0 +1,1 @@
+select full_at from buckets where queue = ?1

@@ -1,0 +1,1 @@
+select jobs from counts where queue = ?1 and state = 1

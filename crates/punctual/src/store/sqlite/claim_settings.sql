@@ -1,0 +1,1 @@
+select document from records where kind = 'queue' and name = ?1

@@ -1,0 +1,1 @@
+select queue, state, jobs from counts order by queue

@@ -1,0 +1,1 @@
+select * from jobs where id = ?1

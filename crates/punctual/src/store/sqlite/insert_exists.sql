@@ -1,0 +1,1 @@
+select fingerprint from jobs where id = ?1

@@ -1,0 +1,1 @@
+select 0, id, rowid from jobs where unique_key = ?1

@@ -1,0 +1,155 @@
+//! The write-ahead log: kept short, off the path of those who write.
+//!
+//! Commits are appended to the log; a checkpoint copies its pages into the database file, and a log that was copied
+//! wholly begins anew with the next write. Copying takes tens of milliseconds, and while it goes on the log grows. So
+//! once the log is long, a thread of its own copies the bulk while the writer goes on, and then the writer copies the
+//! small rest between two transactions and begins the log anew. Only a reader of long breath can
+//! keep it from that; the log then grows up to a bound, and beyond it writes are refused, before the disk is full.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+
+use super::fault::Fault;
+use super::file;
+use super::writer::no_thread;
+use crate::error::Error;
+use crate::limits;
+
+/// The log as its writer sees it. Dropped, it ends the thread that copies.
+pub(super) struct Log {
+    /// Pages in it after the last transaction.
+    pages: u32,
+    /// At how many pages it is copied.
+    copy_at: u32,
+    /// A copy was asked for.
+    asked: bool,
+    /// A copy was made.
+    copied: Arc<AtomicBool>,
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Log {
+    /// Opens the connection that copies, and starts its thread.
+    pub(super) fn open(path: &Path) -> Result<Log, Error> {
+        let connection = file::connect(path)?;
+        let copied = Arc::new(AtomicBool::new(false));
+        let (wake, woken) = sync_channel(1);
+        let done = Arc::clone(&copied);
+        let thread = thread::Builder::new()
+            .name("punctual-log".to_owned())
+            .spawn(move || {
+                while woken.recv().is_ok() {
+                    report(checkpoint(&connection, "pragma wal_checkpoint(passive)"));
+                    done.store(true, Ordering::Release);
+                }
+            })
+            .map_err(no_thread)?;
+        Ok(Log {
+            pages: 0,
+            copy_at: limits::SQLITE_LOG_PAGES,
+            asked: false,
+            copied,
+            wake: Some(wake),
+            thread: Some(thread),
+        })
+    }
+
+    /// Looks after the log once a transaction has ended.
+    pub(super) fn tend(&mut self, connection: &mut Connection) {
+        let measured = report(checkpoint(connection, "pragma wal_checkpoint(noop)"));
+        self.pages = measured.map_or(self.pages, |state| state.pages);
+        if self.pages < self.copy_at {
+            return;
+        }
+        if !self.asked {
+            self.asked = self.wake.as_ref().is_some_and(|wake| wake.try_send(()).is_ok());
+        } else if self.copied.swap(false, Ordering::Acquire) {
+            self.asked = false;
+            self.begin_anew(connection);
+        }
+    }
+
+    /// Refuses to let the log grow beyond its bound.
+    pub(super) fn has_room(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        if self.pages < limits::SQLITE_LOG_PAGES_MAX {
+            return Ok(());
+        }
+        self.begin_anew(connection);
+        if self.pages < limits::SQLITE_LOG_PAGES_MAX {
+            return Ok(());
+        }
+        Err(Error::unavailable(
+            "the write-ahead log has reached its bound, since another connection has been reading for so long that the \
+             log cannot begin anew: end that read; nothing was stored",
+        ))
+    }
+
+    /// Copies what is left, waits a little for those who read, and lets the next transaction write at the log's
+    /// beginning. If that cannot be, the next try comes when the log has grown by as much again.
+    fn begin_anew(&mut self, connection: &mut Connection) {
+        let state = patiently(connection, |connection| {
+            checkpoint(connection, "pragma wal_checkpoint(restart)")
+        });
+        if let Some(state) = report(state) {
+            self.pages = if state.busy { state.pages } else { 0 };
+        }
+        self.copy_at = self.pages.saturating_add(limits::SQLITE_LOG_PAGES);
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a checkpoint says of the log.
+struct LogState {
+    /// Somebody kept it from doing all that was asked.
+    busy: bool,
+    /// Pages in the log.
+    pages: u32,
+}
+
+fn checkpoint(connection: &Connection, sql: &str) -> Result<LogState, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let state = statement.query_row([], |row| {
+        Ok(LogState {
+            busy: row.get(0)?,
+            pages: u32::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+        })
+    })?;
+    Ok(state)
+}
+
+/// Does `work` with a shorter patience for locks than a transaction has: everybody who writes waits meanwhile.
+fn patiently<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    connection.busy_timeout(limits::LOCK_WAIT)?;
+    let done = work(connection);
+    file::wait_for_locks(connection)?;
+    done
+}
+
+/// A checkpoint that fails loses nothing: the log is still there, and the next one tries again.
+fn report(state: Result<LogState, Fault>) -> Option<LogState> {
+    match state {
+        Ok(state) => Some(state),
+        Err(fault) => {
+            tracing::warn!(error = %Error::from(fault), "the write-ahead log could not be copied; it will be tried again");
+            None
+        }
+    }
+}

@@ -1,0 +1,1 @@
+insert into outputs (job, run, at, bytes) values (?1, ?2, ?3, ?4)

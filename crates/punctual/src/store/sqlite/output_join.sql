@@ -1,0 +1,4 @@
+-- Adds to the last piece, which ends at ?3, if it is at most ?5 bytes long.
+update outputs set bytes = cast(bytes || ?4 as blob)
+where job = ?1 and run = ?2 and length(bytes) <= ?5 and at + length(bytes) = ?3
+  and at = (select max(at) from outputs where job = ?1 and run = ?2)

@@ -1,0 +1,188 @@
+//! The watch: hears what other processes, and the caller's own transactions, commit to the file.
+//!
+//! Every commit is appended to the log, which wakes an inotify(7) watch. Our own commits do so as well; the writer's
+//! connection can tell them apart, since `PRAGMA data_version` changes on it only by what others commit
+//! (<https://www.sqlite.org/pragma.html#pragma_data_version>). The log is written shortly before its
+//! commit is seen, so one look is not enough: it is repeated with growing pauses.
+
+use std::io::{ErrorKind, PipeReader, PipeWriter};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use inotify::{Inotify, WatchMask};
+use rusqlite::Connection;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::fault::Fault;
+use super::file;
+use super::writer::{Handle, no_thread};
+use crate::error::Error;
+use crate::limits;
+use crate::signals::{LocalSignals, Signal, Signals};
+
+/// The thread that watches. Dropped, it ends.
+pub(super) struct Watch {
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins to watch for commits after the one that `seen` tells of.
+    pub(super) fn start(
+        path: &Path,
+        writer: Handle,
+        seen: i64,
+        signals: Arc<LocalSignals>,
+    ) -> Result<Watch, Error> {
+        let no_pipe = |error| Error::unavailable("the machine gives no further pipe").caused_by(error);
+        let (stopped, stop) = std::io::pipe().map_err(no_pipe)?;
+        let watcher = Watcher {
+            // The log lives as long as any connection, and the store has some.
+            log: inotify(&file::log_of(path)),
+            stopped,
+            writer,
+            seen,
+            signals,
+        };
+        let thread = thread::Builder::new()
+            .name("punctual-watch".to_owned())
+            .spawn(move || watcher.serve())
+            .map_err(no_thread)?;
+        Ok(Watch {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A number that changes with each commit of another connection.
+pub(super) fn data_version(connection: &Connection) -> Result<i64, Fault> {
+    let mut statement = connection.prepare_cached("pragma data_version")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+struct Watcher {
+    /// Nothing where the machine has no watch left for us: then we look now and then.
+    log: Option<Inotify>,
+    stopped: PipeReader,
+    writer: Handle,
+    seen: i64,
+    signals: Arc<LocalSignals>,
+}
+
+impl Watcher {
+    fn serve(mut self) {
+        // What was committed before the watch began is looked for at once.
+        let mut pause = limits::SQLITE_LOOK_FIRST;
+        loop {
+            let Some(version) = self.look() else {
+                return;
+            };
+            if version != self.seen {
+                self.seen = version;
+                self.signals.send(&[Signal::Anything]);
+            }
+            pause = match self.rest(pause) {
+                Rested::Stopped => return,
+                Rested::News => limits::SQLITE_LOOK_FIRST,
+                Rested::Nothing => pause * 2,
+            };
+        }
+    }
+
+    /// What the writer sees, or nothing once it is gone.
+    fn look(&self) -> Option<i64> {
+        match self.writer.look_now(data_version) {
+            Ok(version) => Some(version),
+            Err(error) => {
+                tracing::warn!(%error, "other processes' work on the database is no longer heard of at once");
+                None
+            }
+        }
+    }
+
+    /// Waits for so long, or, once nothing was written for long enough, until something is. In a pause nothing wakes us,
+    /// so that a busy log is looked at a bounded number of times a second.
+    fn rest(&mut self, pause: Duration) -> Rested {
+        if self.log.is_none() {
+            return match self.wait(Some(limits::SQLITE_LOOK_UNWATCHED), false) {
+                true => Rested::Stopped,
+                false => Rested::News,
+            };
+        }
+        let settled = pause > limits::SQLITE_LOOK_LAST;
+        if self.wait((!settled).then_some(pause), settled) {
+            return Rested::Stopped;
+        }
+        if self.drain() || settled {
+            Rested::News
+        } else {
+            Rested::Nothing
+        }
+    }
+
+    /// Waits, and answers whether it is time to end.
+    fn wait(&self, pause: Option<Duration>, for_news: bool) -> bool {
+        let mut events = vec![PollFd::from_borrowed_fd(self.stopped.as_fd(), PollFlags::IN)];
+        if let Some(log) = self.log.as_ref().filter(|_| for_news) {
+            events.push(PollFd::from_borrowed_fd(log.as_fd(), PollFlags::IN));
+        }
+        let timeout = pause.map(|pause| Timespec {
+            tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: pause.subsec_nanos().into(),
+        });
+        // Interrupted by a signal, it was a short wait; otherwise it cannot fail on descriptors that are open.
+        let _ = poll(&mut events, timeout.as_ref());
+        !events[0].revents().is_empty()
+    }
+
+    /// Whether the log was written to since the last time.
+    fn drain(&mut self) -> bool {
+        let mut written = false;
+        let mut buffer = [0; 1024];
+        while let Some(log) = &mut self.log {
+            match log.read_events(&mut buffer) {
+                Ok(mut events) => written |= events.next().is_some(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    report_unwatched(&error);
+                    self.log = None;
+                }
+            }
+        }
+        written
+    }
+}
+
+enum Rested {
+    Stopped,
+    News,
+    Nothing,
+}
+
+fn inotify(log: &Path) -> Option<Inotify> {
+    let watch = || -> std::io::Result<Inotify> {
+        let inotify = Inotify::init()?;
+        inotify.watches().add(log, WatchMask::MODIFY)?;
+        Ok(inotify)
+    };
+    watch().inspect_err(report_unwatched).ok()
+}
+
+fn report_unwatched(error: &std::io::Error) {
+    tracing::warn!(%error, "the database's log cannot be watched; it will be looked at now and then");
+}
