@@ -234,32 +234,34 @@ pub const COMMAND_KILL_ROUNDS: usize = 100;
 /// How long each of these rounds waits for the killed to be gone.
 pub const COMMAND_KILL_WAIT: Duration = Duration::from_millis(20);
 
-/// How long a transaction waits for a SQLite file that another one holds. A file has one lock, so whoever holds it holds
-/// up everybody; a slow disk does so for a second.
-pub const SQLITE_LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Between two tries to lock a SQLite file: about as long as a transaction takes.
-pub const SQLITE_LOCK_PAUSE: Duration = Duration::from_millis(1);
-/// Verbs on their way to the SQLite writer, and reads to its readers; further callers wait outside.
-pub const SQLITE_VERBS: usize = 256;
-/// Verbs in one transaction of the SQLite writer: of a thousand rows each, they are as much as a commit may hold up.
-pub const SQLITE_GROUP: usize = 64;
-/// Connections that read a SQLite file beside the writer: a list of ten thousand rows must not hold up a fetch.
-pub const SQLITE_READERS: usize = 2;
-/// Cache of one connection to a SQLite file, in bytes: the pages that a busy system touches again and again.
-pub const SQLITE_CACHE_BYTES: usize = 16 * 1024 * 1024;
-/// Pages of 4 KiB in SQLite's log at which they are copied into the file: 16 MiB, so that pages which are written again
-/// and again are copied once.
-pub const SQLITE_LOG_PAGES: u32 = 4_096;
-/// Pages of 4 KiB in SQLite's log beyond which writes are refused: 1 GiB. Only somebody who reads for minutes makes it
-/// grow so far, and a full disk would be worse.
-pub const SQLITE_LOG_PAGES_MAX: u32 = 262_144;
-/// What the file of SQLite's log shrinks to when it begins anew, in bytes.
-pub const SQLITE_LOG_BYTES: usize = 64 * 1024 * 1024;
-/// A piece of a run's output in a SQLite row, in bytes: shorter ones are joined.
-pub const SQLITE_OUTPUT_PIECE_BYTES: usize = 2 * 1024;
-/// The pause after the first look for other processes' commits; each further one is twice as long.
-pub const SQLITE_LOOK_FIRST: Duration = Duration::from_millis(1);
+/// How long a transaction waits for a database file that another one holds. A file has one lock, so whoever holds it
+/// holds up everybody; a slow disk does so for a second.
+pub const FILE_LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Between two tries to lock a database file: about as long as a transaction takes.
+pub const FILE_LOCK_PAUSE: Duration = Duration::from_millis(1);
+/// Verbs on their way to the one who writes a database file, and reads to those who read it; further callers wait
+/// outside.
+pub const FILE_VERBS: usize = 256;
+/// Verbs in one transaction of a database file: of a thousand rows each, they are as much as a commit may hold up.
+pub const FILE_GROUP: usize = 64;
+/// Connections that read a database file beside the one that writes: a list of ten thousand rows must not hold up a
+/// fetch.
+pub const FILE_READERS: usize = 2;
+/// Cache of one connection to a database file, in bytes: the pages that a busy system touches again and again.
+pub const FILE_CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// Pages of 4 KiB in a write-ahead log at which they are copied into the file: 16 MiB, so that pages which are written
+/// again and again are copied once.
+pub const FILE_LOG_PAGES: u32 = 4_096;
+/// Pages of 4 KiB in a write-ahead log beyond which writes are refused: 1 GiB. Only somebody who reads for minutes
+/// makes it grow so far, and a full disk would be worse.
+pub const FILE_LOG_PAGES_MAX: u32 = 262_144;
+/// What a write-ahead log's own file shrinks to when it begins anew, in bytes.
+pub const FILE_LOG_BYTES: usize = 64 * 1024 * 1024;
+/// A piece of a run's output in one row, in bytes: shorter ones are joined.
+pub const OUTPUT_PIECE_BYTES: usize = 2 * 1024;
+/// The pause after the first look for other processes' commits to a file; each further one is twice as long.
+pub const FILE_LOOK_FIRST: Duration = Duration::from_millis(1);
 /// The longest such pause: a commit that takes longer than all of them is heard of late.
-pub const SQLITE_LOOK_LAST: Duration = Duration::from_millis(256);
+pub const FILE_LOOK_LAST: Duration = Duration::from_millis(256);
 /// Between two looks for other processes' commits where the machine gives no watch on the file.
-pub const SQLITE_LOOK_UNWATCHED: Duration = Duration::from_millis(100);
+pub const FILE_LOOK_UNWATCHED: Duration = Duration::from_millis(100);

@@ -15,11 +15,13 @@ mod model;
 mod results;
 mod rules;
 mod stage;
-#[cfg(feature = "target-command")]
-mod target_command;
 #[cfg(any(feature = "target-http", feature = "target-command"))]
-mod target_house;
+#[cfg(feature = "sqlite")]
+#[cfg(feature = "target-command")]
 #[cfg(feature = "target-http")]
+mod sqlite;
+mod target_command;
+mod target_house;
 mod target_http;
 mod tidy;
 mod worker;

@@ -122,8 +122,8 @@ fn configure(mut connection: Connection) -> rusqlite::Result<Connection> {
          pragma journal_size_limit = {};
          pragma cache_size = -{};
          pragma temp_store = memory;",
-        limits::SQLITE_LOG_BYTES,
-        limits::SQLITE_CACHE_BYTES / 1024,
+        limits::FILE_LOG_BYTES,
+        limits::FILE_CACHE_BYTES / 1024,
     ))?;
     Ok(connection)
 }
@@ -136,10 +136,10 @@ pub(super) fn wait_for_locks(connection: &mut Connection) -> rusqlite::Result<()
 /// Waits a little, unless it has waited long enough. SQLite's own handler doubles its waits, and loses every race
 /// against a process that writes without a pause.
 fn wait_for_lock(waits: i32) -> bool {
-    let waited = limits::SQLITE_LOCK_PAUSE.saturating_mul(waits.unsigned_abs());
-    let patient = waited < limits::SQLITE_LOCK_WAIT;
+    let waited = limits::FILE_LOCK_PAUSE.saturating_mul(waits.unsigned_abs());
+    let patient = waited < limits::FILE_LOCK_WAIT;
     if patient {
-        thread::sleep(limits::SQLITE_LOCK_PAUSE);
+        thread::park_timeout(limits::FILE_LOCK_PAUSE);
     }
     patient
 }

@@ -52,7 +52,7 @@ impl Log {
             .map_err(no_thread)?;
         Ok(Log {
             pages: 0,
-            copy_at: limits::SQLITE_LOG_PAGES,
+            copy_at: limits::FILE_LOG_PAGES,
             asked: false,
             copied,
             wake: Some(wake),
@@ -77,11 +77,11 @@ impl Log {
 
     /// Refuses to let the log grow beyond its bound.
     pub(super) fn has_room(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        if self.pages < limits::SQLITE_LOG_PAGES_MAX {
+        if self.pages < limits::FILE_LOG_PAGES_MAX {
             return Ok(());
         }
         self.begin_anew(connection);
-        if self.pages < limits::SQLITE_LOG_PAGES_MAX {
+        if self.pages < limits::FILE_LOG_PAGES_MAX {
             return Ok(());
         }
         Err(Error::unavailable(
@@ -99,7 +99,7 @@ impl Log {
         if let Some(state) = report(state) {
             self.pages = if state.busy { state.pages } else { 0 };
         }
-        self.copy_at = self.pages.saturating_add(limits::SQLITE_LOG_PAGES);
+        self.copy_at = self.pages.saturating_add(limits::FILE_LOG_PAGES);
     }
 }
 

@@ -71,7 +71,7 @@ fn write_piece(writing: &Writing<'_>, run: RunId, at: i64, piece: &[u8]) -> Resu
     let (job, number) = (run.job.0.as_bytes(), run.run.cast_signed());
     let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
     if length > 0 {
-        let short = limits::SQLITE_OUTPUT_PIECE_BYTES as i64 - length;
+        let short = limits::OUTPUT_PIECE_BYTES as i64 - length;
         let joined = match at {
             HALF => 0,
             _ => writing.execute(

@@ -26,13 +26,13 @@ type Read = Box<dyn FnOnce(&mut Connection) + Send>;
 impl Readers {
     /// Opens the connections and starts the threads.
     pub(super) fn start(path: &Path) -> Result<Readers, Error> {
-        let (sender, receiver) = mpsc::channel(limits::SQLITE_VERBS);
+        let (sender, receiver) = mpsc::channel(limits::FILE_VERBS);
         let receiver = Arc::new(Mutex::new(receiver));
         let mut readers = Readers {
             sender: Some(sender),
             threads: Vec::new(),
         };
-        for number in 1..=limits::SQLITE_READERS {
+        for number in 1..=limits::FILE_READERS {
             let connection = file::connect_to_read(path)?;
             let reads = Arc::clone(&receiver);
             let thread = thread::Builder::new()

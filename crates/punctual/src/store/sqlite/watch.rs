@@ -86,7 +86,7 @@ struct Watcher {
 impl Watcher {
     fn serve(mut self) {
         // What was committed before the watch began is looked for at once.
-        let mut pause = limits::SQLITE_LOOK_FIRST;
+        let mut pause = limits::FILE_LOOK_FIRST;
         loop {
             let Some(version) = self.look() else {
                 return;
@@ -97,7 +97,7 @@ impl Watcher {
             }
             pause = match self.rest(pause) {
                 Rested::Stopped => return,
-                Rested::News => limits::SQLITE_LOOK_FIRST,
+                Rested::News => limits::FILE_LOOK_FIRST,
                 Rested::Nothing => pause * 2,
             };
         }
@@ -118,12 +118,12 @@ impl Watcher {
     /// so that a busy log is looked at a bounded number of times a second.
     fn rest(&mut self, pause: Duration) -> Rested {
         if self.log.is_none() {
-            return match self.wait(Some(limits::SQLITE_LOOK_UNWATCHED), false) {
+            return match self.wait(Some(limits::FILE_LOOK_UNWATCHED), false) {
                 true => Rested::Stopped,
                 false => Rested::News,
             };
         }
-        let settled = pause > limits::SQLITE_LOOK_LAST;
+        let settled = pause > limits::FILE_LOOK_LAST;
         if self.wait((!settled).then_some(pause), settled) {
             return Rested::Stopped;
         }

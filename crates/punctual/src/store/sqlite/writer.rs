@@ -28,7 +28,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. It tends the log as well, since only between two transactions may a log begin anew.
     pub(super) fn start(connection: Connection, log: Log) -> Result<Writer, Error> {
-        let (sender, receiver) = mpsc::channel(limits::SQLITE_VERBS);
+        let (sender, receiver) = mpsc::channel(limits::FILE_VERBS);
         let thread = thread::Builder::new()
             .name("punctual-write".to_owned())
             .spawn(move || Desk { connection, log }.serve(receiver))
@@ -105,7 +105,7 @@ struct Desk {
 impl Desk {
     fn serve(mut self, mut errands: mpsc::Receiver<Box<dyn Errand>>) {
         let mut group = Vec::new();
-        while errands.blocking_recv_many(&mut group, limits::SQLITE_GROUP) > 0 {
+        while errands.blocking_recv_many(&mut group, limits::FILE_GROUP) > 0 {
             self.flush(std::mem::take(&mut group));
         }
     }
