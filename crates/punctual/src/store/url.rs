@@ -1,4 +1,13 @@
 //! Opening the store that a URL names.
+//!
+//! | URL | store |
+//! |---|---|
+//! | `memory:` | in this process, which it ends with |
+//! | `sqlite:jobs.db` | a file in the working folder (feature `sqlite`) |
+//! | `sqlite:/var/lib/punctual/jobs.db` | a file by its absolute path |
+//!
+//! A path is taken as it is written: nothing in it is decoded, so that no `%` and no `+` turns into something else.
+//! What follows a `?` are parameters, and one that is not known is refused rather than ignored.
 
 use std::sync::Arc;
 
@@ -7,14 +16,103 @@ use crate::error::Error;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 
-/// Opens the store that `url` names: `memory:` for one that ends with the process.
+/// Opens the store that `url` names, on this clock.
 ///
 /// # Errors
 ///
-/// `Invalid` if `url` names no store that this build knows.
+/// `Invalid` if `url` names no store that this build knows, or has a parameter that its store does not know; otherwise
+/// what the store has to say.
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
-    match url {
-        "memory:" => Ok(Arc::new(MemoryStore::new(clock))),
-        _ => Err(Error::invalid(format!("{url:?} names no store; try memory:"))),
+    match parse(url)? {
+        Place::Memory => Ok(Arc::new(MemoryStore::new(clock))),
+        Place::File(path) => open_file(path, clock).await,
+    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_file(path: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+    use crate::store::sqlite::{SqliteOptions, SqliteStore};
+
+    let store = SqliteStore::open(path, SqliteOptions { clock }).await?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn open_file(path: &str, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+    Err(Error::invalid(format!(
+        "this program was built without SQLite, so it cannot open {path:?}: turn on the feature `sqlite`"
+    )))
+}
+
+/// What a URL names.
+#[derive(Debug, PartialEq)]
+enum Place<'a> {
+    Memory,
+    File(&'a str),
+}
+
+fn parse(url: &str) -> Result<Place<'_>, Error> {
+    let refuse = |why: &str| Err(Error::invalid(format!("{url:?} {why}")));
+    let (place, parameters) = match url.split_once('?') {
+        Some((place, parameters)) => (place, parameters),
+        None => (url, ""),
+    };
+    // There are none so far.
+    if let Some(parameter) = parameters.split('&').find(|parameter| !parameter.is_empty()) {
+        let name = parameter.split('=').next().unwrap_or(parameter);
+        return match name {
+            "namespace" => refuse("asks for a namespace: here that is another file, so name another file"),
+            name => refuse(&format!("has the parameter {name:?}, which is not known")),
+        };
+    }
+    match place.split_once(':') {
+        Some(("memory", "")) => Ok(Place::Memory),
+        Some(("sqlite", ":memory:")) => refuse("is called memory: here"),
+        Some(("sqlite", "")) => refuse("names no file; write sqlite:jobs.db or sqlite:/absolute/path"),
+        Some(("sqlite", path)) if path.starts_with("//") => refuse(
+            "has slashes for a host, and a file has none; write sqlite:jobs.db or sqlite:/absolute/path",
+        ),
+        Some(("sqlite", path)) => Ok(Place::File(path)),
+        _ => refuse("names no store; write sqlite:jobs.db, sqlite:/absolute/path or memory:"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_as_it_is_written() {
+        assert_eq!(parse("memory:"), Ok(Place::Memory));
+        for path in [
+            "jobs.db",
+            "/var/lib/jobs.db",
+            "a b.db",
+            "50%25.db",
+            "../#1+2.db",
+            "a:b",
+        ] {
+            assert_eq!(parse(&format!("sqlite:{path}")), Ok(Place::File(path)));
+        }
+        assert_eq!(parse("sqlite:jobs.db?"), Ok(Place::File("jobs.db")));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for url in [
+            "",
+            "jobs.db",
+            "memory:x",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite://jobs.db",
+            "sqlite:///tmp/jobs.db",
+            "sqlite:jobs.db?mode=rwc",
+            "sqlite:jobs.db?namespace=a",
+            "memory:?cache=shared",
+            "mysql://localhost/jobs",
+        ] {
+            assert!(parse(url).is_err(), "{url} was accepted");
+        }
     }
 }

@@ -14,14 +14,14 @@ mod lane;
 mod model;
 mod results;
 mod rules;
-mod stage;
-#[cfg(any(feature = "target-http", feature = "target-command"))]
 #[cfg(feature = "sqlite")]
-#[cfg(feature = "target-command")]
-#[cfg(feature = "target-http")]
 mod sqlite;
+mod stage;
+#[cfg(feature = "target-command")]
 mod target_command;
+#[cfg(any(feature = "target-http", feature = "target-command"))]
 mod target_house;
+#[cfg(feature = "target-http")]
 mod target_http;
 mod tidy;
 mod worker;
