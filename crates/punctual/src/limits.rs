@@ -255,8 +255,9 @@ pub const FILE_LOG_PAGES: u32 = 4_096;
 /// Pages of 4 KiB in a write-ahead log beyond which writes are refused: 1 GiB. Only somebody who reads for minutes
 /// makes it grow so far, and a full disk would be worse.
 pub const FILE_LOG_PAGES_MAX: u32 = 262_144;
-/// What a write-ahead log's own file shrinks to when it begins anew, in bytes.
-pub const FILE_LOG_BYTES: usize = 64 * 1024 * 1024;
+/// Pages of 4 KiB in a write-ahead log at which whoever writes waits for the copy, and what its file shrinks to
+/// afterwards: 64 MiB, two seconds of a disk that is slow.
+pub const FILE_LOG_PAGES_IN_A_RUSH: u32 = 16_384;
 /// A piece of a run's output in one row, in bytes: shorter ones are joined.
 pub const OUTPUT_PIECE_BYTES: usize = 2 * 1024;
 /// The pause after the first look for other processes' commits to a file; each further one is twice as long.

@@ -182,3 +182,18 @@ fn the_memory_store_is_like_itself() {
         Arc::new(MemoryStore::default()) as Arc<dyn Store>
     });
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_sqlite_store_is_like_the_memory_store() {
+    use punctual::store::sqlite::{SqliteOptions, SqliteStore};
+
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let number = std::cell::Cell::new(0);
+    play(4, 2_000, async || {
+        number.set(number.get() + 1);
+        let path = folder.path().join(format!("{}.db", number.get()));
+        let store = SqliteStore::open(path, SqliteOptions::default()).await;
+        Arc::new(store.expect("a new file opens")) as Arc<dyn Store>
+    });
+}

@@ -122,7 +122,7 @@ fn configure(mut connection: Connection) -> rusqlite::Result<Connection> {
          pragma journal_size_limit = {};
          pragma cache_size = -{};
          pragma temp_store = memory;",
-        limits::FILE_LOG_BYTES,
+        u64::from(limits::FILE_LOG_PAGES_IN_A_RUSH) * 4096,
         limits::FILE_CACHE_BYTES / 1024,
     ))?;
     Ok(connection)

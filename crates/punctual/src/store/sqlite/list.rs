@@ -95,7 +95,7 @@ impl Lane {
             Lane::Running => read(include_str!("list_running.sql"), params![at, id, count]),
             Lane::RunningWithoutAlarm => {
                 let last = Timestamp::MAX.as_micros();
-                let id = (at >= last).then_some(id.as_slice()).unwrap_or_default();
+                let id = behind(id, at >= last);
                 read(include_str!("list_running_rest.sql"), params![last, id, count])
             }
             Lane::Ended(queue, state) => {
@@ -110,12 +110,17 @@ impl Lane {
             }
             Lane::EndedWithoutInstant(queue, state) => {
                 let last = Timestamp::MIN.as_micros().saturating_neg();
-                let id = (at >= last).then_some(id.as_slice()).unwrap_or_default();
+                let id = behind(id, at >= last);
                 let lane = params![queue.as_str(), state_number(*state), last, id, count];
                 read(include_str!("list_ended_rest.sql"), lane)
             }
         }
     }
+}
+
+/// The id behind which a lane goes on, or, if it has not begun, one that stands before all.
+fn behind(id: &[u8], begun: bool) -> &[u8] {
+    if begun { id } else { &[] }
 }
 
 fn keys(connection: &Connection, sql: &str, params: impl Params) -> Result<VecDeque<Key>, Fault> {

@@ -3,13 +3,11 @@
 //! Commits are appended to the log; a checkpoint copies its pages into the database file, and a log that was copied
 //! wholly begins anew with the next write. Copying takes tens of milliseconds, and while it goes on the log grows. So
 //! once the log is long, a thread of its own copies the bulk while the writer goes on, and then the writer copies the
-//! small rest between two transactions and begins the log anew. Only a reader of long breath can
-//! keep it from that; the log then grows up to a bound, and beyond it writes are refused, before the disk is full.
+//! small rest between two transactions and begins the log anew; in a rush it waits for the copy. Only a reader of long
+//! breath can keep it from that: the log then grows up to a second bound, beyond which writes are refused.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
@@ -26,11 +24,10 @@ pub(super) struct Log {
     pages: u32,
     /// At how many pages it is copied.
     copy_at: u32,
-    /// A copy was asked for.
+    /// A copy was asked for, and not yet heard of.
     asked: bool,
-    /// A copy was made.
-    copied: Arc<AtomicBool>,
     wake: Option<SyncSender<()>>,
+    copied: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,15 +35,16 @@ impl Log {
     /// Opens the connection that copies, and starts its thread.
     pub(super) fn open(path: &Path) -> Result<Log, Error> {
         let connection = file::connect(path)?;
-        let copied = Arc::new(AtomicBool::new(false));
         let (wake, woken) = sync_channel(1);
-        let done = Arc::clone(&copied);
+        let (done, copied) = sync_channel(1);
         let thread = thread::Builder::new()
             .name("punctual-log".to_owned())
             .spawn(move || {
                 while woken.recv().is_ok() {
                     report(checkpoint(&connection, "pragma wal_checkpoint(passive)"));
-                    done.store(true, Ordering::Release);
+                    if done.send(()).is_err() {
+                        break;
+                    }
                 }
             })
             .map_err(no_thread)?;
@@ -54,8 +52,8 @@ impl Log {
             pages: 0,
             copy_at: limits::FILE_LOG_PAGES,
             asked: false,
-            copied,
             wake: Some(wake),
+            copied,
             thread: Some(thread),
         })
     }
@@ -69,9 +67,18 @@ impl Log {
         }
         if !self.asked {
             self.asked = self.wake.as_ref().is_some_and(|wake| wake.try_send(()).is_ok());
-        } else if self.copied.swap(false, Ordering::Acquire) {
+        } else if self.is_copied() {
             self.asked = false;
             self.begin_anew(connection);
+        }
+    }
+
+    /// Whether the copy that was asked for is made. A log that grows faster than it can be copied is waited for.
+    fn is_copied(&self) -> bool {
+        if self.pages < limits::FILE_LOG_PAGES_IN_A_RUSH {
+            self.copied.try_recv().is_ok()
+        } else {
+            self.copied.recv().is_ok()
         }
     }
 

@@ -77,7 +77,7 @@ impl Handle {
         look: impl FnOnce(&Connection) -> Result<Option<T>, Fault> + Send + 'static,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Answer<'static, T> {
-        let (verb, answer) = Verb::new(look, work);
+        let (verb, answer) = Verb::on_its_way(look, work);
         let sender = self.0.clone();
         Box::pin(async move {
             sender.send(verb).await.map_err(|_| ended())?;
@@ -90,7 +90,8 @@ impl Handle {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
-        let (verb, answer) = Verb::new(|connection| look(connection).map(Some), |_| Err(ended().into()));
+        let (verb, answer) =
+            Verb::on_its_way(|connection| look(connection).map(Some), |_| Err(ended().into()));
         self.0.blocking_send(verb).map_err(|_| ended())?;
         answer.blocking_recv().map_err(|_| ended())?
     }
@@ -202,7 +203,7 @@ where
     Look: FnOnce(&Connection) -> Result<Option<T>, Fault> + Send + 'static,
     Work: FnOnce(&mut Writing<'_>) -> Result<T, Fault> + Send + 'static,
 {
-    fn new(look: Look, work: Work) -> (Box<dyn Errand>, Answers<T>) {
+    fn on_its_way(look: Look, work: Work) -> (Box<dyn Errand>, Answers<T>) {
         let (answer, answers) = oneshot::channel();
         let verb = Verb {
             look: Some(look),
