@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::Fault;
@@ -114,6 +115,8 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
 fn configure(mut connection: Connection) -> rusqlite::Result<Connection> {
     wait_for_locks(&mut connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A plan is made once: without this, SQLite compiles a statement anew for each new value of its limit.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // FULL: a commit is on the disk before it is answered. Checkpoints are the business of a thread of their own. What
     // the log grew to in a rush is given back to the disk.
     connection.execute_batch(&format!(
