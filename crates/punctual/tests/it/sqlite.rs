@@ -59,6 +59,7 @@ fn job_of(name: &str, payload_bytes: usize) -> Job {
         payload: Bytes::from(vec![b'x'; payload_bytes]),
         tags: Vec::new(),
         options: Options::default(),
+        unique_key: None,
         fingerprint: id.0.as_u128(),
     };
     Job {

@@ -45,6 +45,7 @@ pub(super) fn with_columns<T>(job: &Job, write: impl FnOnce(&[&dyn ToSql]) -> T)
         codec::write_texts(&body.tags),
         codec::write_options(&body.options),
         body.fingerprint.to_be_bytes(),
+        body.unique_key,
         codec::write_history(&status.history),
         status.progress.as_deref(),
         status.result.as_deref(),
@@ -91,6 +92,7 @@ pub(super) fn with_body<T>(row: i64, body: &Body, write: impl FnOnce(&[&dyn ToSq
         codec::write_texts(&body.tags),
         codec::write_options(&body.options),
         body.fingerprint.to_be_bytes(),
+        body.unique_key,
     ])
 }
 
@@ -103,9 +105,10 @@ pub(super) fn read_job(row: &Row<'_>, first: usize) -> Result<Job, Fault> {
         kind: column.text(2)?.to_owned(),
         priority: row.get(first + 3)?,
         created_at: column.instant(4)?,
-        payload: column.bytes(28)?.unwrap_or_default(),
+        payload: column.bytes(29)?.unwrap_or_default(),
         tags: codec::read_texts(column.text_if_any(22)?)?,
         options: codec::read_options(column.text_if_any(23)?)?,
+        unique_key: row.get(first + 25)?,
         fingerprint: u128::from_be_bytes(row.get(first + 24)?),
     };
     let status = Status {
@@ -125,10 +128,10 @@ pub(super) fn read_job(row: &Row<'_>, first: usize) -> Result<Job, Fault> {
         key_until: column.instant_if_any(18)?,
         cancel: row.get(first + 19)?,
         deferred: row.get(first + 20)?,
-        history: codec::read_history(column.text_if_any(25)?)?,
-        result: column.bytes(27)?,
+        history: codec::read_history(column.text_if_any(26)?)?,
+        result: column.bytes(28)?,
         failure: column.text_if_any(21)?.map(codec::read_failure).transpose()?,
-        progress: column.bytes(26)?,
+        progress: column.bytes(27)?,
     };
     Ok(Job {
         body: Arc::new(body),

@@ -18,7 +18,7 @@ create table jobs (
   started       integer,
   ended         integer,
   worker        text,
-  unique_key    text,
+  unique_key    text,              -- the one that the row holds
   key_until     integer,
   cancel        text,
   deferred      integer not null,
@@ -26,6 +26,7 @@ create table jobs (
   tags          text,
   options       text,
   fingerprint   blob    not null,
+  life_key      text,              -- the unique key that each life of the job takes
   history       text,
   progress      blob,
   result        blob,
