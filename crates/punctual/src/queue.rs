@@ -16,6 +16,14 @@ use crate::limits;
 pub struct QueueName(Arc<str>);
 
 impl QueueName {
+    /// Where a job of this kind goes that names no queue: a target's job to the queue named after its target.
+    pub fn home_of(kind: &str) -> QueueName {
+        match kind {
+            "http" | "amqp" | "command" => QueueName::from(kind),
+            _ => QueueName::default(),
+        }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

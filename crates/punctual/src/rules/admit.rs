@@ -55,7 +55,7 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
     let window = new.unique.as_ref().and_then(|unique| unique.window);
     let body = Body {
         id: new.id.unwrap_or(fresh_id),
-        queue: new.queue.unwrap_or_else(|| home_queue(&new.kind)),
+        queue: new.queue.unwrap_or_else(|| QueueName::home_of(&new.kind)),
         kind: new.kind,
         priority: new.priority.unwrap_or(limits::PRIORITY),
         created_at: moment.now,
@@ -117,14 +117,6 @@ fn check(new: &NewJob, due: Timestamp, moment: &Moment<'_>) -> Result<(), Error>
 /// again does not repeat its runs.
 fn first_rev(now: Timestamp) -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(0).max(1)
-}
-
-/// Where a job goes that names no queue: a target's job to the queue named after its target.
-fn home_queue(kind: &str) -> QueueName {
-    match kind {
-        "http" | "amqp" | "command" => QueueName::from(kind),
-        _ => QueueName::default(),
-    }
 }
 
 fn key_of(new: &NewJob, unique: &Unique) -> String {
