@@ -1,3 +1,54 @@
-//! The command `punctual`.
+//! The command `punctual`: the server and its runner in one process, and a client to talk to it.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+mod failure;
+mod job;
+mod print;
+mod serve;
+mod when;
+
+/// A durable job scheduler: jobs run when they are due, and whoever waits gets the result.
+#[derive(Parser)]
+#[command(name = "punctual", version, max_term_width = 100)]
+struct Punctual {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is read once")]
+enum Command {
+    /// Run the server and a runner in one process, on a SQLite file in the current directory
+    Serve(serve::Serve),
+    /// Add jobs, look at them, wait for them, cancel them
+    Job(job::JobArgs),
+}
+
+fn main() -> ExitCode {
+    let parsed = Punctual::try_parse();
+    let done = match parsed {
+        Ok(punctual) => run(punctual),
+        Err(usage) => Err(usage.into()),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn run(punctual: Punctual) -> Result<ExitCode, Failure> {
+    let mut runtime = match punctual.command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        Command::Job(_) => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build()?;
+    match punctual.command {
+        Command::Serve(serve) => runtime.block_on(serve.run()),
+        Command::Job(job) => runtime.block_on(job.run()),
+    }
+}

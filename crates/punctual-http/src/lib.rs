@@ -1,1 +1,21 @@
-//! Punctual.
+//! Punctual over HTTP: the wire types, the server and the client.
+//!
+//! The edge parses, calls the engine, and answers. It holds no rules and no statements, and what crosses it is
+//! written down in [`wire`] and nowhere else.
+//!
+//! ```text
+//!  bytes ─▶ server/accept ─▶ server/guard ─▶ wire::read ─▶ Engine ─▶ wire::Job ─▶ bytes
+//!           deadlines, cap    Host, Origin    pointers                or Problem
+//! ```
+//!
+//! [`Server`] listens on loopback only: there are no keys yet, and whoever reaches it may run jobs.
+//! [`Client`] is what the command line talks through.
+
+pub mod client;
+pub mod limits;
+pub mod problem;
+pub mod server;
+pub mod wire;
+
+#[doc(inline)]
+pub use crate::{client::Client, problem::Problem, server::Server};

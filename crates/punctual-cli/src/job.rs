@@ -1,0 +1,59 @@
+//! `punctual job`: talks to a server.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use punctual_http::Client;
+
+use crate::failure::Failure;
+
+mod add;
+mod cancel;
+mod ending;
+mod list;
+mod show;
+mod wait;
+
+/// `punctual job …`
+#[derive(Args)]
+pub(crate) struct JobArgs {
+    /// The server to talk to
+    #[arg(
+        long,
+        env = "PUNCTUAL_SERVER",
+        default_value = "http://127.0.0.1:7373",
+        value_name = "URL",
+        global = true,
+        hide_env_values = true
+    )]
+    server: String,
+    #[command(subcommand)]
+    command: JobCommand,
+}
+
+#[derive(Subcommand)]
+enum JobCommand {
+    /// Add a job
+    Add(Box<add::Add>),
+    /// List jobs
+    List(list::ListArgs),
+    /// Show all there is to know of a job
+    Show(show::Show),
+    /// Wait until a job has ended: exits 0 if it succeeded, 1 failed, 2 cancelled, 75 still pending
+    Wait(wait::Wait),
+    /// Cancel a job: at once if it waits, as soon as it has stopped if it runs
+    Cancel(cancel::CancelArgs),
+}
+
+impl JobArgs {
+    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
+        let client = Client::new(&self.server)?;
+        match self.command {
+            JobCommand::Add(add) => add.run(&client).await,
+            JobCommand::List(list) => list.run(&client).await,
+            JobCommand::Show(show) => show.run(&client).await,
+            JobCommand::Wait(wait) => wait.run(&client).await,
+            JobCommand::Cancel(cancel) => cancel.run(&client).await,
+        }
+    }
+}

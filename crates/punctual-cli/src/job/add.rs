@@ -1,0 +1,243 @@
+//! `punctual job add`: one job, of a target's kind or of a handler's.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use punctual::time::format_length;
+use punctual_http::Client;
+use punctual_http::wire::{NewJob, OnConflict, Posted, Unique};
+use serde_json::value::RawValue;
+
+use super::wait::{Bound, wait_for};
+use super::{ending, show};
+use crate::failure::Failure;
+use crate::print;
+use crate::when::{self, When};
+
+mod command;
+mod http;
+mod payload;
+
+/// `punctual job add …`
+#[derive(Args)]
+#[command(override_usage = "punctual job add http METHOD URL [OPTIONS]
+       punctual job add command [OPTIONS] -- PROGRAM [ARGUMENTS]...
+       punctual job add KIND [--payload JSON|@FILE] [OPTIONS]")]
+pub(crate) struct Add {
+    #[command(subcommand)]
+    target: Target,
+}
+
+#[derive(Subcommand)]
+enum Target {
+    /// Call a URL
+    Http(http::Http),
+    /// Run a program on the server's machine
+    Command(command::Command),
+    /// Any other KIND: a job for a handler of yours; `punctual job add KIND --help` shows its options
+    #[command(external_subcommand)]
+    Handler(Vec<OsString>),
+}
+
+/// Adds a job for a handler.
+#[derive(Parser)]
+#[command(name = "punctual job add", disable_version_flag = true)]
+struct Handler {
+    /// The handler's kind
+    kind: String,
+    /// What the handler is given: JSON, or a file of it as @FILE, @- for the input
+    #[arg(
+        long,
+        value_name = "JSON|@FILE",
+        default_value = "null",
+        hide_default_value = true
+    )]
+    payload: String,
+    /// The server to talk to
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every job takes.
+#[derive(Args)]
+#[command(next_help_heading = "Options of every job")]
+struct Common {
+    /// The queue; unset, `default`, or the one named after the target
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
+    /// 0 (first) to 9
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=9))]
+    priority: Option<i64>,
+    /// A tag to find it by; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The id, a UUID: sending it again is the same job
+    #[arg(long, value_name = "UUID")]
+    id: Option<String>,
+    /// Not before this long from now, such as 5m
+    #[arg(long = "in", value_name = "LENGTH", value_parser = when::length, conflicts_with = "at")]
+    delay: Option<Duration>,
+    /// Not before this instant; without a zone, local time
+    #[arg(long, value_name = "TIME")]
+    at: Option<When>,
+    /// At most one live job holds this key; a second one answers the first
+    #[arg(long, value_name = "KEY")]
+    unique_key: Option<String>,
+    /// Hold the key for this long, whatever becomes of the job
+    #[arg(long, value_name = "LENGTH", value_parser = when::length, requires = "unique_key")]
+    unique_window: Option<Duration>,
+    /// When another job holds the key: answer it, fail, or give it the new payload and time, or the new time
+    #[arg(long, value_name = "WHAT", requires = "unique_key")]
+    on_conflict: Option<Conflict>,
+    /// The longest that one attempt may take
+    #[arg(long, value_name = "LENGTH", value_parser = when::length)]
+    timeout: Option<Duration>,
+    /// Attempts before it fails, the first one included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1000))]
+    max_attempts: Option<i64>,
+    /// Not started by then, it fails: an instant, or a length from now
+    #[arg(long, value_name = "TIME|LENGTH", value_parser = when::deadline)]
+    start_deadline: Option<When>,
+    /// Wait until it has ended, at most this long, and print what it came to; exits as `job wait` does
+    #[arg(long, value_name = "LENGTH", num_args = 0..=1, require_equals = true, value_parser = when::length)]
+    wait: Option<Option<Duration>>,
+}
+
+/// How a job is printed.
+#[derive(Args)]
+struct Output {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+// No docs on the values: they would stretch the help over three pages.
+#[derive(Clone, Copy, ValueEnum)]
+enum Conflict {
+    Existing,
+    Reject,
+    Replace,
+    Debounce,
+}
+
+impl Add {
+    pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        match self.target {
+            Target::Http(http) => add(client, "http", http.payload()?, http.print_json, http.common).await,
+            Target::Command(command) => {
+                add(
+                    client,
+                    "command",
+                    command.payload()?,
+                    command.output.json,
+                    command.common,
+                )
+                .await
+            }
+            Target::Handler(words) => {
+                let name = OsString::from("punctual job add");
+                let handler = Handler::try_parse_from(std::iter::once(name).chain(words))?;
+                let payload = payload::json("--payload", &handler.payload)?;
+                let other = handler.server.as_deref().map(Client::new).transpose()?;
+                let client = other.as_ref().unwrap_or(client);
+                add(
+                    client,
+                    &handler.kind,
+                    payload,
+                    handler.output.json,
+                    handler.common,
+                )
+                .await
+            }
+        }
+    }
+}
+
+async fn add(
+    client: &Client,
+    kind: &str,
+    payload: Box<RawValue>,
+    json: bool,
+    common: Common,
+) -> Result<ExitCode, Failure> {
+    for (flag, when) in [("--at", common.at), ("--start-deadline", common.start_deadline)] {
+        if let Some(when) = when.filter(|when| when.assumed_local) {
+            print::note(&format!(
+                "{flag} has no zone and is read as local time: {}",
+                when::local(when.at)
+            ))?;
+        }
+    }
+    let wait = common.wait.map(Bound::new);
+    let posted = client
+        .enqueue(&common.job(kind, payload), wait.as_ref().map(Bound::next))
+        .await?;
+    match wait {
+        None => report(&posted, json).map(|()| ExitCode::SUCCESS),
+        Some(bound) => {
+            let id = &posted.job.head.id;
+            let end = wait_for(client, id, bound).await?;
+            if json {
+                print::json(&client.job(id).await?)?;
+            } else {
+                ending::print(&posted.job.head.kind, &end)?;
+            }
+            Ok(ending::code(&end))
+        }
+    }
+}
+
+fn report(posted: &Posted, json: bool) -> Result<(), Failure> {
+    let head = &posted.job.head;
+    if json {
+        return print::json(posted);
+    }
+    if posted.deduplicated {
+        return print::line(&format!(
+            "{} holds this key and is {}; nothing was added",
+            head.id, head.phase
+        ));
+    }
+    print::line(&format!("{} is {}", head.id, show::standing(head)))
+}
+
+impl Common {
+    fn job(&self, kind: &str, payload: Box<RawValue>) -> NewJob {
+        NewJob {
+            id: self.id.clone(),
+            kind: Some(kind.to_owned()),
+            payload: Some(payload),
+            queue: self.queue.clone(),
+            priority: self.priority,
+            run_at: self.at.map(|when| when.at.to_string()),
+            delay: self.delay.map(format_length),
+            tags: self.tags.clone(),
+            timeout: self.timeout.map(format_length),
+            max_attempts: self.max_attempts,
+            start_deadline: self.start_deadline.map(|when| when.at.to_string()),
+            unique: self.unique_key.clone().map(|key| Unique {
+                key: Some(key),
+                window: self.unique_window.map(format_length),
+                on_conflict: self.on_conflict.map(OnConflict::from),
+            }),
+            ..NewJob::default()
+        }
+    }
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(word: Conflict) -> OnConflict {
+        match word {
+            Conflict::Existing => OnConflict::Existing,
+            Conflict::Reject => OnConflict::Reject,
+            Conflict::Replace => OnConflict::Replace,
+            Conflict::Debounce => OnConflict::Debounce,
+        }
+    }
+}

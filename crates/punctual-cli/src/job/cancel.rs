@@ -1,0 +1,39 @@
+//! `punctual job cancel`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use punctual_http::Client;
+
+use crate::failure::Failure;
+use crate::print;
+
+/// `punctual job cancel ID`
+#[derive(Args)]
+pub(super) struct CancelArgs {
+    /// The job's id
+    id: String,
+    /// Why, for people
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl CancelArgs {
+    pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let job = client.cancel(&self.id, &self.reason).await?;
+        if self.json {
+            print::json(&job)?;
+        } else {
+            let ends = if job.head.phase == "cancelling" {
+                ", and ends when its run has stopped"
+            } else {
+                ""
+            };
+            print::line(&format!("{} is {}{ends}", job.head.id, job.head.phase))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

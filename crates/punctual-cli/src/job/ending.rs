@@ -1,0 +1,66 @@
+//! What a job came to: for people on the screen, for scripts as exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use punctual_http::wire::Ending;
+use serde_json::Value;
+
+use crate::failure::{Failure, code};
+use crate::print;
+
+/// 0, 1, 2 for succeeded, failed, cancelled; 75 for still pending.
+pub(super) fn code(end: &Ending) -> ExitCode {
+    match end.state.as_str() {
+        "succeeded" => ExitCode::SUCCESS,
+        "failed" => ExitCode::from(1),
+        "cancelled" => ExitCode::from(2),
+        _ => ExitCode::from(code::PENDING),
+    }
+}
+
+/// Prints a result as its reader wants it: a command's output as if it had run here, a call's body, other results as JSON.
+/// What is no result goes beside the output.
+pub(super) fn print(kind: &str, end: &Ending) -> Result<(), Failure> {
+    let id = &end.id;
+    match (&end.failure, end.state.as_str()) {
+        (_, "succeeded") => result(kind, end),
+        (Some(failure), _) => print::note(&format!(
+            "{id} failed ({}): {}",
+            failure.reason,
+            lines(&failure.message)
+        )),
+        (None, "cancelled") => print::note(&format!("{id} was cancelled{}", reason(end))),
+        _ => print::note(&format!(
+            "{id} is still {}; `punctual job wait {id}` waits on",
+            end.phase
+        )),
+    }
+}
+
+fn reason(end: &Ending) -> String {
+    match end.cancel.as_deref() {
+        None | Some("") => String::new(),
+        Some(reason) => format!(": {}", print::plain(reason)),
+    }
+}
+
+/// A story of several lines, each without control characters.
+fn lines(text: &str) -> String {
+    text.lines().map(print::plain).collect::<Vec<_>>().join("\n")
+}
+
+fn result(kind: &str, end: &Ending) -> Result<(), Failure> {
+    let json = end.result.as_ref().map_or("null", |json| json.get());
+    let value: Value = serde_json::from_str(json).unwrap_or_default();
+    let text = |field: &str| value.get(field).and_then(Value::as_str);
+    match kind {
+        "command" if text("stdout").is_some() || text("stderr").is_some() => {
+            print::bytes(text("stdout").unwrap_or("").as_bytes())?;
+            Ok(std::io::stderr().write_all(text("stderr").unwrap_or("").as_bytes())?)
+        }
+        "http" if text("body").is_some() => print::line(text("body").unwrap_or("")),
+        _ if value.is_null() => Ok(()),
+        _ => print::line(json),
+    }
+}

@@ -1,0 +1,75 @@
+//! What people see: columns that fit the terminal, colours only where they are wanted, local times. And what scripts see: JSON.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Writes one JSON document on one line.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(io::Error::from)?;
+    line(&text)
+}
+
+/// Writes one line.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// Writes bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
+}
+
+/// Writes one line beside the output, for people.
+pub(crate) fn note(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(io::stderr(), "punctual: {text}")?)
+}
+
+/// Writes rows under headings.
+pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.iter().map(|heading| Cell::new(*heading)));
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    line(&table.trim_fmt())
+}
+
+/// A cell with this text.
+pub(crate) fn cell(text: impl ToString) -> Cell {
+    Cell::new(plain(&text.to_string()))
+}
+
+/// A cell with a job's phase, in its colour.
+pub(crate) fn phase_cell(phase: &str) -> Cell {
+    let cell = cell(phase);
+    match phase {
+        _ if !(colours_wanted() && io::stdout().is_terminal()) => cell,
+        "succeeded" => cell.fg(Color::Green),
+        "failed" => cell.fg(Color::Red),
+        "running" | "cancelling" => cell.fg(Color::Cyan),
+        "retrying" => cell.fg(Color::Yellow),
+        _ => cell,
+    }
+}
+
+/// The text without control characters: what others wrote must not steer the reader's terminal.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// Whether colours are wanted where there is a terminal: unless `NO_COLOR` is set to something (no-color.org).
+pub(crate) fn colours_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

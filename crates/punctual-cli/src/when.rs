@@ -1,0 +1,125 @@
+//! Instants and lengths as people write and read them: local times, with their zone.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use punctual::Timestamp;
+use punctual::clock::{Clock, SystemClock};
+use punctual::time::{format_length, parse_length};
+
+/// An instant that somebody wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct When {
+    /// The instant.
+    pub(crate) at: Timestamp,
+    /// Whether it had no zone and was read as local.
+    pub(crate) assumed_local: bool,
+}
+
+/// Reads RFC 3339, or a date and a time without a zone, which is local then. A local time that does not exist, or exists
+/// twice, is refused.
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<When, String> {
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(When {
+                at,
+                assumed_local: false,
+            });
+        }
+        let civil: civil::DateTime = text.parse().map_err(|_| {
+            "write a date and a time, such as 2026-12-01T09:00 or 2026-12-01T09:00:00Z".to_owned()
+        })?;
+        let zoned = TimeZone::system().to_ambiguous_zoned(civil).unambiguous().map_err(|_| {
+            "clocks change then, and this local time does not exist or exists twice; write it with its offset, \
+             such as 2026-12-01T09:00:00+01:00"
+                .to_owned()
+        })?;
+        Ok(When {
+            at: zoned.timestamp().into(),
+            assumed_local: true,
+        })
+    }
+}
+
+/// Reads a length of time, for `clap`.
+pub(crate) fn length(text: &str) -> Result<Duration, String> {
+    parse_length(text).map_err(|error| error.to_string())
+}
+
+/// Reads an instant, or a length of time from now.
+pub(crate) fn deadline(text: &str) -> Result<When, String> {
+    match parse_length(text) {
+        Ok(length) => Ok(When {
+            at: now() + length,
+            assumed_local: false,
+        }),
+        Err(_) => text.parse(),
+    }
+}
+
+/// Now, by this machine's clock.
+pub(crate) fn now() -> Timestamp {
+    SystemClock::new().now()
+}
+
+/// The instant as a local time with its zone, to the second: `2026-12-01 09:00:00 CET`.
+pub(crate) fn local(at: Timestamp) -> String {
+    let zoned = jiff::Timestamp::from(at).to_zoned(TimeZone::system());
+    zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// The instant as a local time, and how far it is: `2026-12-01 09:00:00 CET (in 5m)`.
+pub(crate) fn local_and_distance(at: Timestamp) -> String {
+    format!("{} ({})", local(at), distance(at, now()))
+}
+
+fn distance(at: Timestamp, now: Timestamp) -> String {
+    match at > now {
+        true => format!("in {}", coarse(at.since(now))),
+        false => format!("{} ago", coarse(now.since(at))),
+    }
+}
+
+/// A length as people say it: its two largest units, rounded, or milliseconds below a second.
+fn coarse(length: Duration) -> String {
+    if length < Duration::from_secs(1) {
+        return format!("{}ms", length.as_millis());
+    }
+    let seconds = length.saturating_add(Duration::from_millis(500)).as_secs();
+    let unit = match seconds {
+        0..3_600 => 1,
+        3_600..86_400 => 60,
+        _ => 3_600,
+    };
+    format_length(Duration::from_secs(seconds / unit * unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use punctual::{days, hours, milliseconds, minutes, seconds};
+
+    use super::*;
+
+    #[test]
+    fn distances_are_told_in_two_units_at_most() {
+        let now = Timestamp::EPOCH + days(10);
+        assert_eq!(distance(now + minutes(5), now), "in 5m");
+        assert_eq!(distance(now - milliseconds(20), now), "20ms ago");
+        assert_eq!(distance(now + hours(25) + minutes(3), now), "in 1d1h");
+        assert_eq!(distance(now - hours(1) - seconds(59), now), "1h ago");
+    }
+
+    #[test]
+    fn an_instant_without_a_zone_is_local() {
+        let zoned: When = "2026-12-01T09:00:00Z".parse().expect("RFC 3339");
+        assert!(!zoned.assumed_local);
+        for text in ["2026-12-01T09:00", "2026-12-01 09:00:30", "2026-12-01"] {
+            assert!(text.parse::<When>().expect(text).assumed_local);
+        }
+        assert!("tomorrow".parse::<When>().is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! What `--help` says, word for word: people script against these names.
+//!
+//! After a change that is meant, run the test with `PUNCTUAL_TEST_BLESS=1` and read the difference.
+
+use std::path::Path;
+
+use crate::house::{Ended, punctual};
+
+#[test]
+fn help_is_as_it_was() {
+    let pages: [(&str, &[&str]); 9] = [
+        ("punctual", &[]),
+        ("serve", &["serve"]),
+        ("job", &["job"]),
+        ("job-add", &["job", "add"]),
+        ("job-add-http", &["job", "add", "http"]),
+        ("job-add-command", &["job", "add", "command"]),
+        ("job-add-kind", &["job", "add", "mail"]),
+        ("job-list", &["job", "list"]),
+        ("job-wait", &["job", "wait"]),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help");
+    for (page, arguments) in pages {
+        let help = Ended::of(
+            punctual(&folder)
+                .args(arguments)
+                .arg("--help")
+                .output()
+                .expect("it starts"),
+        );
+        assert_eq!(help.code, 0, "{help:?}");
+        let file = folder.join(format!("{page}.txt"));
+        if std::env::var_os("PUNCTUAL_TEST_BLESS").is_some() {
+            std::fs::write(&file, &help.stdout).expect("it is ours");
+        }
+        let before = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(help.stdout, before, "{page} says something else now");
+    }
+}

@@ -1,0 +1,208 @@
+//! `punctual job`.
+
+use std::process::Stdio;
+
+use crate::house::{Ended, House, punctual};
+
+#[test]
+fn a_command_that_is_waited_for_prints_as_if_it_had_run_here() {
+    let house = House::open();
+    let ended = house.job(&[
+        "add",
+        "command",
+        "--wait",
+        "--",
+        "sh",
+        "-c",
+        "echo out $0; echo err >&2; pwd",
+        "x y",
+    ]);
+    let here = house.folder.path().canonicalize().expect("it is there");
+    assert_eq!(
+        (ended.code, ended.stdout),
+        (0, format!("out x y\n{}\n", here.display()))
+    );
+    assert_eq!(ended.stderr, "err\n");
+}
+
+#[test]
+fn exit_codes_tell_succeeded_failed_cancelled_and_pending_apart() {
+    let house = House::open();
+    let failed = house.job(&["add", "command", "--max-attempts", "1", "--wait", "--", "false"]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.stderr.contains("exit code 1"), "{failed:?}");
+
+    let pending = house.job(&[
+        "add",
+        "command",
+        "--wait=10ms",
+        "--unique-key",
+        "k",
+        "--",
+        "sleep",
+        "600",
+    ]);
+    assert_eq!(pending.code, 75, "{pending:?}");
+    let listed = house.json(&["list", "--key", "k", "--json"]);
+    let id = listed["id"].as_str().expect("an id");
+    assert_eq!(house.job(&["wait", id, "--timeout", "10ms"]).code, 75);
+    assert_eq!(house.job(&["cancel", id, "--reason", "enough"]).code, 0);
+    let cancelled = house.job(&["wait", id, "--timeout", "20s"]);
+    assert_eq!(cancelled.code, 2, "{cancelled:?}");
+    assert!(cancelled.stderr.contains("enough"), "{cancelled:?}");
+}
+
+#[test]
+fn a_call_is_made_and_its_answer_printed() {
+    let house = House::open();
+    let url = format!("{}/healthz", house.address);
+    let ended = house.job(&["add", "http", "GET", &url, "--wait"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "{\"status\":\"ok\"}\n"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn what_a_server_refuses_is_told_in_one_line_that_points_at_it() {
+    let house = House::open();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["add", "http", "GET", "ftp://example.com"], 64, "/payload/url"),
+        (&["add", "mail", "--id", "17"], 64, "/id"),
+        (&["add", "ma il"], 64, "/kind"),
+        (&["list", "--state", "asleep"], 64, "state"),
+        (&["show", "17"], 64, "UUID"),
+        (&["show", "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11"], 66, "0199c1f0"),
+        (&["wait", "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11"], 66, "0199c1f0"),
+    ];
+    for (arguments, code, said) in cases {
+        let ended = house.job(arguments);
+        assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_64_before_anything_is_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases: [&[&str]; 9] = [
+        &[],
+        &["jobs"],
+        &["job", "add", "http", "GET"],
+        &["job", "add", "mail", "--in", "soon"],
+        &["job", "add", "mail", "--in", "5m", "--at", "2026-12-01T09:00"],
+        &["job", "add", "mail", "--priority", "10"],
+        &["job", "add", "mail", "--payload", "{"],
+        &["job", "add", "command"],
+        &["job", "list", "--server", "nowhere"],
+    ];
+    for arguments in cases {
+        let ended = Ended::of(
+            punctual(folder.path())
+                .args(arguments)
+                .output()
+                .expect("it starts"),
+        );
+        assert_eq!(ended.code, 64, "{arguments:?}: {ended:?}");
+        assert!(!ended.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_exits_69_and_says_how_to_start_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nobody = ["job", "list", "--server", "http://127.0.0.1:1"];
+    let ended = Ended::of(punctual(folder.path()).args(nobody).output().expect("it starts"));
+    assert_eq!(ended.code, 69, "{ended:?}");
+    assert!(
+        ended.stderr.contains("http://127.0.0.1:1") && ended.stderr.contains("punctual serve --dev"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let house = House::open();
+    for n in 0..20 {
+        assert_eq!(
+            house
+                .job(&["add", "mail", "--payload", &n.to_string(), "--in", "1h"])
+                .code,
+            0
+        );
+    }
+    let mut list = house.command(&["list", "--json"]);
+    let mut list = list
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(list.stdout.take());
+    let ended = Ended::of(list.wait_with_output().expect("it ends"));
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn lists_are_one_line_an_item_for_scripts_and_columns_for_people() {
+    let house = House::open();
+    for tag in ["a", "b", "a"] {
+        assert_eq!(
+            house
+                .job(&["add", "mail", "--tag", tag, "--at", "2099-12-01T09:00"])
+                .code,
+            0
+        );
+    }
+    let lines = house.job(&["list", "--tag", "a", "--json"]).stdout;
+    assert_eq!(lines.lines().count(), 2);
+    for line in lines.lines() {
+        let job: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(job["phase"], "scheduled");
+    }
+    let columns = house.job(&["list", "--limit", "2"]);
+    assert_eq!(columns.stdout.lines().count(), 3, "{columns:?}");
+    assert!(columns.stdout.contains("2099-12-01 09:00:00 UTC"), "{columns:?}");
+    assert!(columns.stderr.contains("--limit"), "{columns:?}");
+    assert!(!columns.stdout.contains('\u{1b}'), "no colours into a pipe");
+}
+
+#[test]
+fn a_second_job_of_one_key_answers_the_first() {
+    let house = House::open();
+    let add = [
+        "add",
+        "mail",
+        "--payload",
+        r#"{"user": 7}"#,
+        "--unique-key",
+        "welcome:7",
+        "--in",
+        "1h",
+    ];
+    assert!(house.job(&add).stdout.contains("is scheduled in queue default"));
+    let again = house.job(&add);
+    assert!(again.stdout.contains("nothing was added"), "{again:?}");
+    assert_eq!(
+        house.job(&[&add[..], &["--on-conflict", "reject"]].concat()).code,
+        65
+    );
+    let shown = house.json(&[&add[..], &["--json"]].concat());
+    assert_eq!(
+        (&shown["deduplicated"], &shown["payload"]["user"]),
+        (&true.into(), &7.into())
+    );
+}
+
+#[test]
+fn a_payload_may_come_from_a_file() {
+    let house = House::open();
+    std::fs::write(house.folder.path().join("payload.json"), "{\"n\": 1}\n").expect("it is ours");
+    let job = house.json(&["add", "mail", "--payload", "@payload.json", "--json"]);
+    assert_eq!(job["payload"]["n"], 1);
+    let missing = house.job(&["add", "mail", "--payload", "@nothing.json"]);
+    assert_eq!(missing.code, 64);
+    assert!(missing.stderr.contains("nothing.json"), "{missing:?}");
+}

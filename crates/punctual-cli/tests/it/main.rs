@@ -1,0 +1,11 @@
+//! The built binary, as a process of its own.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests bound their waits by the machine's own clock"
+)]
+
+mod help;
+mod house;
+mod job;
+mod serve;

@@ -1,0 +1,274 @@
+//! The client: the server's answers as types, and its refusals as one error that tells an unreachable server apart.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use punctual::time::format_length;
+use punctual::{Error, Kind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::limits;
+use crate::problem::{Fault, Problem};
+use crate::wire::{Attempt, Cancel, Ending, Head, Job, List, ListQuery, NewJob, Posted};
+
+/// Talks to one server. Cheap to clone: clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    server: Uri,
+    pool: Pool<HttpConnector, Full<Bytes>>,
+}
+
+/// Why the client has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address of the server is not one.
+    #[error("{0}")]
+    Address(String),
+    /// Nobody answers there. Whether the request arrived is not known.
+    #[error("no server at {server} ({cause})")]
+    Unreachable {
+        /// The server's address.
+        server: String,
+        /// Why.
+        cause: String,
+    },
+    /// The server refused, and this is what it said.
+    #[error("{}", .0.detail)]
+    Refused(Problem),
+    /// Somebody answers there, but not as a Punctual server does.
+    #[error("{0}")]
+    Garbled(String),
+}
+
+impl ClientError {
+    /// What a program can do about it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            ClientError::Address(_) => Kind::Invalid,
+            ClientError::Unreachable { .. } => Kind::Unavailable,
+            ClientError::Refused(problem) => problem.kind(),
+            ClientError::Garbled(_) => Kind::Internal,
+        }
+    }
+
+    /// The places in the input that were wrong, if the server named any.
+    pub fn faults(&self) -> &[Fault] {
+        match self {
+            ClientError::Refused(problem) => &problem.errors,
+            _ => &[],
+        }
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Error {
+        Error::new(error.kind(), error.to_string()).caused_by(error)
+    }
+}
+
+impl Client {
+    /// A client of the server at this address, such as `http://127.0.0.1:7373`. Connects only when it is asked something.
+    pub fn new(server: &str) -> Result<Client, ClientError> {
+        let wrong = |why: &str| {
+            ClientError::Address(format!(
+                "{server:?} is not a server's address: {why}; write one such as http://127.0.0.1:7373"
+            ))
+        };
+        let uri: Uri = server
+            .trim_end_matches('/')
+            .parse()
+            .map_err(|_| wrong("it is not a URL"))?;
+        if uri.scheme() != Some(&http::uri::Scheme::HTTP) {
+            return Err(wrong("it must begin with http://"));
+        }
+        if uri.path() != "/" || uri.query().is_some() {
+            return Err(wrong("it has a path"));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(limits::CONNECT_DEADLINE));
+        connector.set_nodelay(true);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Client { server: uri, pool })
+    }
+
+    /// Adds a job. With `wait`, answers when it has ended, or as it is when the wait is over.
+    pub async fn enqueue(&self, job: &NewJob, wait: Option<Duration>) -> Result<Posted, ClientError> {
+        let path = format!("/v1/jobs{}", wait_query(wait));
+        self.ask(Method::POST, &path, Some(job), wait).await
+    }
+
+    /// One page of jobs.
+    pub async fn list(&self, query: &ListQuery) -> Result<List<Head>, ClientError> {
+        let pairs = serde_urlencoded::to_string(query.pairs());
+        let pairs = pairs.map_err(|error| ClientError::Garbled(error.to_string()))?;
+        self.ask(Method::GET, &format!("/v1/jobs?{pairs}"), NOTHING, None)
+            .await
+    }
+
+    /// One job.
+    pub async fn job(&self, id: &str) -> Result<Job, ClientError> {
+        self.ask(Method::GET, &job_path(id, ""), NOTHING, None).await
+    }
+
+    /// What a job came to: at once, or after a wait.
+    pub async fn result(&self, id: &str, wait: Option<Duration>) -> Result<Ending, ClientError> {
+        let path = job_path(id, &format!("/result{}", wait_query(wait)));
+        self.ask(Method::GET, &path, NOTHING, wait).await
+    }
+
+    /// A job's attempts.
+    pub async fn attempts(&self, id: &str) -> Result<List<Attempt>, ClientError> {
+        self.ask(Method::GET, &job_path(id, "/attempts"), NOTHING, None)
+            .await
+    }
+
+    /// Cancels a job, for this reason, which may be empty.
+    pub async fn cancel(&self, id: &str, reason: &str) -> Result<Job, ClientError> {
+        let cancel = Cancel {
+            reason: reason.to_owned(),
+        };
+        self.ask(Method::POST, &job_path(id, "/cancel"), Some(&cancel), None)
+            .await
+    }
+
+    /// Deletes a job that does not run.
+    pub async fn delete(&self, id: &str) -> Result<(), ClientError> {
+        let answer = self
+            .send(
+                Method::DELETE,
+                &job_path(id, ""),
+                NOTHING,
+                limits::ANSWER_DEADLINE,
+            )
+            .await?;
+        self.body(answer).await.map(drop)
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        wait: Option<Duration>,
+    ) -> Result<T, ClientError> {
+        let deadline = limits::ANSWER_DEADLINE + wait.unwrap_or_default();
+        let answer = self.send(method, path, body, deadline).await?;
+        let body = self.body(answer).await?;
+        serde_json::from_slice(&body).map_err(|error| self.garbled(&error.to_string()))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        deadline: Duration,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let garbled =
+            |error: &dyn StdError| ClientError::Garbled(format!("cannot write the request: {error}"));
+        let bytes = body
+            .map(serde_json::to_vec)
+            .transpose()
+            .map_err(|error| garbled(&error))?;
+        let mut parts = self.server.clone().into_parts();
+        parts.path_and_query = Some(path.parse().map_err(|error| garbled(&error))?);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(Uri::from_parts(parts).map_err(|error| garbled(&error))?);
+        if bytes.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::from(bytes.unwrap_or_default()))
+            .map_err(|error| garbled(&error))?;
+        match tokio::time::timeout(deadline, self.pool.request(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.unreachable(&innermost(&error))),
+            Err(_) => Err(self.unreachable(&format!("no answer within {}", format_length(deadline)))),
+        }
+    }
+
+    /// The body of a success; a refusal becomes an error.
+    async fn body(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let status = answer.status();
+        let reading = Limited::new(answer.into_body(), limits::ANSWER_BYTES).collect();
+        let body = match tokio::time::timeout(limits::ANSWER_DEADLINE, reading).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) => return Err(self.unreachable(&format!("its answer broke off: {error}"))),
+            Err(_) => return Err(self.unreachable("its answer broke off")),
+        };
+        if status.is_success() {
+            return Ok(body);
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Err(ClientError::Refused(problem)),
+            Err(_) => Err(self.garbled(&describe(status))),
+        }
+    }
+
+    fn unreachable(&self, cause: &str) -> ClientError {
+        ClientError::Unreachable {
+            server: self.address(),
+            cause: cause.to_owned(),
+        }
+    }
+
+    fn garbled(&self, what: &str) -> ClientError {
+        ClientError::Garbled(format!(
+            "{} does not answer as a Punctual server does: {what}",
+            self.address()
+        ))
+    }
+
+    /// The server's address as people write it.
+    fn address(&self) -> String {
+        self.server.to_string().trim_end_matches('/').to_owned()
+    }
+}
+
+const NOTHING: Option<&()> = None;
+
+fn wait_query(wait: Option<Duration>) -> String {
+    wait.map(|wait| format!("?wait={}", format_length(wait)))
+        .unwrap_or_default()
+}
+
+fn job_path(id: &str, rest: &str) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escaped: String = id
+        .bytes()
+        .map(|byte| {
+            if unreserved(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect();
+    format!("/v1/jobs/{escaped}{rest}")
+}
+
+fn describe(status: StatusCode) -> String {
+    format!("it says {status}")
+}
+
+/// The story at the bottom: "connection refused" rather than "client error (Connect)" or "os error 111".
+fn innermost(error: &dyn StdError) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    let story = error.to_string();
+    let words = story.split(" (os error").next().unwrap_or(&story);
+    words.to_lowercase()
+}

@@ -1,0 +1,34 @@
+//! Every bound of the HTTP edge, with its unit and its reason.
+
+use std::time::Duration;
+
+/// A request's body, in bytes: a payload of the default size, its base64 form included, fits twice.
+pub const BODY_BYTES: usize = 1024 * 1024;
+/// A request's line and headers, in bytes.
+pub const HEADER_BYTES: usize = 32 * 1024;
+/// From the first byte of a connection, or the end of an answer on it, to the end of the next request's headers.
+/// It also ends connections that nobody uses.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+/// From the end of a request's headers to the end of its body.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// Connections served at once: ten thousand waiters, and room for others. Further ones stay in the system's line.
+pub const CONNECTIONS: usize = 12_000;
+/// After an accept that failed, for want of file descriptors as a rule, the next one is tried this much later.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long requests under way may go on once the server stops. Waits are answered at once, so that what is left is short.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// The longest that one request may wait for a result; who wants to wait longer asks again.
+pub const WAIT_MAX: Duration = Duration::from_secs(600);
+/// Jobs on one page of a list that does not say.
+pub const PAGE_ITEMS: usize = 100;
+/// How long a look at the store may take before the server says that it is not ready.
+pub const READY_DEADLINE: Duration = Duration::from_secs(2);
+/// What `Retry-After` says when the store cannot be reached: it comes back by itself.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the client tries to connect.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the client waits for an answer, beyond the wait that it asked for.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
+/// An answer that the client reads, in bytes: a full page, each job with the longest of names and tags.
+pub const ANSWER_BYTES: usize = 64 * 1024 * 1024;

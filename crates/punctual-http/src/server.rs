@@ -1,0 +1,116 @@
+//! The server: parses, calls the engine, answers.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::{Method, StatusCode, Uri};
+use punctual::engine::Engine;
+use punctual::{Error, Kind};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::problem::Problem;
+
+mod accept;
+mod body;
+mod guard;
+mod health;
+mod jobs;
+mod wait;
+
+/// A server that listens, and serves once it is [run](Server::run_until).
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    engine: Engine,
+}
+
+/// What every route is given.
+#[derive(Clone)]
+struct Rooms {
+    engine: Engine,
+    /// Cancelled when the server stops: whoever waits is answered at once.
+    stopping: CancellationToken,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 takes a free one. Any address beyond loopback is refused as `Denied`, since there
+    /// are no keys yet and whoever reaches the server may run jobs. `Unavailable`: the address is taken, or not ours.
+    pub async fn bind(engine: Engine, address: SocketAddr) -> Result<Server, Error> {
+        if !address.ip().is_loopback() {
+            return Err(Error::new(
+                Kind::Denied,
+                format!(
+                    "{address} can be reached from other machines, and there are no keys yet to tell who may; \
+                     bind to a loopback address such as 127.0.0.1:{}",
+                    address.port()
+                ),
+            ));
+        }
+        let cannot = |error: std::io::Error| {
+            Error::unavailable(format!("cannot listen on {address}: {error}")).caused_by(error)
+        };
+        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        Ok(Server {
+            listener,
+            address,
+            engine,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` completes, then answers whoever waits, lets other requests under way end for at most
+    /// [`DRAIN`](crate::limits::DRAIN), and returns.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
+        let stopping = CancellationToken::new();
+        let clock = Arc::clone(self.engine.clock());
+        let rooms = Rooms {
+            engine: self.engine,
+            stopping: stopping.clone(),
+        };
+        let router = router(rooms, guard::Guard::new(self.address));
+        let shutdown = async {
+            shutdown.await;
+            stopping.cancel();
+        };
+        accept::serve(self.listener, router, clock.as_ref(), shutdown).await;
+    }
+}
+
+fn router(rooms: Rooms, guard: guard::Guard) -> Router {
+    Router::new()
+        .route("/v1/jobs", get(jobs::list).post(jobs::post))
+        .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::delete))
+        .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/v1/jobs/{id}/result", get(jobs::result))
+        .route("/v1/jobs/{id}/attempts", get(jobs::attempts))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_method)
+        .with_state(rooms)
+        .layer(axum::middleware::from_fn_with_state(guard, guard::check))
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        format!("there is nothing at {}", uri.path()),
+    )
+}
+
+async fn unknown_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!(
+        "{} does not take {method}; the header Allow says what it takes",
+        uri.path()
+    );
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}

@@ -1,0 +1,90 @@
+//! The accept loop: a cap on connections, a deadline on every request's headers, and a soft end.
+//!
+//! It is our own because `axum::serve` sets no such deadline: a client that sends half a header would hold a
+//! connection for ever.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use punctual::clock::Clock;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits;
+
+/// Serves connections until `shutdown` completes, then lets requests under way end for at most [`limits::DRAIN`].
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    clock: &dyn Clock,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            (stream, place) = next(&listener, &places, clock) => spawn(stream, place, router.clone(), &graceful),
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(limits::DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "requests under way were cut off: they did not end within {:?}",
+            limits::DRAIN
+        );
+    }
+}
+
+/// The next connection, once there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    clock: &dyn Clock,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = places
+        .clone()
+        .acquire_owned()
+        .await
+        .expect("nobody closes the semaphore");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                tracing::warn!(%error, "cannot take a connection; trying again shortly");
+                clock.sleep(limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, graceful: &GracefulShutdown) {
+    // Answers are small and complete: waiting for more to send only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone before it was served");
+        return;
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEADER_DEADLINE)
+        .max_header_size(limits::HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+        drop(place);
+    });
+}

@@ -1,0 +1,65 @@
+//! Reads requests' bodies: JSON, bounded in bytes and in time.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::limits::{BODY_BYTES, BODY_DEADLINE};
+use crate::problem::Problem;
+use crate::wire;
+
+/// The body as this type.
+pub(super) async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Problem> {
+    expect_json(request.headers())?;
+    wire::read(&bytes(request.into_body()).await?)
+}
+
+/// The body as this type, or the type's default if there is none.
+pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
+    request: Request<Body>,
+) -> Result<T, Problem> {
+    let (head, body) = request.into_parts();
+    let bytes = bytes(body).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    expect_json(&head.headers)?;
+    wire::read(&bytes)
+}
+
+/// A page of a foreign site cannot send this type without asking first, so that it is also a fence.
+fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let essence = value.split(';').next().unwrap_or("").trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "send the body as Content-Type: application/json",
+    ))
+}
+
+async fn bytes(body: Body) -> Result<Bytes, Problem> {
+    let reading = Limited::new(body, BODY_BYTES).collect();
+    match tokio::time::timeout(BODY_DEADLINE, reading).await {
+        Ok(Ok(read)) => Ok(read.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("a body has at most {BODY_BYTES} bytes"),
+        )),
+        Ok(Err(error)) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body broke off: {error}"),
+        )),
+        Err(_) => {
+            let detail = format!("the body did not come within {BODY_DEADLINE:?}");
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The routes under `/v1/jobs`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use punctual::Kind;
+use punctual::job::{self, JobId, NewJob};
+use punctual::queue::QueueName;
+
+use super::{Rooms, body, wait};
+use crate::problem::Problem;
+use crate::wire::{self, ListQuery};
+
+/// `POST /v1/jobs`.
+pub(super) async fn post(
+    State(rooms): State<Rooms>,
+    RawQuery(query): RawQuery,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let wait = wait::parse(query.as_deref())?;
+    let new: NewJob = body::read::<wire::NewJob>(request).await?.read()?;
+    if wait.is_some() {
+        let queue = new.queue.clone().unwrap_or_else(|| QueueName::home_of(&new.kind));
+        rooms.engine.check_waitable(&queue).await?;
+    }
+    let enqueued = rooms.engine.enqueue(new).await?;
+    let mut row = enqueued.row().clone();
+    let mut status = match enqueued.deduplicated() || enqueued.existed() {
+        true => StatusCode::OK,
+        false => StatusCode::CREATED,
+    };
+    if let Some(wait) = wait {
+        row = wait::for_end(&rooms, row.id(), wait).await?;
+        status = if row.status.state.is_ended() {
+            StatusCode::OK
+        } else {
+            StatusCode::ACCEPTED
+        };
+    }
+    let posted = wire::Posted {
+        deduplicated: enqueued.deduplicated(),
+        job: rooms.show(&row),
+    };
+    let location = [(header::LOCATION, format!("/v1/jobs/{}", row.id()))];
+    Ok((status, etag(&row), location, Json(posted)).into_response())
+}
+
+/// `GET /v1/jobs`.
+pub(super) async fn list(
+    State(rooms): State<Rooms>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<wire::List<wire::Head>>, Problem> {
+    let (filter, page) = ListQuery::from_pairs(wait::pairs(query.as_deref())?)?.read()?;
+    let view = filter.view;
+    let listed = rooms.engine.list(filter, page).await?;
+    Ok(Json(wire::List {
+        items: listed.items.iter().map(wire::Head::of).collect(),
+        next: listed.next.map(|cursor| wire::write_cursor(cursor, view)),
+    }))
+}
+
+/// `GET /v1/jobs/{id}`.
+pub(super) async fn show(State(rooms): State<Rooms>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let row = rooms.engine.fetch(parse_id(&id)?).await?;
+    Ok(rooms.answer(&row))
+}
+
+/// `DELETE /v1/jobs/{id}`: a job that does not run. `If-Match` is compared with its `ETag`.
+pub(super) async fn delete(
+    State(rooms): State<Rooms>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let id = parse_id(&id)?;
+    let expect = if_match(&headers)?;
+    match rooms.engine.delete(id, expect).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(error) if error.kind() == Kind::Conflict && expect.is_some() => {
+            let rev = rooms.engine.fetch(id).await?.status.rev;
+            if expect == Some(rev) {
+                return Err(error.into());
+            }
+            let detail = format!("the job has moved on: its ETag is \"{rev}\" now");
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /v1/jobs/{id}/cancel`.
+pub(super) async fn cancel(
+    State(rooms): State<Rooms>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let cancel: wire::Cancel = body::read_or_default(request).await?;
+    let row = rooms.engine.cancel(id, &cancel.reason).await?;
+    Ok(rooms.answer(&row))
+}
+
+/// `GET /v1/jobs/{id}/result`: 200 once the job has ended, 202 while it is pending.
+pub(super) async fn result(
+    State(rooms): State<Rooms>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let wait = wait::parse(query.as_deref())?.unwrap_or_default();
+    let row = wait::for_end(&rooms, id, wait).await?;
+    let status = if row.status.state.is_ended() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok((status, Json(wire::Ending::of(&row, rooms.engine.now()))).into_response())
+}
+
+/// `GET /v1/jobs/{id}/attempts`: those that the row remembers, on one page.
+pub(super) async fn attempts(
+    State(rooms): State<Rooms>,
+    Path(id): Path<String>,
+) -> Result<Json<wire::List<wire::Attempt>>, Problem> {
+    let row = rooms.engine.fetch(parse_id(&id)?).await?;
+    Ok(Json(wire::List {
+        items: wire::Attempt::all_of(&row),
+        next: None,
+    }))
+}
+
+impl Rooms {
+    fn show(&self, row: &job::Job) -> wire::Job {
+        wire::Job::of(row, self.engine.now(), self.engine.defaults())
+    }
+
+    fn answer(&self, row: &job::Job) -> Response {
+        (etag(row), Json(self.show(row))).into_response()
+    }
+}
+
+fn parse_id(text: &str) -> Result<JobId, Problem> {
+    text.parse::<JobId>()
+        .map_err(|error| Problem::parameter("id", error.to_string()))
+}
+
+fn etag(row: &job::Job) -> [(header::HeaderName, String); 1] {
+    [(header::ETAG, format!("\"{}\"", row.status.rev))]
+}
+
+/// The `rev` that the caller expects; `*`, and no header at all, mean any.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let read = |value: &HeaderValue| {
+        let text = value.to_str().ok()?.trim();
+        if text == "*" {
+            return Some(None);
+        }
+        text.strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Some)
+    };
+    match headers.get(header::IF_MATCH) {
+        None => Ok(None),
+        Some(value) => read(value).ok_or_else(|| {
+            let detail = "If-Match takes one ETag as it was given, such as \"1764000000000000\", or *";
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        }),
+    }
+}

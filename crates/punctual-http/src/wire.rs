@@ -1,0 +1,23 @@
+//! What crosses the wire: JSON, and nothing of it further inside.
+//!
+//! Instants are RFC 3339 with an offset, and go out in UTC with microseconds. Lengths of time are text such as
+//! `1h30m`. Unknown fields of a request are errors; a reader of an answer skips those it does not know.
+//!
+//! Payloads, results and progress are JSON as it was sent, digit for digit. One that is no JSON stands in base64
+//! (RFC 4648) in the field of the same name with `_base64` behind it.
+
+mod ending;
+mod fields;
+mod job;
+mod json;
+mod list;
+mod new_job;
+mod read;
+
+pub use ending::{Attempt, Ending};
+pub use fields::{At, Length};
+pub use job::{Failure, Head, Job, Key, Posted};
+pub use json::Blob;
+pub use list::{List, ListQuery, read_cursor, write_cursor};
+pub use new_job::{Backoff, Cancel, NewJob, OnConflict, OnLost, Shape, Unique};
+pub use read::read;

@@ -1,0 +1,269 @@
+//! Lists: what to show, and where to go on.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use punctual::Timestamp;
+use punctual::job::{JobId, Phase, State};
+use punctual::limits::PAGE_ITEMS as PAGE_ITEMS_MAX;
+use punctual::store::{Cursor, Filter, Page, View};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::PAGE_ITEMS;
+use crate::problem::Problem;
+
+/// One page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct List<T> {
+    /// The items, which may be none although there is a next page.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `null` at the end.
+    pub next: Option<String>,
+}
+
+/// The query of `GET /v1/jobs`. What is unset does not restrict.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListQuery {
+    /// One of the five stored states, or of the phases.
+    pub state: Option<String>,
+    /// One of the phases.
+    pub phase: Option<String>,
+    /// Jobs of this queue.
+    pub queue: Option<String>,
+    /// Jobs of this kind.
+    pub kind: Option<String>,
+    /// Jobs with this tag.
+    pub tag: Option<String>,
+    /// The job that holds this unique key.
+    pub key: Option<String>,
+    /// Jobs due before this instant.
+    pub due_before: Option<String>,
+    /// Items on the page: 1 to 1000; unset, 100.
+    pub limit: Option<String>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// The names of the parameters, and where each value goes.
+    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+        Some(match name {
+            "state" => &mut self.state,
+            "phase" => &mut self.phase,
+            "queue" => &mut self.queue,
+            "kind" => &mut self.kind,
+            "tag" => &mut self.tag,
+            "key" => &mut self.key,
+            "due_before" => &mut self.due_before,
+            "limit" => &mut self.limit,
+            "cursor" => &mut self.cursor,
+            _ => return None,
+        })
+    }
+
+    /// Reads the pairs of a query. Each parameter is known, and given once.
+    pub fn from_pairs(pairs: Vec<(String, String)>) -> Result<ListQuery, Problem> {
+        let mut query = ListQuery::default();
+        for (name, value) in pairs {
+            let slot = query.slot(&name).ok_or_else(|| {
+                Problem::parameter(
+                    &name,
+                    "there is no such parameter; known are state, phase, queue, kind, tag, key, due_before, limit, cursor",
+                )
+            })?;
+            if slot.replace(value).is_some() {
+                return Err(Problem::parameter(&name, "it is given twice"));
+            }
+        }
+        Ok(query)
+    }
+
+    /// The pairs of the query, for a client.
+    pub fn pairs(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("state", &self.state),
+            ("phase", &self.phase),
+            ("queue", &self.queue),
+            ("kind", &self.kind),
+            ("tag", &self.tag),
+            ("key", &self.key),
+            ("due_before", &self.due_before),
+            ("limit", &self.limit),
+            ("cursor", &self.cursor),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+            .collect()
+    }
+
+    /// The query in the library's words.
+    pub fn read(self) -> Result<(Filter, Page), Problem> {
+        let (view, phase) = view(self.state.as_deref(), self.phase.as_deref())?;
+        let limit = self
+            .limit
+            .as_deref()
+            .map(limit)
+            .transpose()?
+            .unwrap_or(PAGE_ITEMS);
+        let after = self
+            .cursor
+            .as_deref()
+            .map(|text| read_cursor(text, view))
+            .transpose()?;
+        let due_before = self.due_before.map(|text| text.parse::<Timestamp>()).transpose();
+        let filter = Filter {
+            view,
+            phase,
+            queue: self.queue.map(Into::into),
+            kind: self.kind,
+            tag: self.tag,
+            unique_key: self.key,
+            due_before: due_before.map_err(|error| Problem::parameter("due_before", error.to_string()))?,
+            ..Filter::default()
+        };
+        Ok((filter, Page { limit, after }))
+    }
+}
+
+fn limit(text: &str) -> Result<usize, Problem> {
+    let wrong = || Problem::parameter("limit", format!("write a number from 1 to {PAGE_ITEMS_MAX}"));
+    let limit = text.parse().map_err(|_| wrong())?;
+    if (1..=PAGE_ITEMS_MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// The order to read in, and the phase to look for. `state` also takes phases, since they are what people see.
+fn view(state: Option<&str>, phase: Option<&str>) -> Result<(View, Option<Phase>), Problem> {
+    let stored = |text: &str| State::ALL.into_iter().find(|state| state.as_str() == text);
+    let seen = |text: &str| Phase::ALL.into_iter().find(|phase| phase.as_str() == text);
+    let mut wanted = None;
+    let mut view = None;
+    if let Some(text) = state {
+        match (stored(text), seen(text)) {
+            (Some(state), _) => view = Some(view_of(state)),
+            (None, Some(phase)) => wanted = Some(phase),
+            (None, None) => return Err(unknown_word("state", "waiting, ")),
+        }
+    }
+    if let Some(text) = phase {
+        if wanted.is_some() {
+            return Err(Problem::parameter("phase", "state names a phase already"));
+        }
+        wanted = Some(seen(text).ok_or_else(|| unknown_word("phase", ""))?);
+    }
+    let view = view
+        .or(wanted.map(|phase| view_of(state_of(phase))))
+        .unwrap_or_default();
+    Ok((view, wanted))
+}
+
+fn unknown_word(parameter: &str, more: &str) -> Problem {
+    let phases: Vec<&str> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+    Problem::parameter(parameter, format!("write one of {more}{}", phases.join(", ")))
+}
+
+fn view_of(state: State) -> View {
+    match state {
+        State::Waiting => View::Waiting,
+        State::Running => View::Running,
+        ended => View::Ended(Some(ended)),
+    }
+}
+
+fn state_of(phase: Phase) -> State {
+    match phase {
+        Phase::Scheduled | Phase::Ready | Phase::Retrying => State::Waiting,
+        Phase::Running | Phase::Cancelling => State::Running,
+        Phase::Succeeded => State::Succeeded,
+        Phase::Failed => State::Failed,
+        Phase::Cancelled => State::Cancelled,
+    }
+}
+
+/// A cursor's form: the order it belongs to, the instant, the id.
+const CURSOR_BYTES: usize = 1 + 8 + 16;
+
+/// The cursor as text that means nothing to its reader.
+pub fn write_cursor(cursor: Cursor, view: View) -> String {
+    let mut bytes = Vec::with_capacity(CURSOR_BYTES);
+    bytes.push(order_of(view));
+    bytes.extend(cursor.at.as_micros().to_be_bytes());
+    bytes.extend(cursor.id.0.into_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The cursor that a text tells; it must come from a list in the same order.
+pub fn read_cursor(text: &str, view: View) -> Result<Cursor, Problem> {
+    let wrong = |why| {
+        Problem::parameter(
+            "cursor",
+            format!("{why}; send back `next` of the page before, unchanged"),
+        )
+    };
+    let cursor = decode_cursor(text).ok_or_else(|| wrong("it is not a cursor"))?;
+    match cursor {
+        (order, cursor) if order == order_of(view) => Ok(cursor),
+        _ => Err(wrong("it belongs to a list of another state")),
+    }
+}
+
+fn decode_cursor(text: &str) -> Option<(u8, Cursor)> {
+    let bytes: [u8; CURSOR_BYTES] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let at = i64::from_be_bytes(bytes[1..9].try_into().ok()?);
+    let id = u128::from_be_bytes(bytes[9..].try_into().ok()?);
+    let cursor = Cursor {
+        at: Timestamp::from_micros(at),
+        id: JobId(uuid::Uuid::from_u128(id)),
+    };
+    Some((bytes[0], cursor))
+}
+
+/// A byte for each order. They are in cursors that users hold: never change one.
+fn order_of(view: View) -> u8 {
+    match view {
+        View::All => b'a',
+        View::Waiting => b'w',
+        View::Running => b'r',
+        View::Ended(None) => b'e',
+        View::Ended(Some(State::Succeeded)) => b's',
+        View::Ended(Some(State::Failed)) => b'f',
+        View::Ended(Some(State::Cancelled)) => b'c',
+        View::Ended(Some(State::Waiting | State::Running)) => b'-',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_journey_and_fits_its_own_list_only() {
+        let cursor = Cursor {
+            at: Timestamp::from_micros(-7),
+            id: JobId::named("a"),
+        };
+        let text = write_cursor(cursor, View::Waiting);
+        assert_eq!(read_cursor(&text, View::Waiting), Ok(cursor));
+        assert!(read_cursor(&text, View::All).is_err());
+        for text in ["", "x", "AAAA", "====", &"A".repeat(1000)] {
+            assert!(read_cursor(text, View::All).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_state_may_be_asked_for_by_either_name() {
+        assert_eq!(view(Some("waiting"), None), Ok((View::Waiting, None)));
+        assert_eq!(
+            view(Some("retrying"), None),
+            Ok((View::Waiting, Some(Phase::Retrying)))
+        );
+        assert_eq!(
+            view(None, Some("failed")),
+            Ok((View::Ended(Some(State::Failed)), Some(Phase::Failed)))
+        );
+        assert_eq!(view(None, None), Ok((View::All, None)));
+        assert!(view(Some("asleep"), None).is_err());
+    }
+}

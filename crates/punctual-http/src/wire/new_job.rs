@@ -1,0 +1,415 @@
+//! A job on its way in.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use punctual::error::Field;
+use punctual::job::{self, Options, Start};
+use punctual::time::parse_length;
+use punctual::{Error, Timestamp};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::json;
+
+/// A job as somebody asks for it: the body of `POST /v1/jobs`. Texts that have a form of their own (ids, instants,
+/// lengths) are read only by [`NewJob::read`], so that all that are wrong are told at once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewJob {
+    /// The id, if the caller chooses it: a UUID. Sending it again is the same job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `http`, `command` or the name of a handler.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// What the handler is given; unset, `null`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub payload: Option<Box<RawValue>>,
+    /// In place of `payload`: bytes that are no JSON, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload_base64: Option<String>,
+    /// The queue; unset, `default`, or for a target's job the queue named after the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// 0 (first) to 9.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// Not before this instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<String>,
+    /// Not before this long from now. Never with `run_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+    /// For people and filters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The longest that one attempt may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// Attempts before the job fails, the first one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<i64>,
+    /// The delays between attempts.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "backoff")]
+    pub backoff: Option<Backoff>,
+    /// No further attempt begins this long after the first one began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_elapsed: Option<String>,
+    /// A job not started by this instant fails as `expired`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_deadline: Option<String>,
+    /// What becomes of a run whose worker was lost: `retry` or `fail`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_lost: Option<OnLost>,
+    /// At most one live job holds a unique key; `true`: a hash of kind and payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique: Option<Unique>,
+}
+
+/// What makes a job unique: `true`, or an object with these fields.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Unique {
+    /// The key; unset, a hash of kind and payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// How long from creation the key is held at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// What happens when another job holds the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_conflict: Option<OnConflict>,
+}
+
+/// What becomes of a new job whose unique key another job holds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnConflict {
+    /// Answer the job that holds the key.
+    Existing,
+    /// 409.
+    Reject,
+    /// The holder takes the new payload and due time.
+    Replace,
+    /// The holder takes the new due time.
+    Debounce,
+}
+
+/// What becomes of a run whose worker was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLost {
+    /// Another attempt.
+    Retry,
+    /// The job fails.
+    Fail,
+}
+
+/// The delays between attempts. `exponential` takes `base`, `factor` and `max`; `fixed` takes `delay`; `list` takes `delays`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backoff {
+    /// Which of the three.
+    #[serde(rename = "type")]
+    pub shape: Shape,
+    /// The first delay, before jitter; unset, 1 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Each delay is this many times the one before; unset, 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
+    /// No delay is longer; unset, 1 h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// The one delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+    /// The delays, one after the other; the last one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delays: Option<Vec<String>>,
+}
+
+/// The three ways in which delays grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// `base · factor^(attempt − 1)`, at most `max`, with full jitter.
+    Exponential,
+    /// Always the same.
+    Fixed,
+    /// As listed.
+    List,
+}
+
+/// The body of `POST /v1/jobs/{id}/cancel`, which may be left out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cancel {
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl NewJob {
+    /// The job in the library's words. Tells every text that has not its form, and what excludes each other; what the
+    /// values may be is the rules' business.
+    pub fn read(self) -> Result<job::NewJob, Error> {
+        let mut faults = Faults::default();
+        let payload = faults.payload(self.payload.as_deref(), self.payload_base64.as_deref());
+        let kind = self.kind.unwrap_or_else(|| {
+            faults.add("/kind", "it is missing: http, command or the name of a handler");
+            String::new()
+        });
+        let mut new = job::NewJob::bytes(kind, payload);
+        new.id = faults.parse("/id", self.id);
+        new.queue = self.queue.map(Into::into);
+        new.priority = faults.whole("/priority", self.priority, "0 (first) to 9");
+        new.start = faults.start(self.run_at, self.delay);
+        new.tags = self.tags;
+        new.options = Options {
+            timeout: faults.length("/timeout", self.timeout),
+            max_attempts: faults.whole("/max_attempts", self.max_attempts, "1 to 1000"),
+            backoff: self.backoff.and_then(|backoff| faults.backoff(backoff)),
+            max_elapsed: faults.length("/max_elapsed", self.max_elapsed),
+            start_deadline: faults.parse("/start_deadline", self.start_deadline),
+            on_lost: self.on_lost.map(Into::into),
+        };
+        new.unique = self.unique.map(|unique| job::Unique {
+            key: unique.key,
+            window: faults.length("/unique/window", unique.window),
+            on_conflict: unique.on_conflict.map(Into::into).unwrap_or_default(),
+        });
+        faults.or(new)
+    }
+}
+
+/// Everything that was wrong so far.
+#[derive(Default)]
+struct Faults(Vec<Field>);
+
+impl Faults {
+    fn add(&mut self, pointer: &str, message: impl Into<String>) {
+        self.0.push(Field {
+            pointer: pointer.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn or<T>(self, value: T) -> Result<T, Error> {
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(Error::invalid_fields(self.0))
+        }
+    }
+
+    fn keep<T>(&mut self, pointer: &str, read: Result<T, Error>) -> Option<T> {
+        read.map_err(|error| self.add(pointer, error.to_string())).ok()
+    }
+
+    fn parse<T: std::str::FromStr<Err = Error>>(&mut self, pointer: &str, text: Option<String>) -> Option<T> {
+        self.keep(pointer, text?.parse())
+    }
+
+    fn length(&mut self, pointer: &str, text: Option<String>) -> Option<Duration> {
+        self.keep(pointer, parse_length(&text?))
+    }
+
+    fn whole<T: TryFrom<i64>>(&mut self, pointer: &str, number: Option<i64>, accepted: &str) -> Option<T> {
+        let number = number?;
+        let read = T::try_from(number);
+        read.map_err(|_| self.add(pointer, format!("{number} is out of range; write {accepted}")))
+            .ok()
+    }
+
+    fn start(&mut self, run_at: Option<String>, delay: Option<String>) -> Start {
+        if run_at.is_some() && delay.is_some() {
+            self.add("/delay", "a job has run_at or delay, never both");
+        }
+        let at: Option<Timestamp> = self.parse("/run_at", run_at);
+        let after = self.length("/delay", delay);
+        at.map(Start::At).or(after.map(Start::In)).unwrap_or_default()
+    }
+
+    fn payload(&mut self, json: Option<&RawValue>, base64: Option<&str>) -> Bytes {
+        let (pointer, read) = match (json, base64) {
+            (Some(_), Some(_)) => (
+                "/payload_base64",
+                Err("a job has payload or payload_base64, never both".to_owned()),
+            ),
+            (None, Some(text)) => ("/payload_base64", json::from_base64(text)),
+            (Some(json), None) => ("/payload", json::from_json(json)),
+            (None, None) => return Bytes::from_static(b"null"),
+        };
+        read.unwrap_or_else(|message| {
+            self.add(pointer, message);
+            Bytes::new()
+        })
+    }
+
+    fn backoff(&mut self, backoff: Backoff) -> Option<job::Backoff> {
+        self.foreign_to_shape(&backoff);
+        let found = self.0.len();
+        let unset = job::Backoff::default();
+        let job::Backoff::Exponential { base, factor, max } = unset else {
+            return None;
+        };
+        let read = match backoff.shape {
+            Shape::Exponential => job::Backoff::Exponential {
+                base: self.length("/backoff/base", backoff.base).unwrap_or(base),
+                factor: backoff.factor.unwrap_or(factor),
+                max: self.length("/backoff/max", backoff.max).unwrap_or(max),
+            },
+            Shape::Fixed => {
+                let delay = self.required("/backoff/delay", backoff.delay);
+                job::Backoff::Fixed(self.length("/backoff/delay", delay).unwrap_or_default())
+            }
+            Shape::List => {
+                let delays = self
+                    .required("/backoff/delays", backoff.delays)
+                    .unwrap_or_default();
+                let each = delays.into_iter().enumerate();
+                job::Backoff::List(
+                    each.filter_map(|(n, text)| self.length(&format!("/backoff/delays/{n}"), Some(text)))
+                        .collect(),
+                )
+            }
+        };
+        (self.0.len() == found).then_some(read)
+    }
+
+    fn required<T>(&mut self, pointer: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.add(pointer, "it is missing");
+        }
+        value
+    }
+
+    /// Tells of each field that the backoff's type does not take: it would be a slip that nobody notices.
+    fn foreign_to_shape(&mut self, backoff: &Backoff) {
+        let fields = [
+            ("/backoff/base", Shape::Exponential, backoff.base.is_some()),
+            ("/backoff/factor", Shape::Exponential, backoff.factor.is_some()),
+            ("/backoff/max", Shape::Exponential, backoff.max.is_some()),
+            ("/backoff/delay", Shape::Fixed, backoff.delay.is_some()),
+            ("/backoff/delays", Shape::List, backoff.delays.is_some()),
+        ];
+        for (pointer, shape, given) in fields {
+            if given && shape != backoff.shape {
+                self.add(
+                    pointer,
+                    "exponential takes base, factor and max; fixed takes delay; list takes delays",
+                );
+            }
+        }
+    }
+}
+
+impl From<OnConflict> for job::OnConflict {
+    fn from(wire: OnConflict) -> job::OnConflict {
+        match wire {
+            OnConflict::Existing => job::OnConflict::Existing,
+            OnConflict::Reject => job::OnConflict::Reject,
+            OnConflict::Replace => job::OnConflict::Replace,
+            OnConflict::Debounce => job::OnConflict::Debounce,
+        }
+    }
+}
+
+impl From<OnLost> for job::OnLost {
+    fn from(wire: OnLost) -> job::OnLost {
+        match wire {
+            OnLost::Retry => job::OnLost::Retry,
+            OnLost::Fail => job::OnLost::Fail,
+        }
+    }
+}
+
+impl From<job::OnLost> for OnLost {
+    fn from(word: job::OnLost) -> OnLost {
+        match word {
+            job::OnLost::Retry => OnLost::Retry,
+            job::OnLost::Fail => OnLost::Fail,
+        }
+    }
+}
+
+impl From<&job::Backoff> for Backoff {
+    fn from(word: &job::Backoff) -> Backoff {
+        let text = |length: &Duration| punctual::time::format_length(*length);
+        let mut wire = Backoff {
+            shape: Shape::Fixed,
+            base: None,
+            factor: None,
+            max: None,
+            delay: None,
+            delays: None,
+        };
+        match word {
+            job::Backoff::Exponential { base, factor, max } => {
+                wire.shape = Shape::Exponential;
+                wire.base = Some(text(base));
+                wire.factor = Some(*factor);
+                wire.max = Some(text(max));
+            }
+            job::Backoff::Fixed(delay) => wire.delay = Some(text(delay)),
+            job::Backoff::List(delays) => {
+                wire.shape = Shape::List;
+                wire.delays = Some(delays.iter().map(text).collect());
+            }
+        }
+        wire
+    }
+}
+
+/// Tells `"payload": null`, which is a payload, from one that is missing.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Backoff>, D::Error> {
+    super::read::object(deserializer).map(Some)
+}
+
+/// Reads `true`, `false` (not unique) or an object.
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("true, or an object with key, window and on_conflict")
+            }
+
+            fn visit_bool<E: de::Error>(self, unique: bool) -> Result<Unique, E> {
+                match unique {
+                    true => Ok(Unique::default()),
+                    false => Err(E::invalid_value(de::Unexpected::Bool(false), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Unique, A::Error> {
+                let fields = UniqueFields::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Unique {
+                    key: fields.key,
+                    window: fields.window,
+                    on_conflict: fields.on_conflict,
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct UniqueFields {
+    key: Option<String>,
+    window: Option<String>,
+    on_conflict: Option<OnConflict>,
+}

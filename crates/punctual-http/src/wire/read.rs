@@ -1,0 +1,162 @@
+//! Reads a request's body and says where it is wrong.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use http::StatusCode;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+use crate::problem::{Fault, Problem};
+
+/// The value that a JSON object tells. What is no JSON, or nests deeper than 128, is a problem with status 400; JSON that
+/// does not fit is one with status 422 that points at the place.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let place = error.valid_up_to();
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not UTF-8 text: see byte {place}"),
+        )
+    })?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let Object(value) = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| refuse(&pointer(error.path()), error.inner()))?;
+    json.end().map_err(|error| refuse("", &error))?;
+    Ok(value)
+}
+
+/// Reads a value from a JSON object only: a derived reader also takes an array, with its fields by position, which
+/// nobody promised and nobody would want to keep.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct FromMap<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(FromMap(PhantomData))
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        object(deserializer).map(Object)
+    }
+}
+
+/// What went wrong, without the place, which is said apart.
+pub(super) fn story(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let story = error.to_string();
+    story.strip_suffix(&place).unwrap_or(&story).to_owned()
+}
+
+fn refuse(pointer: &str, error: &serde_json::Error) -> Problem {
+    if error.classify() != Category::Data {
+        return Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"));
+    }
+    let detail = story(error);
+    let pointer = match twice(&detail) {
+        Some(field) => format!("{pointer}/{}", escape(field)),
+        None => pointer.to_owned(),
+    };
+    let place = if pointer.is_empty() { "the body" } else { &pointer };
+    let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{place}: {detail}"));
+    problem.errors.push(Fault {
+        pointer: Some(pointer),
+        parameter: None,
+        detail,
+    });
+    problem
+}
+
+/// The field that was given twice, if that is the story: serde tells it of the whole object.
+fn twice(story: &str) -> Option<&str> {
+    story.strip_prefix("duplicate field `")?.strip_suffix('`')
+}
+
+/// The JSON pointer (RFC 6901) of a path; the whole document's is empty.
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only the errors are looked at")]
+    struct Outer {
+        inner: Option<Inner>,
+        list: Option<Vec<u8>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only the errors are looked at")]
+    struct Inner {
+        #[serde(rename = "a/b")]
+        slash: Option<u8>,
+    }
+
+    fn wrong(body: &[u8]) -> (u16, Option<String>) {
+        let problem = read::<Outer>(body).expect_err("it should be refused");
+        (
+            problem.status,
+            problem.errors.into_iter().next().and_then(|fault| fault.pointer),
+        )
+    }
+
+    #[test]
+    fn a_body_that_does_not_fit_is_pointed_at() {
+        assert_eq!(
+            wrong(br#"{"inner": {"a/b": "x"}}"#),
+            (422, Some("/inner/a~1b".to_owned()))
+        );
+        assert_eq!(
+            wrong(br#"{"list": [1, 2, {}]}"#),
+            (422, Some("/list/2".to_owned()))
+        );
+        assert_eq!(wrong(br#"{"colour": 1}"#), (422, Some("/colour".to_owned())));
+        assert_eq!(
+            wrong(br#"{"inner": {"colour": 1}}"#),
+            (422, Some("/inner/colour".to_owned()))
+        );
+        assert_eq!(wrong(b"[]"), (422, Some(String::new())));
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_is_refused_as_a_whole() {
+        for body in [&b""[..], b"{", b"{} {}", b"\xff", b"{\"list\": [01]}"] {
+            assert_eq!(wrong(body), (400, None), "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Bad input is refused with a problem document that points at the place; nothing is kept, nothing panics.
+
+use serde_json::Value;
+
+use crate::house::House;
+
+/// A body, the status, and the places that the answer must point at.
+const BODIES: &[(&str, u16, &[&str])] = &[
+    // no JSON at all
+    ("", 400, &[]),
+    ("{", 400, &[]),
+    ("kind=mail", 400, &[]),
+    (r#"{"kind": "mail"} x"#, 400, &[]),
+    // JSON of another shape
+    ("[]", 422, &[""]),
+    ("3", 422, &[""]),
+    (r#"{"kind": 7}"#, 422, &["/kind"]),
+    (r#"{"kind": "mail", "tags": ["a", 1]}"#, 422, &["/tags/1"]),
+    (r#"{"kind": "mail", "priority": "high"}"#, 422, &["/priority"]),
+    (r#"{"kind": "mail", "priority": 2.5}"#, 422, &["/priority"]),
+    (r#"{"kind": "mail", "unique": 3}"#, 422, &["/unique"]),
+    (r#"{"kind": "mail", "unique": {"key": 3}}"#, 422, &["/unique/key"]),
+    (
+        r#"{"kind": "mail", "unique": {"key": "k", "on_conflict": "fight"}}"#,
+        422,
+        &["/unique/on_conflict"],
+    ),
+    (r#"{"kind": "mail", "unique": []}"#, 422, &["/unique"]),
+    (r#"{"kind": "mail", "unique": false}"#, 422, &["/unique"]),
+    (
+        r#"{"kind": "mail", "backoff": ["fixed", null, null, null, "1s"]}"#,
+        422,
+        &["/backoff"],
+    ),
+    (
+        r#"{"kind": "mail", "backoff": {"type": "wild"}}"#,
+        422,
+        &["/backoff/type"],
+    ),
+    // unknown fields
+    (r#"{"kind": "mail", "colour": "red"}"#, 422, &["/colour"]),
+    (
+        r#"{"kind": "mail", "unique": {"key": "k", "until": "5m"}}"#,
+        422,
+        &["/unique/until"],
+    ),
+    (
+        r#"{"kind": "mail", "backoff": {"type": "fixed", "delay": "1s", "jitter": true}}"#,
+        422,
+        &["/backoff/jitter"],
+    ),
+    (r#"{"kind": "mail", "kind": "mail"}"#, 422, &["/kind"]),
+    // missing, excluding each other
+    ("{}", 422, &["/kind"]),
+    (
+        r#"{"kind": "mail", "run_at": "2026-12-01T09:00:00Z", "delay": "5m"}"#,
+        422,
+        &["/delay"],
+    ),
+    (
+        r#"{"kind": "mail", "payload": 1, "payload_base64": "AA=="}"#,
+        422,
+        &["/payload_base64"],
+    ),
+    (
+        r#"{"kind": "mail", "backoff": {"type": "fixed"}}"#,
+        422,
+        &["/backoff/delay"],
+    ),
+    (
+        r#"{"kind": "mail", "backoff": {"type": "fixed", "delay": "1s", "factor": 2}}"#,
+        422,
+        &["/backoff/factor"],
+    ),
+    // values out of range
+    (r#"{"kind": ""}"#, 422, &["/kind"]),
+    (r#"{"kind": "mail", "priority": 99}"#, 422, &["/priority"]),
+    (r#"{"kind": "mail", "priority": -1}"#, 422, &["/priority"]),
+    (r#"{"kind": "mail", "priority": 300}"#, 422, &["/priority"]),
+    (r#"{"kind": "mail", "max_attempts": 0}"#, 422, &["/max_attempts"]),
+    (
+        r#"{"kind": "mail", "max_attempts": 9000000000}"#,
+        422,
+        &["/max_attempts"],
+    ),
+    (r#"{"kind": "mail", "queue": ""}"#, 422, &["/queue"]),
+    (r#"{"kind": "mail", "queue": "a b"}"#, 422, &["/queue"]),
+    (
+        r#"{"kind": "mail", "unique": {"key": ""}}"#,
+        422,
+        &["/unique/key"],
+    ),
+    (
+        r#"{"kind": "mail", "backoff": {"type": "list", "delays": []}}"#,
+        422,
+        &["/backoff/delays"],
+    ),
+    // identifiers, instants, lengths
+    (r#"{"kind": "mail", "id": "17"}"#, 422, &["/id"]),
+    (
+        r#"{"kind": "mail", "payload_base64": "?"}"#,
+        422,
+        &["/payload_base64"],
+    ),
+    (r#"{"kind": "mail", "run_at": "tomorrow"}"#, 422, &["/run_at"]),
+    (
+        r#"{"kind": "mail", "run_at": "2026-12-01T09:00:00"}"#,
+        422,
+        &["/run_at"],
+    ),
+    (
+        r#"{"kind": "mail", "run_at": "2026-02-30T09:00:00Z"}"#,
+        422,
+        &["/run_at"],
+    ),
+    (
+        r#"{"kind": "mail", "run_at": "99999-01-01T00:00:00Z"}"#,
+        422,
+        &["/run_at"],
+    ),
+    (r#"{"kind": "mail", "delay": "soon"}"#, 422, &["/delay"]),
+    (r#"{"kind": "mail", "delay": "-5m"}"#, 422, &["/delay"]),
+    (
+        r#"{"kind": "mail", "delay": "99999999999999999999h"}"#,
+        422,
+        &["/delay"],
+    ),
+    (r#"{"kind": "mail", "timeout": "9999d"}"#, 422, &["/timeout"]),
+    (
+        r#"{"kind": "mail", "backoff": {"type": "list", "delays": ["1s", "x"]}}"#,
+        422,
+        &["/backoff/delays/1"],
+    ),
+    // NUL in text
+    (r#"{"kind": "ma\u0000il"}"#, 422, &["/kind"]),
+    (r#"{"kind": "mail", "queue": "q\u0000"}"#, 422, &["/queue"]),
+    (r#"{"kind": "mail", "tags": ["\u0000"]}"#, 422, &["/tags/0"]),
+    (
+        r#"{"kind": "mail", "unique": {"key": "\u0000"}}"#,
+        422,
+        &["/unique/key"],
+    ),
+    // several at once
+    (
+        r#"{"kind": "mail", "id": "x", "delay": "x", "timeout": "x", "unique": {"window": "x"}}"#,
+        422,
+        &["/id", "/delay", "/timeout", "/unique/window"],
+    ),
+];
+
+#[tokio::test]
+async fn a_bad_job_is_refused_and_pointed_at() {
+    let house = House::open().await;
+    for (body, status, places) in BODIES {
+        let answer = house.post("/v1/jobs", body).await;
+        let mut found = answer.problem(*status);
+        let mut expected: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{body}: {}", answer.body);
+    }
+    assert_eq!(house.jobs().await, 0);
+    assert_eq!(house.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn rules_tell_every_bad_field_at_once() {
+    let house = House::open().await;
+    let body = r#"{"kind": "", "priority": 99, "max_attempts": 0, "queue": "a b"}"#;
+    let found = house.post("/v1/jobs", body).await.problem(422);
+    for place in ["/kind", "/priority", "/max_attempts", "/queue"] {
+        assert!(
+            found.iter().any(|at| at == place),
+            "{place} is missing in {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() {
+    let house = House::open().await;
+    let large = format!(
+        r#"{{"kind": "mail", "payload": "{}"}}"#,
+        "x".repeat(10 * 1024 * 1024)
+    );
+    house.post("/v1/jobs", &large).await.problem(413);
+    let chunked = format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Transfer-Encoding", "chunked"),
+    ];
+    house
+        .ask_without_length("POST", "/v1/jobs", &headers, chunked.as_bytes())
+        .await
+        .problem(413);
+    let payload = format!(r#"{{"kind": "mail", "payload": "{}"}}"#, "x".repeat(300 * 1024));
+    assert_eq!(house.post("/v1/jobs", payload).await.problem(422), ["/payload"]);
+    assert_eq!(house.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn deep_json_is_refused() {
+    let house = House::open().await;
+    for depth in [200, 100_000] {
+        let deep = "[".repeat(depth) + &"]".repeat(depth);
+        let payload = house
+            .post("/v1/jobs", format!(r#"{{"kind": "mail", "payload": {deep}}}"#))
+            .await;
+        assert_eq!(payload.problem(422), ["/payload"]);
+        assert!(house.post("/v1/jobs", &deep).await.status >= 400);
+        let field = house
+            .post("/v1/jobs", format!(r#"{{"kind": "mail", "tags": {deep}}}"#))
+            .await;
+        assert_eq!(field.problem(422), ["/tags/0"]);
+    }
+    assert_eq!(house.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_is_refused() {
+    let house = House::open().await;
+    house
+        .post("/v1/jobs", b"{\"kind\": \"\xff\xfe\"}")
+        .await
+        .problem(400);
+    house
+        .post("/v1/jobs", br#"{"kind": "\ud800"}"#)
+        .await
+        .problem(400);
+    assert_eq!(
+        house
+            .post("/v1/jobs", br#"{"kind": "mail", "payload": "\ud800"}"#)
+            .await
+            .problem(422),
+        ["/payload"]
+    );
+    assert_eq!(house.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn a_body_of_another_type_is_refused() {
+    let house = House::open().await;
+    let body = br#"{"kind": "mail"}"#;
+    house.ask("POST", "/v1/jobs", &[], body).await.problem(415);
+    for other in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "multipart/form-data; a=b",
+    ] {
+        house
+            .ask("POST", "/v1/jobs", &[("Content-Type", other)], body)
+            .await
+            .problem(415);
+    }
+    let exact = [("Content-Type", "Application/JSON; charset=utf-8")];
+    assert_eq!(house.ask("POST", "/v1/jobs", &exact, body).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_bad_query_is_refused_and_its_parameter_named() {
+    let house = House::open().await;
+    let queries = [
+        ("/v1/jobs?state=asleep", "state"),
+        ("/v1/jobs?phase=waiting", "phase"),
+        ("/v1/jobs?limit=0", "limit"),
+        ("/v1/jobs?limit=1001", "limit"),
+        ("/v1/jobs?limit=-1", "limit"),
+        ("/v1/jobs?limit=many", "limit"),
+        ("/v1/jobs?limit=1&limit=2", "limit"),
+        ("/v1/jobs?cursor=AAAA", "cursor"),
+        ("/v1/jobs?due_before=yesterday", "due_before"),
+        ("/v1/jobs?colour=red", "colour"),
+        ("/v1/jobs/17", "id"),
+        ("/v1/jobs/0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a1z", "id"),
+        ("/v1/jobs/%00", "id"),
+        (
+            "/v1/jobs/0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11/result?wait=soon",
+            "wait",
+        ),
+        (
+            "/v1/jobs/0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11/result?wait=9h",
+            "wait",
+        ),
+        (
+            "/v1/jobs/0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11/result?weight=1s",
+            "weight",
+        ),
+    ];
+    for (path, parameter) in queries {
+        assert_eq!(house.get(path).await.problem(400), [parameter], "{path}");
+    }
+    house
+        .post("/v1/jobs?wait=-1s", r#"{"kind": "mail"}"#)
+        .await
+        .problem(400);
+    assert_eq!(house.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn a_bad_cancel_changes_nothing() {
+    let house = House::open().await;
+    let id = house
+        .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
+        .await
+        .id();
+    let path = format!("/v1/jobs/{id}/cancel");
+    assert_eq!(
+        house.post(&path, r#"{"reason": 1}"#).await.problem(422),
+        ["/reason"]
+    );
+    assert_eq!(
+        house.post(&path, r#"{"because": "x"}"#).await.problem(422),
+        ["/because"]
+    );
+    house
+        .post(&path, format!(r#"{{"reason": "{}"}}"#, "x".repeat(5_000)))
+        .await
+        .problem(422);
+    let state: Value = house.get(&format!("/v1/jobs/{id}")).await.body["state"].clone();
+    assert_eq!(state, "waiting");
+}

@@ -1,0 +1,8 @@
+//! The server from outside: in this process, on a free port, through the client or through bare TCP.
+
+mod bad_input;
+mod connections;
+mod doors;
+mod house;
+mod jobs;
+mod waiting;
