@@ -18,8 +18,10 @@ use crate::failure::Failure;
 use crate::print;
 use crate::when;
 use stop::Stop;
+use targets::Allowed;
 
 mod stop;
+mod targets;
 
 /// `punctual serve`
 #[derive(Args)]
@@ -153,7 +155,10 @@ impl Serve {
         }
         let server = Server::bind(engine.clone(), self.bind).await?;
         let stop = Stop::listen()?;
-        let worker = self.worker(&engine).hard_stop(stop.hard());
+        let worker = self
+            .allowed()
+            .handle(self.worker(&engine))?
+            .hard_stop(stop.hard());
         self.announce(server.address())?;
 
         let serving = async {
@@ -197,6 +202,13 @@ impl Serve {
         match told {
             Err(Failure::NobodyReads) => Ok(()),
             told => told,
+        }
+    }
+
+    fn allowed(&self) -> Allowed {
+        match self.dev {
+            true => Allowed::everything_here(),
+            false => Allowed::only(&self.commands, &self.nets),
         }
     }
 }
