@@ -26,7 +26,7 @@ use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
 use crate::queue::{QueueName, QueueSettings};
 use crate::run::WorkerInfo;
-use crate::store::{self, Counted, Filter, Listed, Page, Report, Store};
+use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
 
 mod cancels;
@@ -51,6 +51,8 @@ use results::Results;
 use settings::{Settings, retention_of};
 use writes::{Changes, Inserts};
 
+#[doc(no_inline)]
+pub use crate::store::{Cursor, Filter, Head, Listed, Page, View};
 pub use counters::Totals;
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 
