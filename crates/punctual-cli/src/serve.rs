@@ -163,6 +163,7 @@ impl Serve {
 
         let serving = async {
             tokio::select! {
+                biased;
                 () = server.run_until(stop.soft()) => {}
                 () = stop.hard() => {}
             }

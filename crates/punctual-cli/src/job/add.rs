@@ -61,13 +61,13 @@ struct Handler {
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
-    common: Common,
+    options: JobOptions,
 }
 
 /// What every job takes.
 #[derive(Args)]
 #[command(next_help_heading = "Options of every job")]
-struct Common {
+struct JobOptions {
     /// The queue; unset, `default`, or the one named after the target
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
@@ -129,14 +129,14 @@ enum Conflict {
 impl Add {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         match self.target {
-            Target::Http(http) => add(client, "http", http.payload()?, http.print_json, http.common).await,
+            Target::Http(http) => add(client, "http", http.payload()?, http.print_json, http.options).await,
             Target::Command(command) => {
                 add(
                     client,
                     "command",
                     command.payload()?,
                     command.output.json,
-                    command.common,
+                    command.options,
                 )
                 .await
             }
@@ -151,7 +151,7 @@ impl Add {
                     &handler.kind,
                     payload,
                     handler.output.json,
-                    handler.common,
+                    handler.options,
                 )
                 .await
             }
@@ -164,9 +164,9 @@ async fn add(
     kind: &str,
     payload: Box<RawValue>,
     json: bool,
-    common: Common,
+    options: JobOptions,
 ) -> Result<ExitCode, Failure> {
-    for (flag, when) in [("--at", common.at), ("--start-deadline", common.start_deadline)] {
+    for (flag, when) in [("--at", options.at), ("--start-deadline", options.start_deadline)] {
         if let Some(when) = when.filter(|when| when.assumed_local) {
             print::note(&format!(
                 "{flag} has no zone and is read as local time: {}",
@@ -174,9 +174,9 @@ async fn add(
             ))?;
         }
     }
-    let wait = common.wait.map(Bound::new);
+    let wait = options.wait.map(Bound::new);
     let posted = client
-        .enqueue(&common.job(kind, payload), wait.as_ref().map(Bound::next))
+        .enqueue(&options.job(kind, payload), wait.as_ref().map(Bound::next))
         .await?;
     match wait {
         None => report(&posted, json).map(|()| ExitCode::SUCCESS),
@@ -207,7 +207,7 @@ fn report(posted: &Posted, json: bool) -> Result<(), Failure> {
     print::line(&format!("{} is {}", head.id, show::standing(head)))
 }
 
-impl Common {
+impl JobOptions {
     fn job(&self, kind: &str, payload: Box<RawValue>) -> NewJob {
         NewJob {
             id: self.id.clone(),

@@ -58,6 +58,7 @@ async fn hear(
 
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
+        biased;
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

@@ -1,5 +1,9 @@
 //! `punctual serve`.
 
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::house::{Ended, House, punctual};
 
 #[test]
@@ -43,12 +47,7 @@ fn a_signal_stops_it_softly_and_what_runs_comes_to_its_end() {
         "touch begun; sleep 0.3; touch ended",
     ];
     let id = house.json(&run)["id"].clone();
-    let begun = house.folder.path().join("begun");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !begun.exists() {
-        assert!(std::time::Instant::now() < deadline, "the command does not begin");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until_there(&house.folder.path().join("begun"));
     assert_eq!(house.terminate(), Some(0));
     assert!(house.folder.path().join("ended").exists());
     house.kill_and_restart();
@@ -84,5 +83,13 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
         );
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
+    }
+}
+
+fn wait_until_there(file: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !file.exists() {
+        assert!(Instant::now() < deadline, "{} does not come", file.display());
+        thread::sleep(Duration::from_millis(5));
     }
 }

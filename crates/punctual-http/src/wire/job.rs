@@ -1,7 +1,7 @@
 //! A job on its way out.
 
 use punctual::job::{self, Defaults};
-use punctual::{Timestamp, store};
+use punctual::{Timestamp, engine};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for Posted {
 
 impl Head {
     /// The head in the wire's words.
-    pub fn of(head: &store::Head) -> Head {
+    pub fn of(head: &engine::Head) -> Head {
         Head {
             id: head.id.to_string(),
             kind: head.kind.clone(),
@@ -179,7 +179,7 @@ impl Job {
         let payload = Blob::of(&body.payload);
         let result = Blob::of_option(status.result.as_ref());
         Job {
-            head: Head::of(&store::Head::of(row, now)),
+            head: Head::of(&engine::Head::of(row, now)),
             life: status.life,
             max_attempts: defaults.max_attempts_of(body),
             timeout: Length(defaults.timeout_of(body)),

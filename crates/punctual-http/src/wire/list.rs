@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use punctual::Timestamp;
+use punctual::engine::{Cursor, Filter, Page, View};
 use punctual::job::{JobId, Phase, State};
 use punctual::limits::PAGE_ITEMS as PAGE_ITEMS_MAX;
-use punctual::store::{Cursor, Filter, Page, View};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::PAGE_ITEMS;

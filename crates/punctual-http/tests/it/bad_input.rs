@@ -140,6 +140,28 @@ const BODIES: &[(&str, u16, &[&str])] = &[
         422,
         &["/unique/key"],
     ),
+    // payloads of targets
+    (r#"{"kind": "http"}"#, 422, &["/payload"]),
+    (
+        r#"{"kind": "http", "payload": {"method": "GET", "url": "ftp://x"}}"#,
+        422,
+        &["/payload/url"],
+    ),
+    (
+        r#"{"kind": "http", "payload": {"method": "get", "url": "http://x", "colour": 1}}"#,
+        422,
+        &["/payload/method", "/payload/colour"],
+    ),
+    (
+        r#"{"kind": "command", "payload": {"args": []}}"#,
+        422,
+        &["/payload/program"],
+    ),
+    (
+        r#"{"kind": "command", "payload": {"program": "a\u0000"}}"#,
+        422,
+        &["/payload/program"],
+    ),
     // several at once
     (
         r#"{"kind": "mail", "id": "x", "delay": "x", "timeout": "x", "unique": {"window": "x"}}"#,

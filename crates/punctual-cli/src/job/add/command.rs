@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Common, Output};
+use super::{JobOptions, Output};
 use crate::failure::Failure;
 
 /// `punctual job add command -- PROGRAM ARGUMENTS`
@@ -25,7 +25,7 @@ pub(super) struct Command {
     #[command(flatten)]
     pub(super) output: Output,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) options: JobOptions,
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Common, payload};
+use super::{JobOptions, payload};
 use crate::failure::Failure;
 
 /// `punctual job add http METHOD URL`
@@ -32,7 +32,7 @@ pub(super) struct Http {
     #[arg(long)]
     pub(super) print_json: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) options: JobOptions,
 }
 
 #[derive(Serialize)]
