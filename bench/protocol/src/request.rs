@@ -1,0 +1,75 @@
+//! The command line of an adapter.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use crate::Error;
+
+/// One command and its numbers; what a command does not use it ignores.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to measure.
+    pub command: String,
+    /// The store's file.
+    pub db: PathBuf,
+    /// How many jobs are due now, or in all.
+    pub jobs: u64,
+    /// How many jobs are due in a day.
+    pub tomorrow: u64,
+    /// Whether the jobs of tomorrow go before all others once they are due.
+    pub urgent_tomorrow: bool,
+    /// How long to measure.
+    pub seconds: f64,
+    /// How many callers enqueue at once.
+    pub callers: u64,
+    /// Due jobs a second.
+    pub rate: u64,
+    /// Whether a finished job is deleted rather than kept.
+    pub delete: bool,
+    /// Jobs that the floor claims, and completes, at once; the others have settings of their own.
+    pub batch: usize,
+    /// When to give up.
+    pub deadline: Duration,
+}
+
+impl Request {
+    pub(crate) fn from_arguments() -> Result<Self, Error> {
+        let mut arguments = std::env::args().skip(1);
+        let mut request = Self {
+            command: arguments.next().ok_or("usage: ADAPTER COMMAND --db PATH …")?,
+            db: PathBuf::new(),
+            jobs: 0,
+            tomorrow: 0,
+            urgent_tomorrow: false,
+            seconds: 5.0,
+            callers: 64,
+            rate: 25,
+            delete: false,
+            batch: 100,
+            deadline: Duration::from_secs(600),
+        };
+        while let Some(flag) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{flag} needs a value"));
+            match flag.as_str() {
+                "--db" => request.db = value()?.into(),
+                "--jobs" => request.jobs = number(&value()?)?,
+                "--tomorrow" => request.tomorrow = number(&value()?)?,
+                "--urgent-tomorrow" => request.urgent_tomorrow = true,
+                "--seconds" => request.seconds = number(&value()?)?,
+                "--callers" => request.callers = number(&value()?)?,
+                "--rate" => request.rate = number(&value()?)?,
+                "--delete" => request.delete = true,
+                "--batch" => request.batch = number(&value()?)?,
+                "--deadline" => request.deadline = Duration::from_secs(number(&value()?)?),
+                unknown => return Err(format!("unknown flag {unknown}").into()),
+            }
+        }
+        if request.db.as_os_str().is_empty() {
+            return Err("--db is needed".into());
+        }
+        Ok(request)
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| format!("{text:?} is no number").into())
+}
