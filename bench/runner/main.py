@@ -1,0 +1,125 @@
+"""The command line, and the turn of rounds and systems."""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from . import adapter, systems
+from .adapter import Failed, Unsupported
+from .figures import sqlite_figures
+from .measure import Measurement, Settings, sqlite_measurements
+from .report import Report
+from .systems import SQLITE, System
+
+
+def main(words: list[str]) -> int:
+    options = parse(words)
+    chosen = [system for system in SQLITE if not options.systems or system.name in options.systems]
+    measurements = [
+        measurement
+        for measurement in sqlite_measurements(options.ten_million)
+        if not options.only or any(asked(measurement, name) for name in options.only)
+    ]
+    if not measurements or not chosen:
+        sys.exit("bench/run: nothing by that name")
+    build(chosen)
+    systems.TARGET.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=options.directory or systems.TARGET, prefix="stores-") as folder:
+        settings = Settings(
+            Path(folder), options.rounds, options.seconds, options.minute, options.jobs, options.million,
+            options.ten_million, options.floor_batch,
+        )
+        report = Report(options.store, sqlite_figures(), chosen, settings)
+        report.disk = adapter.disk_sync_milliseconds(settings.folder)
+        check_durability(chosen, settings, report)
+        if any(m.name == "idle" for m in measurements) and any(s.name == "punctual" for s in chosen):
+            settings.server = systems.build_server()
+        for measurement in measurements:
+            take(measurement, chosen, settings, report)
+    if options.json:
+        for line in report.lines():
+            print(json.dumps(line, ensure_ascii=False))
+    else:
+        print(report.table())
+    results = options.results or (None if partial_run(options) else systems.BENCH / "results")
+    if results:
+        report.write(results)
+    for reason in report.voids():
+        say(f"THIS RUN IS VOID: {reason}")
+    return 1 if report.voids() else 0
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench/run", description="Measures Punctual beside its peers.")
+    parser.add_argument("store", choices=["sqlite"])
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each system has its turn (5)")
+    parser.add_argument("--only", action="append", metavar="FIGURE", help="a figure, or the first part of its name; may be repeated")
+    parser.add_argument("--systems", nargs="+", metavar="SYSTEM", help="these systems only")
+    parser.add_argument("--seconds", type=float, default=5, help="length of an enqueue measurement (5)")
+    parser.add_argument("--minute", type=float, default=60, help="length of a lateness or idle measurement (60)")
+    parser.add_argument("--jobs", type=int, default=100_000, help="jobs of a work or cycle measurement (100,000)")
+    parser.add_argument("--million", type=int, default=1_000_000, help="what counts as a million jobs (1,000,000)")
+    parser.add_argument("--ten-million", action="store_true", help="measure growth beside ten million jobs too")
+    parser.add_argument("--floor-batch", type=int, default=100, help="jobs of one claim of the floor, history kept (100)")
+    parser.add_argument("--directory", type=Path, help="where the stores are kept while they are measured; a real disk")
+    parser.add_argument("--results", type=Path, help="where to write the page and the plot; default for a complete run: bench/results")
+    return parser.parse_args(words)
+
+
+def partial_run(options: argparse.Namespace) -> bool:
+    """Whether the run is less than what may be published."""
+    return bool(
+        options.only or options.systems or options.rounds < 5 or options.seconds < 5 or options.minute < 60
+        or options.jobs < 100_000 or options.million < 1_000_000
+    )
+
+
+def asked(measurement: Measurement, name: str) -> bool:
+    return measurement.name.startswith(name) or any(figure.startswith(name) for figure in measurement.figures)
+
+
+def build(chosen: list[System]) -> None:
+    for system in chosen:
+        say(f"building {system.name}")
+        system.build()
+
+
+def check_durability(chosen: list[System], settings: Settings, report: Report) -> None:
+    """Each acknowledgement to a lone caller must have reached the disk: counted by strace, not believed."""
+    for system in chosen:
+        with adapter.fresh_store(settings.folder) as db:
+            try:
+                report.syncs[system.name] = adapter.syncs(system.binary, db)
+            except Failed as failed:
+                report.note("durability", system, str(failed))
+
+
+def take(measurement: Measurement, chosen: list[System], settings: Settings, report: Report) -> None:
+    """All rounds of one measurement, the systems in turn, a different one first in each round."""
+    out: set[str] = set()
+    for number in range(settings.rounds):
+        turn = number % len(chosen)
+        for system in chosen[turn:] + chosen[:turn]:
+            if system.name in out:
+                continue
+            say(f"{measurement.name}, round {number + 1} of {settings.rounds}: {system.name}")
+            try:
+                for figure, value in measurement.measure(system, settings).items():
+                    report.samples.add(figure, system.name, value)
+            except Unsupported as unsupported:
+                out.add(system.name)
+                report.note(measurement.name, system, f"not measured: {unsupported}")
+            except Failed as failed:
+                report.note(measurement.name, system, f"failed in round {number + 1}: {failed}")
+                say(f"{measurement.name}: {system.name} failed: {failed}")
+    # The filled stores of this measurement are large; the next one makes its own.
+    shutil.rmtree(settings.folder)
+    settings.folder.mkdir()
+
+
+def say(words: str) -> None:
+    print(f"bench: {words}", file=sys.stderr, flush=True)
