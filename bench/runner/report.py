@@ -42,9 +42,9 @@ class Report:
             "store": self.store,
             "figure": figure.name,
             "system": system.label,
-            "median": median(values),
-            "min": min(values),
-            "max": max(values),
+            "median": rounded(median(values)),
+            "min": rounded(min(values)),
+            "max": rounded(max(values)),
             "unit": figure.unit,
             "ratio_to_best_peer": self.ratio(figure, system, self.best_peer(figure)),
             "ratio_to_floor": self.ratio(figure, system, "floor"),
@@ -56,7 +56,8 @@ class Report:
         if other not in self.samples[figure.name]:
             return None
         own = self.samples.median(figure.name, system.name)
-        return figure.ratio(own, self.samples.median(figure.name, other))
+        ratio = figure.ratio(own, self.samples.median(figure.name, other))
+        return None if ratio is None else rounded(ratio)
 
     def best_peer(self, figure: Figure) -> str | None:
         """Whoever of the peers did best; a figure of one class holds only peers of that class."""
@@ -171,6 +172,11 @@ def output(*words: str) -> str:
 def markdown(rows: list[list[str]]) -> list[str]:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+
+
+def rounded(value: float) -> float:
+    """For machines: all digits that mean anything, and some more."""
+    return float(f"{value:.6g}")
 
 
 def number(value: float) -> str:
