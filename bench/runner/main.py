@@ -18,11 +18,9 @@ from .systems import SQLITE, System
 def main(words: list[str]) -> int:
     options = parse(words)
     chosen = [system for system in SQLITE if not options.systems or system.name in options.systems]
-    measurements = [
-        measurement
-        for measurement in sqlite_measurements(options.ten_million)
-        if not options.only or any(asked(measurement, name) for name in options.only)
-    ]
+    measurements = sqlite_measurements(options.ten_million)
+    if options.only:
+        measurements = [m for name in options.only for m in asked(measurements, name)]
     if not measurements or not chosen:
         sys.exit("bench/run: nothing by that name")
     build(chosen)
@@ -78,8 +76,10 @@ def partial_run(options: argparse.Namespace) -> bool:
     )
 
 
-def asked(measurement: Measurement, name: str) -> bool:
-    return measurement.name.startswith(name) or any(figure.startswith(name) for figure in measurement.figures)
+def asked(measurements: list[Measurement], name: str) -> list[Measurement]:
+    """Those with a figure of exactly this name; failing that, those with one that begins so."""
+    exact = [m for m in measurements if name in (m.name, *m.figures)]
+    return exact or [m for m in measurements if any(each.startswith(name) for each in (m.name, *m.figures))]
 
 
 def build(chosen: list[System]) -> None:

@@ -30,7 +30,7 @@ impl Writer {
             let mut group = Vec::with_capacity(GROUP);
             while let Ok(first) = inserts.recv() {
                 group.push(first);
-                group.extend(inserts.try_iter().take(GROUP - 1));
+                gather(&inserts, &mut group);
                 let result = store.insert(group.iter().flat_map(|insert| &insert.jobs));
                 let failure = result.err().map(|error| error.to_string());
                 committed.ring();
@@ -42,5 +42,18 @@ impl Writer {
             }
         });
         sender
+    }
+}
+
+/// Adds whoever has come, and gives way until nobody new comes: callers whose answer has just been sent
+/// are about to call again. Without this, groups hold half of the callers.
+fn gather(inserts: &mpsc::Receiver<Insert>, group: &mut Vec<Insert>) {
+    loop {
+        let before = group.len();
+        group.extend(inserts.try_iter().take(GROUP - before));
+        if group.len() == before || group.len() == GROUP {
+            return;
+        }
+        thread::yield_now();
     }
 }
