@@ -247,7 +247,7 @@ pub const FILE_GROUP: usize = 64;
 /// Connections that read a database file beside the one that writes: a list of ten thousand rows must not hold up a
 /// fetch.
 pub const FILE_READERS: usize = 2;
-/// Cache of one connection to a database file, in bytes: the pages that a busy system touches again and again.
+/// Cache of the connection that writes a database file, in bytes: the pages that a busy system touches again and again.
 pub const FILE_CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// Pages of 4 KiB in a write-ahead log at which they are copied into the file: 16 MiB, so that pages which are written
 /// again and again are copied once.

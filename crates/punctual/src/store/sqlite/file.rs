@@ -49,7 +49,12 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
 
 /// A connection for whoever writes.
 pub(super) fn connect(path: &Path) -> Result<Connection, Error> {
-    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let kibibytes = limits::FILE_CACHE_BYTES / 1024;
+    connection
+        .execute_batch(&format!("pragma cache_size = -{kibibytes}"))
+        .map_err(Fault::from)?;
+    Ok(connection)
 }
 
 /// A connection that cannot write.
@@ -123,10 +128,8 @@ fn configure(mut connection: Connection) -> rusqlite::Result<Connection> {
         "pragma synchronous = full;
          pragma wal_autocheckpoint = 0;
          pragma journal_size_limit = {};
-         pragma cache_size = -{};
          pragma temp_store = memory;",
         u64::from(limits::FILE_LOG_PAGES_IN_A_RUSH) * 4096,
-        limits::FILE_CACHE_BYTES / 1024,
     ))?;
     Ok(connection)
 }
