@@ -146,12 +146,19 @@ impl Serve {
     /// Serves until it is told to stop.
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
         write_logs()?;
+        if self.dev {
+            tell("--dev: whoever can log in to this machine can run commands as you")?;
+        }
         let engine = Engine::builder()
             .defaults(self.defaults.read())
             .open(&self.store)
             .await?;
-        for note in engine.check().await?.notes {
-            tracing::info!("the store: {note}");
+        let store = engine.check().await?;
+        if !store.durable {
+            tell(&format!(
+                "what is acknowledged may be lost: {}",
+                store.notes.join(" ")
+            ))?;
         }
         let server = Server::bind(engine.clone(), self.bind).await?;
         let stop = Stop::listen()?;
@@ -189,21 +196,13 @@ impl Serve {
             .defaults(engine.defaults().clone())
     }
 
-    /// Says where it listens and what it does. With nobody to read that, it serves all the same.
+    /// Says where it listens and what it does.
     fn announce(&self, address: SocketAddr) -> Result<(), Failure> {
-        let warning = match self.dev {
-            true => "--dev: whoever can log in to this machine can run commands as you\n",
-            false => "",
-        };
         let (store, slots, queues) = (&self.store, self.concurrency, self.queues.join(", "));
-        let told = print::line(&format!(
-            "{warning}listening on http://{address}\nkeeping jobs in {store}\n\
+        tell(&format!(
+            "listening on http://{address}\nkeeping jobs in {store}\n\
              running up to {slots} jobs at once, of the queues {queues}"
-        ));
-        match told {
-            Err(Failure::NobodyReads) => Ok(()),
-            told => told,
-        }
+        ))
     }
 
     fn allowed(&self) -> Allowed {
@@ -226,6 +225,14 @@ impl DefaultArgs {
             },
             ..Defaults::default()
         }
+    }
+}
+
+/// Tells whoever started it. With nobody to read that, it serves all the same.
+fn tell(text: &str) -> Result<(), Failure> {
+    match print::line(text) {
+        Err(Failure::NobodyReads) => Ok(()),
+        told => told,
     }
 }
 
