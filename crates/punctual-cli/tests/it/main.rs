@@ -8,4 +8,5 @@
 mod help;
 mod house;
 mod job;
+mod outside;
 mod serve;

@@ -1,0 +1,11 @@
+//! What Punctual promises, shown on the built binary by what a job's own target recorded: never by Punctual's
+//! own counts, and with real processes, signals and kills.
+
+mod bad_input;
+mod cancel;
+mod command;
+mod instants;
+mod kill;
+mod paused;
+pub(crate) mod server;
+mod shared;
