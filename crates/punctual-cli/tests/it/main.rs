@@ -5,6 +5,8 @@
     reason = "tests bound their waits by the machine's own clock"
 )]
 
+mod docs;
+mod guarantees;
 mod help;
 mod house;
 mod job;
