@@ -1,11 +1,12 @@
 //! A real nginx, with a folder of its own.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::target_house::eventually;
 
@@ -42,13 +43,12 @@ impl Nginx {
             https_port,
             folder,
         };
-        eventually("nginx listens", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        eventually("nginx listens on both ports", || {
+            [port, https_port]
+                .iter()
+                .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
         })
         .await;
-        TcpStream::connect(("127.0.0.1", https_port))
-            .await
-            .expect("nginx opens both ports at once");
         Some(nginx)
     }
 
