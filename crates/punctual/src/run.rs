@@ -101,7 +101,7 @@ pub struct Beat {
     pub worker: WorkerInfo,
     /// Its runs, each at most once, up to [`CONCURRENCY_MAX`](crate::limits::CONCURRENCY_MAX).
     pub runs: Vec<BeatRun>,
-    /// How long each of them is leased from now, by the store's clock.
+    /// How long each of them is leased from now at least, by the store's clock.
     pub lease: Duration,
     /// The instant to take for now; unset, the store's clock. Set only where time is stepped.
     pub now: Option<Timestamp>,

@@ -69,6 +69,10 @@ pub trait Store: Send + Sync + 'static {
     /// One heartbeat: prolongs the runs that are still held (`rev + 1`, alarm at the new lease's end), keeps their
     /// progress, and notes that the worker lives. A run is held while its row is running under this `run`, whether or
     /// not its lease has passed.
+    ///
+    /// A lease that ends later stays as it is: a run that was deferred for an hour keeps its hour, though its worker
+    /// beats once more before it hears so. After a step back of the store's clock a lease may therefore last longer than
+    /// was asked for, by as much as the step: a lost run is then taken back so much later, but never while it is held.
     fn beat(&self, beat: Beat) -> Answer<'_, Beaten>;
 
     /// Makes each change so if its row still has the expected `rev`. All or nothing per change, one after the other within a

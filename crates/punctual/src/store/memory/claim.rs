@@ -119,19 +119,21 @@ impl Tables {
 
     pub(super) fn beat(&mut self, beat: &Beat, now: Timestamp) -> Beaten {
         self.note_worker(&beat.worker, now);
-        let verdicts = beat.runs.iter().map(|run| self.beat_run(run, now + beat.lease));
+        let leased_until = now + beat.lease;
+        let verdicts = beat.runs.iter().map(|run| self.beat_run(run, leased_until));
         Beaten {
             verdicts: verdicts.collect(),
             now,
         }
     }
 
-    fn beat_run(&mut self, run: &BeatRun, alarm: Timestamp) -> BeatVerdict {
+    fn beat_run(&mut self, run: &BeatRun, leased_until: Timestamp) -> BeatVerdict {
         let Some(mut job) = self.rows.held(run.id).cloned() else {
             return BeatVerdict::Lost;
         };
         job.status.rev += 1;
-        job.status.alarm = Some(alarm);
+        // An unset alarm is below every set one.
+        job.status.alarm = job.status.alarm.max(Some(leased_until));
         if let Some(progress) = &run.progress {
             job.status.progress = Some(progress.clone());
         }

@@ -23,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a run whose lease has passed is held until somebody reclaims it",
             passed_lease,
         ),
+        case("a beat never shortens a lease", longer_lease),
         case("a run that another one followed is lost", followed),
         case("a run whose job waits, has ended or is gone is lost", lost),
         case("beats answer in the order of their runs", order_of_answers),
@@ -91,6 +92,30 @@ async fn passed_lease(store: Subject) {
         [BeatVerdict::Held]
     );
     assert_eq!(store.there(1).await.status.alarm, Some(late + LEASE));
+}
+
+/// As when a run was deferred for long, and its worker beats before it has heard that this is done.
+async fn longer_lease(store: Subject) {
+    let running = store.runs(job(1)).await;
+    let long = NOW + hours(1);
+    let deferred = running.clone().status(|status| {
+        status.deferred = true;
+        status.alarm = Some(long);
+    });
+    let change = Change::to(&running, deferred.status);
+    assert_eq!(store.apply_one(change).await, Applied::Applied);
+    let run = [run_of(&running)];
+    let beats = [
+        (NOW + seconds(10), long),
+        (long - LEASE, long),
+        (long, long + LEASE),
+    ];
+    for (place, (beat_at, alarm)) in (2..).zip(beats) {
+        assert_eq!(store.beat_at(&run, beat_at).await, [BeatVerdict::Held]);
+        let status = store.there(1).await.status;
+        assert_eq!(status.alarm, Some(alarm));
+        assert_eq!(status.rev, running.status.rev + place, "it beat all the same");
+    }
 }
 
 async fn followed(store: Subject) {
