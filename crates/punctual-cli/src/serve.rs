@@ -166,6 +166,7 @@ impl Serve {
             .allowed()
             .handle(self.worker(&engine))?
             .hard_stop(stop.hard());
+        worker.check()?;
         self.announce(server.address())?;
 
         let serving = async {

@@ -7,11 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::job::State;
 use crate::limits;
 
-/// The name of a queue: 1 to 128 bytes of letters, digits, `.`, `_`, `-`, `/` and `:`. Rules check it on
-/// admission, so that a name is free to write here.
+/// The name of a queue: 1 to 128 bytes of letters, digits, `.`, `_`, `-`, `/` and `:`. It is [checked](QueueName::check)
+/// where it is used, so that a name is free to write here.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueName(Arc<str>);
 
@@ -24,10 +25,36 @@ impl QueueName {
         }
     }
 
+    /// Whether a queue can have this name.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, which says what is accepted.
+    pub fn check(&self) -> Result<(), Error> {
+        match name_fault(&self.0) {
+            None => Ok(()),
+            Some(fault) => Err(Error::invalid(format!(
+                "the name of a queue {fault}, and is {self:?}"
+            ))),
+        }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What is wrong with the name of a queue or a kind, which stands in indexes, labels and URLs; nothing if it is right.
+pub(crate) fn name_fault(name: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte);
+    let right = (1..=limits::NAME_BYTES).contains(&name.len()) && name.bytes().all(plain);
+    (!right).then(|| {
+        format!(
+            "must have 1 to {} bytes: letters, digits and . _ - / :",
+            limits::NAME_BYTES
+        )
+    })
 }
 
 /// `default`: where a handler's job goes unless it says otherwise.

@@ -172,7 +172,8 @@ impl Worker {
         self
     }
 
-    /// The queues that are served, the first one first; unset, `default`. At most [`CLAIM_QUEUES`], each once.
+    /// The queues that are served, the first one first; unset, `default`. At most [`CLAIM_QUEUES`], each once, by
+    /// names that [can be](QueueName::check).
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<QueueName>>) -> Worker {
         self.queues = queues.into_iter().map(Into::into).collect();
         self
@@ -225,8 +226,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// `Invalid`, before anything is claimed, if a setting is out of its bounds, a kind has two handlers, or a handler's
-    /// [`State`] is missing. `Unavailable`, after the stop, if outcomes could not be settled in time.
+    /// Those of [`check`](Worker::check), before anything is claimed. `Unavailable`, after the stop, if outcomes could not be settled in time.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         self.check()?;
         let info = self.info();
@@ -285,7 +285,13 @@ impl Worker {
         done.unwrap_or_else(|error| Err(Error::internal("the worker's loop ended").caused_by(error)))
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Whether [`run_until`](Worker::run_until) would start.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if a setting is out of its bounds, a queue cannot have its name, a kind has two handlers, or a handler's
+    /// [`State`] is missing.
+    pub fn check(&self) -> Result<(), Error> {
         let refuse = |why: String| Err(Error::invalid(why));
         if !(1..=CONCURRENCY_MAX).contains(&self.concurrency) {
             return refuse(format!("concurrency is 1 to {CONCURRENCY_MAX}"));
@@ -303,6 +309,7 @@ impl Worker {
         if self.queues.iter().collect::<BTreeSet<_>>().len() < self.queues.len() {
             return refuse("a queue is named twice".to_owned());
         }
+        self.queues.iter().try_for_each(QueueName::check)?;
         self.handlers.check(&self.states)
     }
 

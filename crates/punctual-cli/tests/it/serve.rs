@@ -60,13 +60,15 @@ fn a_signal_stops_it_softly_and_what_runs_comes_to_its_end() {
 #[test]
 fn what_it_cannot_do_it_refuses_at_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 9] = [
         (&["--dev", "--allow-command", "true"], 64, "--dev"),
         (&["--dev", "--allow-net", "10.0.0.0/8"], 64, "--dev"),
         (&["--bind", "0.0.0.0:0"], 77, "loopback"),
         (&["--store", "mysql://x"], 64, "mysql"),
         (&["--store", "sqlite:no/such/folder.db"], 69, "no/such/folder.db"),
         (&["--concurrency", "0"], 64, "--concurrency"),
+        (&["--bind", "127.0.0.1:0", "--queues", "a b"], 64, "\"a b\""),
+        (&["--bind", "127.0.0.1:0", "--queues", "a,a"], 64, "twice"),
         (
             &["--bind", "127.0.0.1:0", "--allow-net", "10.0.0.0/99"],
             64,

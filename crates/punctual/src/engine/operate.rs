@@ -96,7 +96,7 @@ impl Core {
         settings: &QueueSettings,
         expect: Option<u64>,
     ) -> Result<u64, Error> {
-        rules::admit::queue_name(name)?;
+        name.check()?;
         let document = settings.to_json();
         let mut rev = match expect {
             Some(expect) => expect,

@@ -78,17 +78,6 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
     })
 }
 
-/// Whether a queue can have this name, which is the rule for a job's queue too.
-///
-/// # Errors
-///
-/// `Invalid` at `/queue`.
-pub fn queue_name(name: &QueueName) -> Result<(), Error> {
-    let mut check = Check::default();
-    check.name("/queue", name.as_str());
-    check.finish()
-}
-
 fn check(new: &NewJob, due: Timestamp, moment: &Moment<'_>) -> Result<(), Error> {
     let mut check = Check::default();
     check.name("/kind", &new.kind);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, Field};
 use crate::job::{Backoff, Defaults, Options, Unique};
 use crate::limits;
+use crate::queue::name_fault;
 use crate::rules::admit::canonical::PAYLOAD_KEY_PREFIX;
 use crate::time::{Timestamp, format_length};
 
@@ -39,16 +40,11 @@ impl Check {
         }
     }
 
-    /// The name of a kind or a queue: it stands in indexes, labels and URLs.
+    /// The name of a kind or a queue.
     pub(in crate::rules) fn name(&mut self, pointer: &str, name: &str) {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte);
-        let right = (1..=limits::NAME_BYTES).contains(&name.len()) && name.bytes().all(plain);
-        self.hold(right, pointer, || {
-            format!(
-                "must have 1 to {} bytes: letters, digits and . _ - / :",
-                limits::NAME_BYTES
-            )
-        });
+        if let Some(fault) = name_fault(name) {
+            self.hold(false, pointer, || fault);
+        }
     }
 
     pub(in crate::rules) fn priority(&mut self, priority: u8) {

@@ -330,6 +330,9 @@ async fn settings_out_of_bounds_do_not_start() {
         house.worker().concurrency(0),
         house.worker().lease(punctual::milliseconds(10)),
         house.worker().queues(["a", "a"]),
+        house.worker().queues(["a", "a b"]),
+        house.worker().queues([""]),
+        house.worker().queues(["q".repeat(129)]),
         house.worker().queues(Vec::<String>::new()),
     ] {
         assert!(house.start(worker).stopped().await.is_err());
