@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 
 mod canonical;
 pub(super) mod check;
+pub(super) mod cut;
 mod fingerprint;
 mod unique;
 
@@ -61,7 +62,7 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
         created_at: moment.now,
         payload: new.payload,
         tags: new.tags,
-        options: new.options,
+        options: cut::options(new.options),
         unique_key: unique_key.clone(),
         fingerprint,
     };

@@ -6,6 +6,7 @@ use crate::job::{Body, Job, State, Status};
 use crate::limits;
 use crate::rules::Moment;
 use crate::rules::admit::check::Check;
+use crate::rules::admit::cut;
 use crate::rules::end::{self, End};
 use crate::rules::row::{is_husk, rewrite, start_alarm};
 use crate::time::Timestamp;
@@ -131,7 +132,7 @@ pub fn edit(job: &Job, edit: Edit, moment: &Moment<'_>) -> Result<Change, Error>
     body.priority = edit.priority.unwrap_or(body.priority);
     body.payload = edit.payload.unwrap_or(body.payload);
     body.tags = edit.tags.unwrap_or(body.tags);
-    body.options = edit.options.unwrap_or(body.options);
+    body.options = edit.options.map_or(body.options, cut::options);
     status.alarm = start_alarm(&body, &status);
     Ok(rewrite(job, body, status))
 }

@@ -52,6 +52,27 @@ fn a_job_is_due_when_it_says_even_if_that_is_past() {
 }
 
 #[test]
+fn lengths_are_cut_to_the_microseconds_that_stores_keep() {
+    let (whole, finer) = (Duration::from_micros(1_500), Duration::from_nanos(1_500_999));
+    let job = |length: Duration, backoff: fn(Duration) -> Backoff| {
+        let new = plain().delay(length).timeout(length).max_elapsed(length);
+        World::new().row(new.backoff(backoff(length)).unique("key").unique_for(length))
+    };
+    let backoffs: [fn(Duration) -> Backoff; 3] = [
+        Backoff::Fixed,
+        |length| Backoff::List(vec![length, length]),
+        |length| Backoff::Exponential {
+            base: length,
+            factor: 2.0,
+            max: length,
+        },
+    ];
+    for backoff in backoffs {
+        assert_eq!(job(finer, backoff), job(whole, backoff));
+    }
+}
+
+#[test]
 fn a_start_deadline_is_the_first_alarm() {
     let job = World::new().row(plain().start_deadline(NOON + minutes(1)));
     assert_eq!(job.status.alarm, Some(NOON + minutes(1)));

@@ -203,6 +203,19 @@ fn an_edit_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn an_edits_lengths_are_cut_to_the_microseconds_that_stores_keep() {
+    let world = World::new();
+    let edited = Edit {
+        options: Some(plain().timeout(Duration::from_nanos(1_999)).options),
+        ..Edit::default()
+    };
+    let job = world.row(plain());
+    let change = edit(&job, edited, &world.moment()).expect("the job waits");
+    let options = &applied(&job, change).body.options;
+    assert_eq!(options.timeout, Some(Duration::from_micros(1)));
+}
+
+#[test]
 fn an_edit_is_held_to_what_admission_is_held_to() {
     let world = World::new();
     let job = world.row(plain().start_deadline(NOON + hours(1)));
