@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use punctual::limits::{FLUSH_BYTES, FLUSH_ITEMS, FLUSH_REPEATS, LANE_DEADLINE, LANE_ITEMS};
 use punctual::run::SettleVerdict;
 use punctual::source::Source;
+use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, NewJob, seconds};
 use tokio::task::JoinHandle;
 
-use crate::stage::{Call, Fate, Stage, done, settlement, soon, until, work};
+use crate::stage::{Stage, done, settlement, soon, until, work};
 
 type Answers = Vec<JoinHandle<Result<JobId, Error>>>;
 
@@ -133,7 +134,7 @@ async fn a_change_of_which_no_answer_came_counts_as_done_if_the_row_shows_it() {
     let job = stage.claim(1).await.remove(0);
     let mut lost = false;
     stage.store.rule(move |call| match call {
-        Call::Apply if !std::mem::replace(&mut lost, true) => {
+        Call::Apply(_) if !std::mem::replace(&mut lost, true) => {
             Fate::Lose(Error::internal("the connection broke"))
         }
         _ => Fate::Pass,
@@ -371,7 +372,7 @@ async fn a_claim_of_which_no_answer_came_is_answered_by_what_it_brought() {
     let before = stage.claim(2).await;
     stage.clock.advance(seconds(1));
     stage.store.rule(|call| match call {
-        Call::Claim => Fate::Lose(Error::internal("the connection broke")),
+        Call::Claim(_) => Fate::Lose(Error::internal("the connection broke")),
         _ => Fate::Pass,
     });
     let jobs = stage.claim(10).await;

@@ -5,12 +5,10 @@
     reason = "tests bound their waits by the machine's own clock"
 )]
 
-#[cfg(feature = "testing")]
 mod conformance;
 mod engine;
 mod flight;
 mod lane;
-#[cfg(feature = "testing")]
 mod model;
 mod results;
 mod rules;

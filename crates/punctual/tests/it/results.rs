@@ -9,10 +9,11 @@ use punctual::run::Outcome;
 use punctual::signals::Signal;
 use punctual::source::Source;
 use punctual::store::Store;
+use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, JobId, Kind, NewJob, minutes, seconds};
 use tokio::task::JoinHandle;
 
-use crate::stage::{Call, Fate, Stage, done, settlement, soon, work};
+use crate::stage::{Stage, done, settlement, soon, work};
 
 type Waiting = JoinHandle<Result<Ending, Error>>;
 
@@ -281,7 +282,7 @@ async fn a_store_that_cannot_be_read_is_told_to_who_comes_and_outlasted_by_who_w
     let waiter = waiting(&stage.engine, job.id());
     stage.settle_down().await;
     stage.store.rule(|call| match call {
-        Call::Fetch => Fate::Refuse(Error::unavailable("it is down")),
+        Call::Fetch(_) => Fate::Refuse(Error::unavailable("it is down")),
         _ => Fate::Pass,
     });
     let refused = soon(stage.engine.result(job.id(), seconds(9))).await;

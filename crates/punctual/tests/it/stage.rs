@@ -1,108 +1,94 @@
 //! An engine on a memory store that can be held up, fail and lose its answers, under a clock that is stepped.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use punctual::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
 use punctual::clock::{Clock, ManualClock};
 use punctual::job::{Job, OnLost, Options};
 use punctual::queue::QueueName;
-use punctual::run::{
-    Beat, Beaten, Claim, ClaimFrom, Claimed, Outcome, RunId, Settlement, WorkerId, WorkerInfo,
-};
-use punctual::signals::Signals;
+use punctual::run::{Claim, ClaimFrom, Outcome, RunId, Settlement, WorkerId};
 use punctual::source::Source;
 use punctual::store::memory::MemoryStore;
-use punctual::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store};
-use punctual::{Engine, Error, JobId, NewJob, Timestamp, seconds};
-use tokio::sync::{RwLock, RwLockWriteGuard};
+use punctual::testing::{Call, Fate, FaultyStore};
+use punctual::{Engine, JobId, NewJob, Timestamp, seconds};
 
-/// What a store was asked.
-pub(crate) enum Call<'a> {
-    Insert(&'a [Job]),
-    Apply,
-    Claim,
-    Fetch,
-    Overdue,
+/// A store that fails as a test wants, and what it was asked.
+pub(crate) struct WatchedStore {
+    pub(crate) faulty: Arc<FaultyStore>,
+    asked: Arc<Mutex<Asked>>,
 }
 
-/// What becomes of a call.
-pub(crate) enum Fate {
-    /// It is served.
-    Pass,
-    /// Nothing is done.
-    Refuse(Error),
-    /// It is done, and the answer is this error.
-    Lose(Error),
+/// The batches that came to each verb, those that failed included.
+#[derive(Default)]
+struct Asked {
+    inserts: Vec<Vec<JobId>>,
+    applies: Vec<Vec<JobId>>,
+    fetches: Vec<Vec<JobId>>,
+    claims: usize,
 }
 
-type Rule = Box<dyn FnMut(Call<'_>) -> Fate + Send>;
-
-/// A memory store between which and its caller things go wrong as a test wants.
-pub(crate) struct FaultyStore {
-    inner: MemoryStore,
-    rule: Mutex<Rule>,
-    inserts: Mutex<Vec<Vec<JobId>>>,
-    applies: Mutex<Vec<Vec<JobId>>>,
-    fetches: Mutex<Vec<Vec<JobId>>>,
-    claims: Mutex<usize>,
-    door: RwLock<()>,
-}
-
-impl FaultyStore {
-    pub(crate) fn new(clock: &ManualClock) -> FaultyStore {
-        FaultyStore {
-            inner: MemoryStore::new(Arc::new(clock.clone())),
-            rule: Mutex::new(Box::new(|_| Fate::Pass)),
-            inserts: Mutex::default(),
-            applies: Mutex::default(),
-            fetches: Mutex::default(),
-            claims: Mutex::default(),
-            door: RwLock::new(()),
-        }
+impl WatchedStore {
+    fn new(clock: &ManualClock) -> WatchedStore {
+        let memory = MemoryStore::new(Arc::new(clock.clone()));
+        let store = WatchedStore {
+            faulty: Arc::new(FaultyStore::new(Arc::new(memory))),
+            asked: Arc::default(),
+        };
+        store.rule(|_| Fate::Pass);
+        store
     }
 
     /// From now on, calls fare by this rule.
-    pub(crate) fn rule(&self, rule: impl FnMut(Call<'_>) -> Fate + Send + 'static) {
-        *lock(&self.rule) = Box::new(rule);
+    pub(crate) fn rule(&self, mut rule: impl FnMut(Call<'_>) -> Fate + Send + 'static) {
+        let asked = Arc::clone(&self.asked);
+        self.faulty.rule(move |call| {
+            lock(&asked).note(call);
+            rule(call)
+        });
     }
 
-    /// Holds up inserts, changes and reads until what is answered is dropped.
-    pub(crate) async fn shut(&self) -> RwLockWriteGuard<'_, ()> {
-        self.door.write().await
-    }
-
-    /// The batches that came to be inserted, those that failed included.
     pub(crate) fn inserts(&self) -> Vec<Vec<JobId>> {
-        lock(&self.inserts).clone()
+        lock(&self.asked).inserts.clone()
     }
 
     pub(crate) fn insert_sizes(&self) -> Vec<usize> {
-        lock(&self.inserts).iter().map(Vec::len).collect()
+        lock(&self.asked).inserts.iter().map(Vec::len).collect()
     }
 
     pub(crate) fn applies(&self) -> Vec<Vec<JobId>> {
-        lock(&self.applies).clone()
+        lock(&self.asked).applies.clone()
     }
 
     pub(crate) fn fetches(&self) -> Vec<Vec<JobId>> {
-        lock(&self.fetches).clone()
+        lock(&self.asked).fetches.clone()
     }
 
     pub(crate) fn claims(&self) -> usize {
-        *lock(&self.claims)
+        lock(&self.asked).claims
     }
+}
 
-    async fn serve<T>(&self, call: Call<'_>, answer: Answer<'_, T>) -> Result<T, Error> {
-        let _open = self.door.read().await;
-        let fate = (lock(&self.rule))(call);
-        match fate {
-            Fate::Pass => answer.await,
-            Fate::Refuse(error) => Err(error),
-            Fate::Lose(error) => answer.await.and(Err(error)),
+impl Asked {
+    fn note(&mut self, call: Call<'_>) {
+        match call {
+            Call::Insert(jobs) => self.inserts.push(jobs.iter().map(Job::id).collect()),
+            Call::Apply(changes) => self
+                .applies
+                .push(changes.iter().map(|change| change.id).collect()),
+            Call::Fetch(ids) => self.fetches.push(ids.to_vec()),
+            Call::Claim(_) => self.claims += 1,
+            _ => {}
         }
+    }
+}
+
+impl Deref for WatchedStore {
+    type Target = FaultyStore;
+
+    fn deref(&self) -> &FaultyStore {
+        &self.faulty
     }
 }
 
@@ -110,81 +96,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Store for FaultyStore {
-    fn insert<'a>(&'a self, jobs: &'a [Job]) -> Answer<'a, Vec<Inserted>> {
-        lock(&self.inserts).push(jobs.iter().map(Job::id).collect());
-        self.serve(Call::Insert(jobs), self.inner.insert(jobs)).boxed()
-    }
-
-    fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
-        *lock(&self.claims) += 1;
-        self.serve(Call::Claim, self.inner.claim(claim)).boxed()
-    }
-
-    fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
-        self.inner.beat(beat)
-    }
-
-    fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>> {
-        lock(&self.applies).push(changes.iter().map(|change| change.id).collect());
-        self.serve(Call::Apply, self.inner.apply(changes)).boxed()
-    }
-
-    fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>> {
-        lock(&self.fetches).push(ids.to_vec());
-        self.serve(Call::Fetch, self.inner.fetch(ids)).boxed()
-    }
-
-    fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed> {
-        self.inner.list(filter, page)
-    }
-
-    fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
-        self.serve(Call::Overdue, self.inner.overdue(limit, now)).boxed()
-    }
-
-    fn counts(&self) -> Answer<'_, Counted> {
-        self.inner.counts()
-    }
-
-    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>> {
-        self.inner.workers()
-    }
-
-    fn change_records<'a>(&'a self, changes: &'a [RecordChange]) -> Answer<'a, Vec<RecordApplied>> {
-        self.inner.change_records(changes)
-    }
-
-    fn records<'a>(
-        &'a self,
-        kind: RecordKind,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Vec<Record>> {
-        self.inner.records(kind, after, limit)
-    }
-
-    fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
-        self.inner.append_output(run, bytes)
-    }
-
-    fn output(&self, run: RunId, from: u64) -> Answer<'_, Output> {
-        self.inner.output(run, from)
-    }
-
-    fn check(&self) -> Answer<'_, Report> {
-        self.inner.check()
-    }
-
-    fn signals(&self) -> &dyn Signals {
-        self.inner.signals()
-    }
-}
-
 /// An engine under test, with its store and its clock.
 pub(crate) struct Stage {
     pub(crate) clock: ManualClock,
-    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) store: WatchedStore,
     pub(crate) engine: Engine,
 }
 
@@ -201,7 +116,7 @@ impl Stage {
     fn with(caretaker: bool) -> Stage {
         let noon: Timestamp = "2026-06-01T12:00:00Z".parse().expect("an instant");
         let clock = ManualClock::new(noon, 7);
-        let store = Arc::new(FaultyStore::new(&clock));
+        let store = WatchedStore::new(&clock);
         let engine = engine_on(&store, &clock, caretaker);
         Stage { clock, store, engine }
     }
@@ -250,12 +165,11 @@ impl Stage {
     }
 }
 
-fn engine_on(store: &Arc<FaultyStore>, clock: &ManualClock, caretaker: bool) -> Engine {
-    let store: Arc<dyn Store> = Arc::clone(store) as Arc<dyn Store>;
+fn engine_on(store: &WatchedStore, clock: &ManualClock, caretaker: bool) -> Engine {
     Engine::builder()
         .clock(Arc::new(clock.clone()))
         .caretaker(caretaker)
-        .on(store)
+        .on(store.faulty.clone())
 }
 
 /// A wish for jobs of the queue `default`.

@@ -4,9 +4,10 @@ use punctual::job::{FailureReason, State};
 use punctual::limits::{KEEP_SUCCEEDED, LEASE};
 use punctual::queue::{QueueSettings, Retention};
 use punctual::source::Source;
+use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, hours, minutes, seconds};
 
-use crate::stage::{Call, Fate, Stage, done, settlement, work, work_once};
+use crate::stage::{Stage, done, settlement, work, work_once};
 
 async fn state(stage: &Stage, id: JobId) -> Result<State, Kind> {
     let row = stage.engine.fetch(id).await;

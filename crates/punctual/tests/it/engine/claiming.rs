@@ -6,10 +6,11 @@ use punctual::run::{ClaimFrom, Claimed};
 use punctual::signals::Signal;
 use punctual::source::Source;
 use punctual::store::Store;
+use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, Kind, minutes, seconds};
 use tokio::task::JoinHandle;
 
-use crate::stage::{Call, Fate, Stage, claim, done, settlement, soon, until, work};
+use crate::stage::{Stage, claim, done, settlement, soon, until, work};
 
 fn waiting(engine: &Engine, worker: &str, max: usize) -> JoinHandle<Result<Claimed, Error>> {
     let engine = engine.clone();
@@ -47,7 +48,7 @@ async fn a_job_that_comes_while_a_claim_looks_is_not_missed() {
     let (looks, looked) = tokio::sync::oneshot::channel();
     let mut looks = Some(looks);
     stage.store.rule(move |call| {
-        if let Call::Claim = call
+        if let Call::Claim(_) = call
             && let Some(looks) = looks.take()
         {
             looks.send(()).ok();
@@ -193,7 +194,7 @@ async fn a_lost_signal_costs_no_more_than_a_rescan() {
         body: body.into(),
         status: row.status,
     };
-    punctual::store::Store::insert(stage.store.as_ref(), &[job])
+    punctual::store::Store::insert(&*stage.store, &[job])
         .await
         .expect("it is stored");
     stage.advance(punctual::limits::RESCAN).await;

@@ -8,9 +8,10 @@ use punctual::queue::Retention;
 use punctual::run::{Beat, BeatRun, Outcome, RetryCause, RunId, SettleVerdict, WorkerId, WorkerInfo};
 use punctual::source::Source;
 use punctual::store::Store;
+use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, Kind, milliseconds, seconds};
 
-use crate::stage::{Call, Fate, Stage, claim, done, settlement, soon, until, work};
+use crate::stage::{Stage, claim, done, settlement, soon, until, work};
 
 fn failed() -> Outcome {
     Outcome::Retry {
@@ -101,7 +102,7 @@ async fn a_settle_goes_on_trying_until_the_store_is_back() {
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     stage.store.rule(|call| match call {
-        Call::Apply => Fate::Refuse(Error::unavailable("it is down")),
+        Call::Apply(_) => Fate::Refuse(Error::unavailable("it is down")),
         _ => Fate::Pass,
     });
     let engine = stage.engine.clone();
@@ -128,7 +129,7 @@ async fn an_outcome_that_was_written_without_an_answer_is_not_called_stale() {
     let mut calls = 0;
     stage.store.rule(move |call| match call {
         // The lane's own repeats are used up, so the settle itself has to find out.
-        Call::Apply if calls < 4 => {
+        Call::Apply(_) if calls < 4 => {
             calls += 1;
             let lost = Error::internal("the connection broke");
             if calls == 1 {
@@ -156,7 +157,7 @@ async fn a_settle_that_cannot_be_written_ends_with_the_engine() {
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     stage.store.rule(|call| match call {
-        Call::Apply => Fate::Refuse(Error::unavailable("it is down")),
+        Call::Apply(_) => Fate::Refuse(Error::unavailable("it is down")),
         _ => Fate::Pass,
     });
     let engine = stage.engine.clone();
@@ -253,7 +254,7 @@ async fn an_engine_that_is_dropped_lets_go_of_its_store() {
         tokio::spawn(async move { engine.claim(claim("w", 1), seconds(60)).await })
     };
     soon(waiting).await.expect("it panicked").expect("there is a job");
-    let store: Arc<dyn Store> = stage.store.clone();
+    let store: Arc<dyn Store> = stage.store.faulty.clone();
     drop(stage.engine);
     drop(stage.store);
     until("the last task to end", || Arc::strong_count(&store) == 1).await;

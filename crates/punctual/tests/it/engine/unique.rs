@@ -3,9 +3,10 @@
 use punctual::job::OnConflict;
 use punctual::run::Outcome;
 use punctual::source::Source;
+use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, NewJob, minutes, seconds};
 
-use crate::stage::{Call, Fate, Stage, done, settlement, soon, work};
+use crate::stage::{Stage, done, settlement, soon, work};
 
 fn keyed(payload: &'static str, on_conflict: OnConflict) -> NewJob {
     NewJob::bytes("work", payload)

@@ -1,0 +1,201 @@
+//! A store between which and its callers things go wrong, as a test wants.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use tokio::sync::{RwLock, RwLockWriteGuard};
+
+use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::error::Error;
+use crate::job::{Job, JobId};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerInfo};
+use crate::signals::Signals;
+use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store};
+use crate::time::Timestamp;
+
+/// What a store is asked: its verb, with the batch where there is one.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// [`Store::insert`].
+    Insert(&'a [Job]),
+    /// [`Store::claim`].
+    Claim(&'a Claim),
+    /// [`Store::beat`].
+    Beat(&'a Beat),
+    /// [`Store::apply`].
+    Apply(&'a [Change]),
+    /// [`Store::fetch`].
+    Fetch(&'a [JobId]),
+    /// [`Store::list`].
+    List(&'a Filter),
+    /// [`Store::overdue`].
+    Overdue,
+    /// [`Store::counts`].
+    Counts,
+    /// [`Store::workers`].
+    Workers,
+    /// [`Store::change_records`].
+    ChangeRecords(&'a [RecordChange]),
+    /// [`Store::records`].
+    Records,
+    /// [`Store::append_output`].
+    AppendOutput(RunId),
+    /// [`Store::output`].
+    Output(RunId),
+    /// [`Store::check`].
+    Check,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It is served.
+    Pass,
+    /// Nothing is done, and the answer is this error: a store that is down.
+    Refuse(Error),
+    /// It is done, and the answer is this error all the same: a connection that broke between the two.
+    Lose(Error),
+}
+
+type Rule = Box<dyn FnMut(Call<'_>) -> Fate + Send>;
+
+/// A store that passes each call on to another one, unless a rule says otherwise. Signals always pass.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use punctual::store::memory::MemoryStore;
+/// use punctual::testing::{Call, Fate, FaultyStore};
+/// use punctual::{Engine, Error, Kind, NewJob};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+/// let engine = Engine::builder().on(store.clone());
+///
+/// store.rule(|call| match call {
+///     Call::Insert(_) => Fate::Refuse(Error::unavailable("the disk is full")),
+///     _ => Fate::Pass,
+/// });
+/// let refused = engine.enqueue(NewJob::new("mail.welcome", &7)?).await;
+/// assert_eq!(refused.map_err(|error| error.kind()).err(), Some(Kind::Unavailable));
+///
+/// store.rule(|_| Fate::Pass);
+/// engine.enqueue(NewJob::new("mail.welcome", &7)?).await?;
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    rule: Mutex<Rule>,
+    door: RwLock<()>,
+}
+
+impl FaultyStore {
+    /// With nothing wrong between it and `inner` as yet.
+    pub fn new(inner: Arc<dyn Store>) -> FaultyStore {
+        FaultyStore {
+            inner,
+            rule: Mutex::new(Box::new(|_| Fate::Pass)),
+            door: RwLock::new(()),
+        }
+    }
+
+    /// From now on, calls fare by this rule. It is asked once for each call, when the call comes.
+    pub fn rule(&self, rule: impl FnMut(Call<'_>) -> Fate + Send + 'static) {
+        *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(rule);
+    }
+
+    /// Holds up every call that comes until what is answered is dropped. Waits for those that are being served.
+    pub async fn shut(&self) -> RwLockWriteGuard<'_, ()> {
+        self.door.write().await
+    }
+
+    fn serve<'a, T: Send + 'a>(&'a self, call: Call<'_>, answer: Answer<'a, T>) -> Answer<'a, T> {
+        let fate = (self.rule.lock().unwrap_or_else(PoisonError::into_inner))(call);
+        async move {
+            let _open = self.door.read().await;
+            match fate {
+                Fate::Pass => answer.await,
+                Fate::Refuse(error) => Err(error),
+                Fate::Lose(error) => answer.await.and(Err(error)),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl fmt::Debug for FaultyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyStore").finish_non_exhaustive()
+    }
+}
+
+impl Store for FaultyStore {
+    fn insert<'a>(&'a self, jobs: &'a [Job]) -> Answer<'a, Vec<Inserted>> {
+        self.serve(Call::Insert(jobs), self.inner.insert(jobs))
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
+        self.serve(Call::Claim(&claim), self.inner.claim(claim.clone()))
+    }
+
+    fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
+        self.serve(Call::Beat(&beat), self.inner.beat(beat.clone()))
+    }
+
+    fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>> {
+        self.serve(Call::Apply(changes), self.inner.apply(changes))
+    }
+
+    fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>> {
+        self.serve(Call::Fetch(ids), self.inner.fetch(ids))
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed> {
+        self.serve(Call::List(&filter), self.inner.list(filter.clone(), page))
+    }
+
+    fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
+        self.serve(Call::Overdue, self.inner.overdue(limit, now))
+    }
+
+    fn counts(&self) -> Answer<'_, Counted> {
+        self.serve(Call::Counts, self.inner.counts())
+    }
+
+    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>> {
+        self.serve(Call::Workers, self.inner.workers())
+    }
+
+    fn change_records<'a>(&'a self, changes: &'a [RecordChange]) -> Answer<'a, Vec<RecordApplied>> {
+        self.serve(Call::ChangeRecords(changes), self.inner.change_records(changes))
+    }
+
+    fn records<'a>(
+        &'a self,
+        kind: RecordKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Record>> {
+        self.serve(Call::Records, self.inner.records(kind, after, limit))
+    }
+
+    fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
+        self.serve(Call::AppendOutput(run), self.inner.append_output(run, bytes))
+    }
+
+    fn output(&self, run: RunId, from: u64) -> Answer<'_, Output> {
+        self.serve(Call::Output(run), self.inner.output(run, from))
+    }
+
+    fn check(&self) -> Answer<'_, Report> {
+        self.serve(Call::Check, self.inner.check())
+    }
+
+    fn signals(&self) -> &dyn Signals {
+        self.inner.signals()
+    }
+}
