@@ -7,8 +7,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, future};
 
 use crate::error::{Error, Kind};
-use crate::job::{Job, JobId};
-use crate::limits::{CLAIM_PAUSE, LENGTH_MAX, PAGE_ITEMS, RESCAN};
+use crate::job::{Job, JobId, State};
+use crate::limits::{CLAIM_PAUSE, FLUSH_ITEMS, LENGTH_MAX, PAGE_ITEMS, RESCAN};
 use crate::queue::QueueName;
 use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, SettleVerdict, Settlement};
 use crate::source::Source;
@@ -112,7 +112,8 @@ impl Core {
         Ok(claimed)
     }
 
-    /// What a claim brought of which no answer came: the runs of its worker that began since.
+    /// What a claim brought of which no answer came: the runs of its worker that began since, perhaps with some that it
+    /// holds from an earlier claim. Only the worker can tell them apart.
     async fn claimed_since(&self, claim: &Claim, since: Timestamp, error: Error) -> Result<Claimed, Error> {
         let filter = Filter {
             view: View::Running,
@@ -130,18 +131,24 @@ impl Core {
             let begun = listed.items.iter().filter(|head| head.started_at >= Some(since));
             ids.extend(begun.map(|head| head.id));
             after = listed.next;
-            if after.is_none() || ids.len() >= claim.max {
+            if after.is_none() || ids.len() >= FLUSH_ITEMS {
                 break;
             }
         }
-        if ids.is_empty() {
+        ids.truncate(FLUSH_ITEMS);
+        let rows = self.store.fetch(&ids).await?;
+        let still_ours = |job: &Job| {
+            let status = &job.status;
+            status.state == State::Running
+                && status.worker.as_ref() == Some(&claim.worker)
+                && status.started_at >= Some(since)
+        };
+        let jobs: Vec<Job> = rows.into_iter().flatten().filter(still_ours).collect();
+        if jobs.is_empty() {
             return Err(error);
         }
-        ids.truncate(claim.max);
-        let rows = self.store.fetch(&ids).await?;
-        let ours = |job: &Job| job.status.worker.as_ref() == Some(&claim.worker);
         Ok(Claimed {
-            jobs: rows.into_iter().flatten().filter(ours).collect(),
+            jobs,
             next_due: None,
             now: self.clock.now(),
         })

@@ -2,6 +2,7 @@
 //! the lease is lost.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +15,18 @@ use crate::worker::run::Run;
 pub(super) struct Held(Mutex<BTreeMap<RunId, Run>>);
 
 impl Held {
-    pub(super) fn take_in<'a>(&self, runs: impl IntoIterator<Item = &'a Run>) {
-        let runs = runs.into_iter().map(|run| (run.id(), run.clone()));
-        self.runs().extend(runs);
+    /// Takes in what a claim brought, and gives what is to be started of it. A source that had to look up what a claim
+    /// brought may name a run that is held already, and must not begin a second time.
+    pub(super) fn take_in(&self, mut runs: Vec<Run>) -> Vec<Run> {
+        let mut held = self.runs();
+        runs.retain(|run| match held.entry(run.id()) {
+            Entry::Vacant(place) => {
+                place.insert(run.clone());
+                true
+            }
+            Entry::Occupied(_) => false,
+        });
+        runs
     }
 
     pub(super) fn let_go<'a>(&self, runs: impl IntoIterator<Item = &'a Run>) {

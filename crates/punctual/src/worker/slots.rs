@@ -259,10 +259,7 @@ impl Slots {
         let failures = self.claim_failures;
         self.claim = Some(Box::pin(async move {
             match claim_once(&*source, &terms, claim).await {
-                Ok(runs) => {
-                    held.take_in(&runs);
-                    Ok(runs)
-                }
+                Ok(runs) => Ok(held.take_in(runs)),
                 Err(error) => {
                     let lot = terms.clock.chance();
                     let pause = pause_after(failures + 1, PAUSE_AFTER_ERROR_MAX, lot);

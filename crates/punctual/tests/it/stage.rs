@@ -17,6 +17,8 @@ use punctual::{Engine, JobId, NewJob, Timestamp, seconds};
 /// A store that fails as a test wants, and what it was asked.
 pub(crate) struct WatchedStore {
     pub(crate) faulty: Arc<FaultyStore>,
+    /// What stands behind it.
+    pub(crate) memory: Arc<MemoryStore>,
     asked: Arc<Mutex<Asked>>,
 }
 
@@ -31,9 +33,10 @@ struct Asked {
 
 impl WatchedStore {
     fn new(clock: &ManualClock) -> WatchedStore {
-        let memory = MemoryStore::new(Arc::new(clock.clone()));
+        let memory = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
         let store = WatchedStore {
-            faulty: Arc::new(FaultyStore::new(Arc::new(memory))),
+            faulty: Arc::new(FaultyStore::new(memory.clone())),
+            memory,
             asked: Arc::default(),
         };
         store.rule(|_| Fate::Pass);

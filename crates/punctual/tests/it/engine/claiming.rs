@@ -1,13 +1,18 @@
 //! Claims that wait: for a hint, for an instant, and never in a herd.
 
-use futures_util::StreamExt;
+use std::sync::Arc;
+
+use futures_util::{FutureExt, StreamExt};
+use punctual::change::Change;
+use punctual::job::State;
 use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{ClaimFrom, Claimed};
 use punctual::signals::Signal;
 use punctual::source::Source;
 use punctual::store::Store;
+use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate};
-use punctual::{Engine, Error, Kind, minutes, seconds};
+use punctual::{Engine, Error, JobId, Kind, minutes, seconds};
 use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, claim, done, settlement, soon, until, work};
@@ -265,6 +270,44 @@ async fn a_claim_that_waits_is_told_when_the_engine_is_closed() {
     stage.engine.close().await.expect("it closes");
     let claimed = soon(waiting).await.expect("it panicked");
     assert_eq!(claimed.map_err(|error| error.kind()), Err(Kind::Unavailable));
+}
+
+#[tokio::test]
+async fn a_claim_that_is_looked_up_does_not_answer_what_has_ended_meanwhile() {
+    let stage = Stage::quiet();
+    stage.engine.enqueue(work()).await.expect("it is stored");
+    let memory = Arc::clone(&stage.store.memory);
+    stage.store.rule(move |call| match call {
+        Call::Claim(_) => Fate::Lose(Error::internal("the connection broke")),
+        Call::Fetch(ids) => {
+            end_at_once(&memory, ids);
+            Fate::Pass
+        }
+        _ => Fate::Pass,
+    });
+    let claimed = stage.engine.claim(claim("w", 5), seconds(0)).await;
+    assert_eq!(claimed.map_err(|error| error.kind()), Err(Kind::Internal));
+}
+
+/// Ends these jobs behind everybody's back. A memory store answers at once.
+fn end_at_once(memory: &MemoryStore, ids: &[JobId]) {
+    let rows = memory
+        .fetch(ids)
+        .now_or_never()
+        .expect("it is there")
+        .expect("it reads");
+    let ended = rows.iter().flatten().map(|job| {
+        let mut status = job.status.clone();
+        status.state = State::Succeeded;
+        status.alarm = None;
+        Change::to(job, status)
+    });
+    let changes: Vec<Change> = ended.collect();
+    memory
+        .apply(&changes)
+        .now_or_never()
+        .expect("it is there")
+        .expect("it writes");
 }
 
 #[tokio::test]

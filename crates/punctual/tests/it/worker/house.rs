@@ -11,6 +11,7 @@ use punctual::run::{Beat, Beaten, Claim, Claimed, SettleVerdict, Settlement};
 use punctual::source::Source;
 use punctual::store::Answer;
 use punctual::store::memory::MemoryStore;
+use punctual::testing::FaultyStore;
 use punctual::worker::Worker;
 use punctual::{Engine, Error, JobId, NewJob, Timestamp};
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ pub(super) struct House {
     pub(super) clock: Arc<dyn Clock>,
     /// The same clock, where it is stepped.
     pub(super) manual: ManualClock,
+    pub(super) store: Arc<FaultyStore>,
     pub(super) engine: Engine,
     pub(super) source: Arc<Gate>,
 }
@@ -63,10 +65,12 @@ impl House {
     }
 
     fn with(clock: Arc<dyn Clock>, manual: ManualClock, caretaker: bool) -> House {
+        let memory = MemoryStore::new(clock.clone());
+        let store = Arc::new(FaultyStore::new(Arc::new(memory)));
         let engine = Engine::builder()
             .clock(clock.clone())
             .caretaker(caretaker)
-            .on(Arc::new(MemoryStore::new(clock.clone())));
+            .on(store.clone());
         let source = Arc::new(Gate {
             engine: engine.clone(),
             shut: AtomicBool::new(false),
@@ -78,6 +82,7 @@ impl House {
         House {
             clock,
             manual,
+            store,
             engine,
             source,
         }

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 
 use punctual::job::{OnLost, State as JobState};
 use punctual::run::AttemptOutcome;
+use punctual::testing::{Call, Fate};
 use punctual::worker::{Run, Stop, StopReason};
-use punctual::{NewJob, minutes, seconds};
+use punctual::{Error, NewJob, minutes, seconds};
 use tokio::sync::mpsc;
 
 use super::house::{House, until};
@@ -118,6 +119,42 @@ async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers() {
     house.source.shut.store(false, Ordering::Relaxed);
     house.pass(seconds(5)).await;
     assert_eq!(house.status(id).await.state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_starts_what_it_brought_and_nothing_twice() {
+    let house = House::new();
+    let first = house.enqueue(note("first")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let answer = wait_then_answer(&house.clock, minutes(1));
+    let worker = house.worker().concurrency(2).handle(move |note: Note| {
+        tell.send(Told::Began(note.text.clone()))
+            .expect("the test listens");
+        answer(note)
+    });
+    let _worker = house.start(worker);
+    house.quiet().await;
+    // No time passes: as far as clocks can tell, this claim may have brought what runs already.
+    let mut lost = false;
+    house.store.rule(move |call| match call {
+        Call::Claim(_) if !std::mem::replace(&mut lost, true) => {
+            Fate::Lose(Error::internal("the connection broke"))
+        }
+        _ => Fate::Pass,
+    });
+    let second = house.enqueue(note("second")).await;
+    house.pass(minutes(2)).await;
+    for id in [first, second] {
+        let status = house.status(id).await;
+        assert_eq!((status.state, status.attempt), (JobState::Succeeded, 1));
+    }
+    told.close();
+    let mut began = Vec::new();
+    while let Some(Told::Began(text)) = told.recv().await {
+        began.push(text);
+    }
+    assert_eq!(began, ["first", "second"]);
+    assert_eq!(house.source.stale.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
