@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -12,6 +13,7 @@ use punctual::{Error, Kind};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE};
 use crate::problem::Problem;
 
 mod accept;
@@ -26,12 +28,35 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     engine: Engine,
+    settings: ServerSettings,
+}
+
+/// What a server bears from its clients.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// How long a request's headers may take; unset, [`HEADER_DEADLINE`]. A connection that nobody uses ends so, too.
+    pub header_deadline: Duration,
+    /// How long a request's body may take after its headers; unset, [`BODY_DEADLINE`].
+    pub body_deadline: Duration,
+    /// How many connections are served at once; unset, [`CONNECTIONS`]. Further ones wait for one of them to end.
+    pub connections: usize,
+}
+
+impl Default for ServerSettings {
+    fn default() -> ServerSettings {
+        ServerSettings {
+            header_deadline: HEADER_DEADLINE,
+            body_deadline: BODY_DEADLINE,
+            connections: CONNECTIONS,
+        }
+    }
 }
 
 /// What every route is given.
 #[derive(Clone)]
 struct Rooms {
     engine: Engine,
+    body_deadline: Duration,
     /// Cancelled when the server stops: whoever waits is answered at once.
     stopping: CancellationToken,
 }
@@ -59,7 +84,14 @@ impl Server {
             listener,
             address,
             engine,
+            settings: ServerSettings::default(),
         })
+    }
+
+    /// With these settings instead of the usual ones.
+    pub fn settings(mut self, settings: ServerSettings) -> Server {
+        self.settings = settings;
+        self
     }
 
     /// Where it listens.
@@ -74,6 +106,7 @@ impl Server {
         let clock = Arc::clone(self.engine.clock());
         let rooms = Rooms {
             engine: self.engine,
+            body_deadline: self.settings.body_deadline,
             stopping: stopping.clone(),
         };
         let router = router(rooms, guard::Guard::new(self.address));
@@ -81,7 +114,7 @@ impl Server {
             shutdown.await;
             stopping.cancel();
         };
-        accept::serve(self.listener, router, clock.as_ref(), shutdown).await;
+        accept::serve(self.listener, router, &self.settings, clock.as_ref(), shutdown).await;
     }
 }
 

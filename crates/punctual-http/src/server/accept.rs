@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -16,23 +17,27 @@ use punctual::clock::Clock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::ServerSettings;
 use crate::limits;
 
 /// Serves connections until `shutdown` completes, then lets requests under way end for at most [`limits::DRAIN`].
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
+    settings: &ServerSettings,
     clock: &dyn Clock,
     shutdown: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let places = Arc::new(Semaphore::new(settings.connections));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            (stream, place) = next(&listener, &places, clock) => spawn(stream, place, router.clone(), &graceful),
+            (stream, place) = next(&listener, &places, clock) => {
+                spawn(stream, place, router.clone(), settings.header_deadline, &graceful);
+            }
         }
     }
     drop(listener);
@@ -69,7 +74,13 @@ async fn next(
     }
 }
 
-fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, graceful: &GracefulShutdown) {
+fn spawn(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    header_deadline: Duration,
+    graceful: &GracefulShutdown,
+) {
     // Answers are small and complete: waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");
@@ -77,7 +88,7 @@ fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, gracefu
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADER_DEADLINE)
+        .header_read_timeout(header_deadline)
         .max_header_size(limits::HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let connection = graceful.watch(connection);

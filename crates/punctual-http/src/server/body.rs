@@ -1,27 +1,33 @@
 //! Reads requests' bodies: JSON, bounded in bytes and in time.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use crate::limits::{BODY_BYTES, BODY_DEADLINE};
+use crate::limits::BODY_BYTES;
 use crate::problem::Problem;
 use crate::wire;
 
-/// The body as this type.
-pub(super) async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Problem> {
+/// The body as this type, if all of it comes within the deadline.
+pub(super) async fn read<T: DeserializeOwned>(
+    request: Request<Body>,
+    deadline: Duration,
+) -> Result<T, Problem> {
     expect_json(request.headers())?;
-    wire::read(&bytes(request.into_body()).await?)
+    wire::read(&bytes(request.into_body(), deadline).await?)
 }
 
 /// The body as this type, or the type's default if there is none.
 pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
     request: Request<Body>,
+    deadline: Duration,
 ) -> Result<T, Problem> {
     let (head, body) = request.into_parts();
-    let bytes = bytes(body).await?;
+    let bytes = bytes(body, deadline).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -45,9 +51,9 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-async fn bytes(body: Body) -> Result<Bytes, Problem> {
+async fn bytes(body: Body, deadline: Duration) -> Result<Bytes, Problem> {
     let reading = Limited::new(body, BODY_BYTES).collect();
-    match tokio::time::timeout(BODY_DEADLINE, reading).await {
+    match tokio::time::timeout(deadline, reading).await {
         Ok(Ok(read)) => Ok(read.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -58,7 +64,7 @@ async fn bytes(body: Body) -> Result<Bytes, Problem> {
             format!("the body broke off: {error}"),
         )),
         Err(_) => {
-            let detail = format!("the body did not come within {BODY_DEADLINE:?}");
+            let detail = format!("the body did not come within {deadline:?}");
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
         }
     }

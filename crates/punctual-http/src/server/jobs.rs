@@ -22,7 +22,9 @@ pub(super) async fn post(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let wait = wait::parse(query.as_deref())?;
-    let new: NewJob = body::read::<wire::NewJob>(request).await?.read()?;
+    let new: NewJob = body::read::<wire::NewJob>(request, rooms.body_deadline)
+        .await?
+        .read()?;
     check_payload(&new)?;
     if wait.is_some() {
         let queue = new.queue.clone().unwrap_or_else(|| QueueName::home_of(&new.kind));
@@ -99,7 +101,7 @@ pub(super) async fn cancel(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let cancel: wire::Cancel = body::read_or_default(request).await?;
+    let cancel: wire::Cancel = body::read_or_default(request, rooms.body_deadline).await?;
     let row = rooms.engine.cancel(id, &cancel.reason).await?;
     Ok(rooms.answer(&row))
 }

@@ -1,7 +1,13 @@
 //! Connections: what half-sent requests, pipelines and a stop do to them.
 
+use std::time::Duration;
+
+use punctual::clock::{Clock, SystemClock};
+use punctual::engine::Engine;
+use punctual_http::server::ServerSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::WriteHalf;
 
 use crate::house::{Answer, House, within};
 
@@ -84,4 +90,127 @@ async fn a_request_under_way_ends_before_the_server_stops() {
         .await
         .expect("what was acknowledged is stored");
     within(stopped).await.expect("the server stops");
+}
+
+/// A server that soon has enough.
+async fn impatient(settings: ServerSettings) -> House {
+    House::with(Engine::open("memory:").await.expect("memory opens"), settings).await
+}
+
+async fn connect(house: &House) -> TcpStream {
+    TcpStream::connect(house.address).await.expect("it listens")
+}
+
+#[tokio::test]
+async fn a_connection_whose_headers_do_not_come_is_ended() {
+    let house = impatient(ServerSettings {
+        header_deadline: Duration::from_millis(100),
+        ..ServerSettings::default()
+    })
+    .await;
+    for half in [
+        "",
+        "GET /healthz HTT",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-",
+    ] {
+        let mut stream = connect(&house).await;
+        stream.write_all(half.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        let _ = within(stream.read_to_string(&mut answer)).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+            "{half:?}: {answer}"
+        );
+    }
+    assert_eq!(house.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn headers_that_come_drop_by_drop_get_no_more_time_than_others() {
+    let house = impatient(ServerSettings {
+        header_deadline: Duration::from_millis(100),
+        ..ServerSettings::default()
+    })
+    .await;
+    let mut stream = connect(&house).await;
+    let (mut reads, mut writes) = stream.split();
+    let ended = async {
+        let _ = reads.read_to_end(&mut Vec::new()).await;
+    };
+    within(async {
+        tokio::select! {
+            biased;
+            () = ended => {}
+            () = drip_until_refused(&mut writes) => {}
+        }
+    })
+    .await;
+}
+
+/// A server that only counted the pauses would listen for ever.
+async fn drip_until_refused(writes: &mut WriteHalf<'_>) {
+    let clock = SystemClock::new();
+    while writes.write_all(b"X").await.is_ok() {
+        clock.sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up_and_nothing_is_stored() {
+    let house = impatient(ServerSettings {
+        body_deadline: Duration::from_millis(100),
+        ..ServerSettings::default()
+    })
+    .await;
+    let mut stream = connect(&house).await;
+    let half = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 16\r\n\r\n{\"kind\":";
+    stream.write_all(half.as_bytes()).await.expect("it reads");
+    within(Answer::read(&mut stream)).await.problem(408);
+    assert_eq!(house.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_cap_are_served_once_others_have_ended() {
+    let house = impatient(ServerSettings {
+        connections: 2,
+        ..ServerSettings::default()
+    })
+    .await;
+    let mut held = [connect(&house).await, connect(&house).await];
+    for stream in &mut held {
+        ask_alive(stream).await;
+    }
+    let mut third = connect(&house).await;
+    third.write_all(ALIVE).await.expect("the system takes it");
+    for stream in &mut held {
+        ask_alive(stream).await;
+    }
+    let early = third.try_read(&mut [0; 1]).map_err(|error| error.kind());
+    assert_eq!(
+        early,
+        Err(std::io::ErrorKind::WouldBlock),
+        "there is no place for it"
+    );
+    drop(held);
+    hear_alive(&mut third).await;
+}
+
+const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+async fn ask_alive(stream: &mut TcpStream) {
+    stream.write_all(ALIVE).await.expect("it reads");
+    hear_alive(stream).await;
+}
+
+/// Reads one answer on a connection that stays.
+async fn hear_alive(stream: &mut TcpStream) {
+    let mut heard = String::new();
+    while !heard.ends_with('}') {
+        let mut piece = [0; 1024];
+        let read = within(stream.read(&mut piece)).await.expect("it answers");
+        assert!(read > 0, "the connection ended after {heard:?}");
+        heard.push_str(std::str::from_utf8(&piece[..read]).expect("answers are text"));
+    }
+    assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
 }

@@ -9,6 +9,7 @@ use punctual::job::{Job, JobId};
 use punctual::run::{Claim, ClaimFrom, Outcome, RunId, SettleVerdict, Settlement};
 use punctual::seconds;
 use punctual::source::Source;
+use punctual_http::server::ServerSettings;
 use punctual_http::{Client, Server};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,8 +42,13 @@ impl House {
     }
 
     pub(crate) async fn on(engine: Engine) -> House {
+        House::with(engine, ServerSettings::default()).await
+    }
+
+    pub(crate) async fn with(engine: Engine, settings: ServerSettings) -> House {
         let free = "127.0.0.1:0".parse().expect("an address");
         let server = Server::bind(engine.clone(), free).await.expect("a free port");
+        let server = server.settings(settings);
         let address = server.address();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(server.run_until(async {

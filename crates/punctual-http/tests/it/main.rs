@@ -5,4 +5,5 @@ mod connections;
 mod doors;
 mod house;
 mod jobs;
+mod outage;
 mod waiting;

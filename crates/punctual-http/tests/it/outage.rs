@@ -1,0 +1,71 @@
+//! A store that goes away and comes back.
+
+use std::sync::Arc;
+
+use punctual::engine::Engine;
+use punctual::store::memory::MemoryStore;
+use punctual::testing::{Fate, FaultyStore};
+use punctual::{Error, Kind};
+
+use crate::house::{Answer, House, done};
+
+const JOB: &str = r#"{"kind": "mail"}"#;
+
+/// A server whose store can be taken away.
+async fn house() -> (House, Arc<FaultyStore>) {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    (House::on(Engine::builder().on(store.clone())).await, store)
+}
+
+#[track_caller]
+fn try_again_later(answer: &Answer) {
+    answer.problem(503);
+    assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_every_door_says_to_try_again() {
+    let (house, store) = house().await;
+    let id = house.post("/v1/jobs", JOB).await.id();
+    store.rule(|_| Fate::Refuse(Error::unavailable("the store is away")));
+
+    try_again_later(&house.post("/v1/jobs", JOB).await);
+    try_again_later(&house.post(&format!("/v1/jobs/{id}/cancel"), "{}").await);
+    for path in [
+        "/readyz".to_owned(),
+        "/v1/jobs".to_owned(),
+        format!("/v1/jobs/{id}"),
+        format!("/v1/jobs/{id}/attempts"),
+        format!("/v1/jobs/{id}/result?wait=10s"),
+    ] {
+        try_again_later(&house.get(&path).await);
+    }
+    try_again_later(&house.ask("DELETE", &format!("/v1/jobs/{id}"), &[], b"").await);
+    assert_eq!(house.get("/healthz").await.status, 200, "the process lives");
+    let told = house.client().job(&id.to_string()).await.expect_err("it is away");
+    assert_eq!(told.kind(), Kind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_store_that_comes_back_is_used_again_by_itself() {
+    let (house, store) = house().await;
+    store.rule(|_| Fate::Refuse(Error::unavailable("the store is away")));
+    try_again_later(&house.post("/v1/jobs", JOB).await);
+    store.rule(|_| Fate::Pass);
+
+    assert_eq!(house.get("/readyz").await.status, 200);
+    assert_eq!(house.jobs().await, 0, "what was refused was not stored");
+    let id = house.post("/v1/jobs", JOB).await.id();
+    house.run_next("default", done("7")).await;
+    let result = house.get(&format!("/v1/jobs/{id}/result?wait=10s")).await;
+    assert_eq!((result.status, &result.body["state"]), (200, &"succeeded".into()));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_not_ready() {
+    let (house, store) = house().await;
+    let door = store.shut().await;
+    try_again_later(&house.get("/readyz").await);
+    drop(door);
+    assert_eq!(house.get("/readyz").await.status, 200);
+}
