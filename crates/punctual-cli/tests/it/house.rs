@@ -1,8 +1,11 @@
 //! A server in a folder of its own, and commands that talk to it.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,6 +27,8 @@ pub(crate) fn punctual(folder: &Path) -> Command {
 pub(crate) struct House {
     pub(crate) folder: TempDir,
     server: Child,
+    /// What it is told beside the usual.
+    arguments: &'static [&'static str],
     pub(crate) address: String,
 }
 
@@ -37,11 +42,17 @@ pub(crate) struct Ended {
 
 impl House {
     pub(crate) fn open() -> House {
+        House::with(&[])
+    }
+
+    /// A server that is told this beside the usual.
+    pub(crate) fn with(arguments: &'static [&'static str]) -> House {
         let folder = tempfile::tempdir().expect("a folder");
-        let (server, address) = serve(folder.path());
+        let (server, address) = serve(folder.path(), arguments);
         House {
             folder,
             server,
+            arguments,
             address,
         }
     }
@@ -49,19 +60,68 @@ impl House {
     /// Kills the server, and starts another one on the same file.
     pub(crate) fn kill_and_restart(&mut self) {
         self.server.kill().expect("it runs");
+        self.restart();
+    }
+
+    /// Starts another server on the same file, once this one is gone.
+    pub(crate) fn restart(&mut self) {
         self.server.wait().expect("it is gone");
-        (self.server, self.address) = serve(self.folder.path());
+        (self.server, self.address) = serve(self.folder.path(), self.arguments);
     }
 
     /// Sends a signal to the server, and gives the code that it ends with.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
+        self.send_sigterm();
+        self.exit_code()
+    }
+
+    /// Sends a signal to the server, and returns once it takes no more requests.
+    pub(crate) fn begin_to_terminate(&mut self) {
+        self.send_sigterm();
+        let address = self.address.trim_start_matches("http://").to_owned();
+        wait_until("the server is deaf", || TcpStream::connect(&address).is_err());
+    }
+
+    fn send_sigterm(&self) {
         let pid = self.server.id().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &pid])
             .status()
             .expect("kill is there");
         assert!(sent.success());
+    }
+
+    /// The code that the server ends with.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.server.wait().expect("it ends").code()
+    }
+
+    /// Adds a job that runs this script; gives its id.
+    pub(crate) fn sh(&self, script: &str) -> String {
+        let job = self.json(&["add", "command", "--json", "--", "sh", "-c", script]);
+        job["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A job's stored state.
+    pub(crate) fn state(&self, id: &str) -> String {
+        let job = self.json(&["show", id, "--json"]);
+        job["state"].as_str().expect("a state").to_owned()
+    }
+
+    /// Makes an empty file in the folder.
+    pub(crate) fn write(&self, name: &str) {
+        std::fs::write(self.folder.path().join(name), "").expect("the folder is there");
+    }
+
+    /// What a file in the folder holds.
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).expect("the file is there")
+    }
+
+    /// Waits until a job has made this file in the folder.
+    pub(crate) fn wait_for_file(&self, name: &str) {
+        let file = self.folder.path().join(name);
+        wait_until(&format!("{name} is there"), || file.exists());
     }
 
     /// `punctual job …` with this server.
@@ -106,9 +166,10 @@ impl Ended {
 }
 
 /// Starts a server on a free port, and waits until it says where it listens.
-fn serve(folder: &Path) -> (Child, String) {
+fn serve(folder: &Path, arguments: &[&str]) -> (Child, String) {
     let mut server = punctual(folder)
         .args(["serve", "--dev", "--bind", "127.0.0.1:0", "--lease", "2s"])
+        .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -119,4 +180,13 @@ fn serve(folder: &Path) -> (Child, String) {
         .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
         .expect("it says where it listens");
     (server, address)
+}
+
+/// Waits for what other processes bring about.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came true that {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

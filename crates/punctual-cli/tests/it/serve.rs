@@ -1,10 +1,6 @@
 //! `punctual serve`.
 
-use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
-
-use crate::house::{Ended, House, punctual};
+use crate::house::{Ended, House, punctual, wait_until};
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill() {
@@ -47,7 +43,7 @@ fn a_signal_stops_it_softly_and_what_runs_comes_to_its_end() {
         "touch begun; sleep 0.3; touch ended",
     ];
     let id = house.json(&run)["id"].clone();
-    wait_until_there(&house.folder.path().join("begun"));
+    house.wait_for_file("begun");
     assert_eq!(house.terminate(), Some(0));
     assert!(house.folder.path().join("ended").exists());
     house.kill_and_restart();
@@ -88,10 +84,53 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
     }
 }
 
-fn wait_until_there(file: &Path) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !file.exists() {
-        assert!(Instant::now() < deadline, "{} does not come", file.display());
-        thread::sleep(Duration::from_millis(5));
+/// Runs one command at a time, and reserves one more.
+const ONE_BY_ONE: &[&str] = &["--concurrency", "1", "--prefetch", "1"];
+
+#[test]
+fn a_soft_stop_waits_for_what_runs_and_puts_back_what_has_not_begun() {
+    let mut house = House::with(ONE_BY_ONE);
+    let first = house.sh("touch begun; while [ ! -e go ]; do sleep 0.02; done; echo first >> log");
+    house.wait_for_file("begun");
+    let second = house.sh("echo second >> log");
+    wait_until("the second one is reserved", || house.state(&second) == "running");
+    house.begin_to_terminate();
+    house.write("go");
+    assert_eq!(house.exit_code(), Some(0));
+    assert_eq!(house.read("log"), "first\n", "the second one has not begun");
+
+    house.restart();
+    for id in [first, second] {
+        let ended = house.job(&["wait", &id, "--timeout", "20s"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(house.json(&["show", &id, "--json"])["attempt"], 1);
     }
+    assert_eq!(house.read("log"), "first\nsecond\n");
+}
+
+#[test]
+fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
+    let mut house = House::with(ONE_BY_ONE);
+    let first = house.sh("touch begun; [ -e go ] || sleep 600; echo first >> log");
+    house.wait_for_file("begun");
+    let second = house.sh("echo second >> log");
+    house.begin_to_terminate();
+    assert_eq!(house.terminate(), Some(0));
+    assert!(
+        !house.folder.path().join("log").exists(),
+        "nothing came to its end"
+    );
+
+    house.write("go");
+    house.restart();
+    for id in [first, second] {
+        let ended = house.job(&["wait", &id, "--timeout", "20s"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let job = house.json(&["show", &id, "--json"]);
+        assert_eq!(job["attempt"], 1, "it was put back, not lost: {job}");
+    }
+    let log = house.read("log");
+    let mut lines: Vec<_> = log.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["first", "second"]);
 }
