@@ -37,6 +37,7 @@ mod enqueue;
 mod handle;
 pub(crate) mod lane;
 mod listener;
+mod look;
 mod operate;
 mod results;
 mod settings;
@@ -48,7 +49,7 @@ use claimants::Claimants;
 use counters::Counters;
 use lane::Lane;
 use results::Results;
-use settings::{Settings, retention_of};
+use settings::Settings;
 use writes::{Changes, Inserts};
 
 #[doc(no_inline)]
@@ -216,12 +217,14 @@ impl Engine {
     ///
     /// `NotFound` if there is none; `Unavailable` if the store cannot be read.
     pub async fn fetch(&self, id: JobId) -> Result<Job, Error> {
-        self.core.read(id).await?.ok_or_else(|| results::unknown(id))
+        let span = tracing::debug_span!("fetch", job = %id);
+        self.core.fetch(id).instrument(span).await
     }
 
     /// One page of jobs: see [`Store::list`].
     pub async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
-        self.core.store.list(filter, page).await
+        let span = tracing::debug_span!("list", view = ?filter.view, limit = page.limit);
+        self.core.store.list(filter, page).instrument(span).await
     }
 
     /// Cancels a job: one that waits at once, one that runs as soon as its worker has stopped. Once this returns, the job
@@ -283,22 +286,8 @@ impl Engine {
     /// `NotFound` if there is no such job, or none any more; `Invalid` if the queue keeps no results to wait for;
     /// `Unavailable` if the store cannot be read, or too many wait.
     pub async fn result(&self, id: JobId, wait: Duration) -> Result<Ending, Error> {
-        if wait.is_zero() {
-            return self.fetch(id).await.map(Ending::of);
-        }
-        let mut waiter = self.core.results.join(id)?;
-        let job = waiter.read().await?;
-        if !job.status.state.is_ended() {
-            self.check_waitable(&job.body.queue).await?;
-        }
-        let ended = async {
-            tokio::select! {
-                biased;
-                job = waiter.ended(job, wait) => job,
-                () = self.core.stopping.cancelled() => Err(Error::unavailable("the engine is closed")),
-            }
-        };
-        ended.await.map(Ending::of)
+        let span = tracing::debug_span!("result", job = %id);
+        self.core.result(id, wait).instrument(span).await.map(Ending::of)
     }
 
     /// Whether results of jobs in this queue can be waited for: not where a job is deleted as it ends.
@@ -307,32 +296,26 @@ impl Engine {
     ///
     /// `Invalid` if not; `Unavailable` if the queue's settings cannot be read.
     pub async fn check_waitable(&self, queue: &QueueName) -> Result<(), Error> {
-        let queues = self.core.settings.known().await?;
-        let kept = retention_of(&queues, queue, self.core.defaults.retention);
-        if [kept.succeeded, kept.failed, kept.cancelled]
-            .iter()
-            .all(|length| !length.is_zero())
-        {
-            return Ok(());
-        }
-        Err(Error::invalid(format!(
-            "queue {queue} deletes jobs as they end (its retention is 0), so there is no result to wait for"
-        )))
+        let span = tracing::debug_span!("check_waitable", %queue);
+        self.core.check_waitable(queue).instrument(span).await
     }
 
     /// How many jobs each queue has in each state, and how old these figures are.
     pub async fn counts(&self) -> Result<Counted, Error> {
-        self.core.store.counts().await
+        let span = tracing::debug_span!("counts");
+        self.core.store.counts().instrument(span).await
     }
 
     /// The workers that are there, with their last beat.
     pub async fn workers(&self) -> Result<Vec<(WorkerInfo, Timestamp)>, Error> {
-        self.core.store.workers().await
+        let span = tracing::debug_span!("workers");
+        self.core.store.workers().instrument(span).await
     }
 
     /// What the store is and what it promises.
     pub async fn check(&self) -> Result<Report, Error> {
-        self.core.store.check().await
+        let span = tracing::debug_span!("check");
+        self.core.store.check().instrument(span).await
     }
 
     /// What this engine has done since it was opened.
@@ -342,7 +325,9 @@ impl Engine {
 
     /// The settings of a queue and their version: 0 where nothing was ever set.
     pub async fn queue(&self, name: impl Into<QueueName>) -> Result<(QueueSettings, u64), Error> {
-        self.core.queue(&name.into()).await
+        let name = name.into();
+        let span = tracing::debug_span!("queue", queue = %name);
+        self.core.queue(&name).instrument(span).await
     }
 
     /// Sets a queue, if its settings have the version `expect`, where that is set. Answers their new version. A pause and
@@ -357,7 +342,12 @@ impl Engine {
         settings: QueueSettings,
         expect: Option<u64>,
     ) -> Result<u64, Error> {
-        self.core.set_queue(&name.into(), &settings, expect).await
+        let name = name.into();
+        let span = tracing::debug_span!("set_queue", queue = %name);
+        self.core
+            .set_queue(&name, &settings, expect)
+            .instrument(span)
+            .await
     }
 
     /// The store's time, as well as this process knows it.

@@ -52,7 +52,7 @@ impl Core {
         expect: Option<u64>,
         rule: impl Fn(&Job, &Moment<'_>) -> Result<Option<Change>, Error>,
     ) -> Result<Job, Error> {
-        let mut job = self.read(id).await?.ok_or_else(|| unknown(id))?;
+        let mut job = self.fetch(id).await?;
         let queues = self.settings.known().await?;
         for _ in 0..CONFLICT_ROUNDS {
             let rev = job.status.rev;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, future};
+use tracing::Instrument;
 
 use crate::error::{Error, Kind};
 use crate::job::{Job, JobId, State};
@@ -20,15 +21,18 @@ use super::{Core, Engine};
 
 impl Source for Engine {
     fn claim(&self, claim: Claim, wait: Duration) -> Answer<'_, Claimed> {
-        self.core.claim(claim, wait).boxed()
+        let span = tracing::debug_span!("claim", worker = %claim.worker, max = claim.max);
+        self.core.claim(claim, wait).instrument(span).boxed()
     }
 
     fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
-        self.core.beat(beat).boxed()
+        let span = tracing::debug_span!("beat", worker = %beat.worker.id, runs = beat.runs.len());
+        self.core.beat(beat).instrument(span).boxed()
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>> {
-        self.core.settle(settlements).boxed()
+        let span = tracing::debug_span!("settle", runs = settlements.len());
+        self.core.settle(settlements).instrument(span).boxed()
     }
 
     fn cancels(&self) -> BoxStream<'static, JobId> {

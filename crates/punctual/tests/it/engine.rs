@@ -4,4 +4,5 @@ mod caretaker;
 mod claiming;
 mod operating;
 mod settling;
+mod spans;
 mod unique;
