@@ -212,6 +212,13 @@ impl Worker {
         self
     }
 
+    /// Another source than the one it was made for: between the two, a test stands.
+    #[cfg(feature = "testing")]
+    pub(crate) fn source(mut self, source: Arc<dyn Source>) -> Worker {
+        self.source = source;
+        self
+    }
+
     /// Beats inside [`run_until`](Worker::run_until) instead of on a thread of its own: for a simulation on one
     /// thread. A handler that blocks its thread then starves the heartbeat.
     pub fn heartbeat_in_place(mut self) -> Worker {

@@ -15,6 +15,7 @@ mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stage;
+mod stepping;
 #[cfg(feature = "target-command")]
 mod target_command;
 #[cfg(any(feature = "target-http", feature = "target-command"))]
