@@ -40,7 +40,7 @@
 //!
 //! * [`Engine`]: put jobs in, look at them, cancel them, wait for their results.
 //! * [`NewJob`] and [`Task`]: what a job can say about itself: when, how often, how long, how unique.
-//! * [`Worker`](worker::Worker): run jobs with handlers of your own.
+//! * [`Worker`]: run jobs with handlers of your own.
 //! * [`target`]: handlers that ship with the library: HTTP calls and commands.
 //! * [`flight::Flight`]: single flight in one process, without any store.
 //! * [`testing`]: hold your own store against the conformance suite.
