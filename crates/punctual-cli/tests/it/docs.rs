@@ -71,7 +71,7 @@ fn check(page: &Path, steps: &[Step]) {
     let here = |text: &str| text.replace("127.0.0.1:7373", server.address());
     let (serving, run): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| serves(&step.command));
     for step in serving {
-        agree(page, step, &server.said(), &here);
+        agree(page, step, &server.told(), &here);
     }
     let printed = run_all(&place, &server, &run, &here);
     assert_eq!(

@@ -39,5 +39,8 @@ fn a_cancelled_command_is_dead_before_its_key_is_free() {
 
     let third = server.post("/v1/jobs", &job);
     assert_eq!(third.status, 201, "the key is free: {}", third.body);
-    assert_ne!(third.json()["id"], id.as_str());
+    let third = third.json()["id"].as_str().expect("a job has an id").to_owned();
+    assert_ne!(third, id);
+    server.post(&format!("/v1/jobs/{third}/cancel"), &json!({}));
+    assert_eq!(server.ended(&third)["state"], "cancelled");
 }

@@ -43,7 +43,8 @@ impl Place {
 pub(crate) struct Server {
     child: Child,
     address: String,
-    said: Arc<Mutex<String>>,
+    told: Arc<Mutex<String>>,
+    logged: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -57,16 +58,14 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let said = Arc::new(Mutex::new(String::new()));
-        record(child.stdout.take().expect("it is piped"), &said);
-        record(child.stderr.take().expect("it is piped"), &said);
         let mut server = Server {
-            child,
             address: String::new(),
-            said,
+            told: record(child.stdout.take().expect("it is piped")),
+            logged: record(child.stderr.take().expect("it is piped")),
+            child,
         };
         server.address = until("the server says where it listens", || {
-            let said = server.said();
+            let said = server.told();
             let from = said.find("http://127.0.0.1:")? + "http://".len();
             let address: String = said[from..]
                 .chars()
@@ -80,9 +79,14 @@ impl Server {
         server
     }
 
-    /// All that it has printed.
+    /// What it has told whoever started it.
+    pub(crate) fn told(&self) -> String {
+        self.told.lock().expect("nobody panics with it").clone()
+    }
+
+    /// What it has told and logged.
     pub(crate) fn said(&self) -> String {
-        self.said.lock().expect("nobody panics with it").clone()
+        self.told() + &self.logged.lock().expect("nobody panics with it")
     }
 
     /// SIGKILL, and waits until it is gone.
@@ -239,13 +243,15 @@ pub(crate) fn alive(pid: &str) -> bool {
     state.is_some_and(|state| state != 'Z')
 }
 
-fn record(from: impl Read + Send + 'static, into: &Arc<Mutex<String>>) {
-    let into = Arc::clone(into);
+fn record(from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let recorded = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&recorded);
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            let mut said = into.lock().expect("nobody panics with it");
-            said.push_str(&line);
-            said.push('\n');
+            let mut text = into.lock().expect("nobody panics with it");
+            text.push_str(&line);
+            text.push('\n');
         }
     });
+    recorded
 }
