@@ -30,12 +30,13 @@ pub(crate) fn note(text: &str) -> Result<(), Failure> {
     Ok(writeln!(io::stderr(), "punctual: {text}")?)
 }
 
-/// Writes rows under headings.
+/// Writes rows under headings. A line stays a line however narrow the terminal is, since what is in it is there to be
+/// copied.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> Result<(), Failure> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings.iter().map(|heading| Cell::new(*heading)));
     table.add_rows(rows);
     for column in table.column_iter_mut() {
