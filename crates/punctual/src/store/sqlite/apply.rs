@@ -1,22 +1,49 @@
 //! Apply: what rules decided, each change wholly or not at all.
 
-use rusqlite::params;
+use rusqlite::{CachedStatement, params};
 
 use super::fault::Fault;
 use super::fetch::fetch_one;
-use super::insert::{holder, insert_one};
+use super::insert::{holder, insert};
 use super::row::{read_state, with_body, with_status};
-use super::writing::{Writing, first};
+use super::writing::Writing;
 use crate::change::{Applied, Change, Holder, Inserted};
 use crate::error::Error;
 use crate::job::{Job, JobId, State, Status};
 
 pub(super) fn apply(writing: &mut Writing<'_>, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
-    changes.iter().map(|change| apply_one(writing, change)).collect()
+    let mut statements = Statements::new(writing)?;
+    changes
+        .iter()
+        .map(|change| apply_one(writing, &mut statements, change))
+        .collect()
 }
 
-fn apply_one(writing: &mut Writing<'_>, change: &Change) -> Result<Applied, Fault> {
-    let Some(before) = before(writing, change.id)? else {
+/// What every change of a batch needs, looked up once.
+struct Statements<'a> {
+    before: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    delete: CachedStatement<'a>,
+    delete_output: CachedStatement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    fn new(writing: &Writing<'a>) -> Result<Statements<'a>, Fault> {
+        Ok(Statements {
+            before: writing.statement(include_str!("apply_before.sql"))?,
+            update: writing.statement(include_str!("apply.sql"))?,
+            delete: writing.statement(include_str!("apply_delete.sql"))?,
+            delete_output: writing.statement(include_str!("apply_delete_output.sql"))?,
+        })
+    }
+}
+
+fn apply_one(
+    writing: &mut Writing<'_>,
+    statements: &mut Statements<'_>,
+    change: &Change,
+) -> Result<Applied, Fault> {
+    let Some(before) = before(statements, change.id)? else {
         return Ok(Applied::Missing);
     };
     if before.rev != change.expect {
@@ -24,10 +51,10 @@ fn apply_one(writing: &mut Writing<'_>, change: &Change) -> Result<Applied, Faul
         return Ok(row.map_or(Applied::Missing, |row| Applied::Stale(Box::new(row))));
     }
     if change.then.is_empty() {
-        return write_row(writing, &before, change);
+        return write_row(writing, statements, &before, change);
     }
     writing.all_or_nothing(
-        |writing| match write_row(writing, &before, change)? {
+        |writing| match write_row(writing, statements, &before, change)? {
             Applied::Applied => write_then(writing, &change.then),
             held => Ok(held),
         },
@@ -44,36 +71,38 @@ struct Before {
     unique_key: Option<String>,
 }
 
-fn before(writing: &Writing<'_>, id: JobId) -> Result<Option<Before>, Fault> {
-    first(
-        writing.connection(),
-        include_str!("apply_before.sql"),
-        params![id.0.as_bytes()],
-        |row| {
-            Ok(Before {
-                row: row.get(0)?,
-                rev: row.get::<_, i64>(1)?.cast_unsigned(),
-                state: read_state(row.get(2)?)?,
-                queue: row.get(3)?,
-                unique_key: row.get(4)?,
-            })
-        },
-    )
+fn before(statements: &mut Statements<'_>, id: JobId) -> Result<Option<Before>, Fault> {
+    let mut rows = statements.before.query(params![id.0.as_bytes()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Before {
+        row: row.get(0)?,
+        rev: row.get::<_, i64>(1)?.cast_unsigned(),
+        state: read_state(row.get(2)?)?,
+        queue: row.get(3)?,
+        unique_key: row.get(4)?,
+    }))
 }
 
-fn write_row(writing: &mut Writing<'_>, before: &Before, change: &Change) -> Result<Applied, Fault> {
+fn write_row(
+    writing: &mut Writing<'_>,
+    statements: &mut Statements<'_>,
+    before: &Before,
+    change: &Change,
+) -> Result<Applied, Fault> {
     let Some(status) = &change.becomes else {
-        writing.execute(include_str!("apply_delete.sql"), params![before.row])?;
-        let id = change.id.0.as_bytes();
-        writing.execute(include_str!("apply_delete_output.sql"), params![id])?;
+        statements.delete.execute(params![before.row])?;
+        statements
+            .delete_output
+            .execute(params![change.id.0.as_bytes()])?;
         writing.count(&before.queue, before.state, -1);
         return Ok(Applied::Applied);
     };
     if let Some(holder) = other_holder(writing, before, status)? {
         return Ok(Applied::Held(holder));
     }
-    let mut statement = writing.statement(include_str!("apply.sql"))?;
-    with_status(before.row, status, |columns| statement.execute(columns))?;
+    with_status(before.row, status, |columns| statements.update.execute(columns))?;
     let mut queue = before.queue.as_str();
     if let Some(body) = &change.body {
         let mut statement = writing.statement(include_str!("apply_body.sql"))?;
@@ -94,8 +123,8 @@ fn other_holder(writing: &Writing<'_>, before: &Before, status: &Status) -> Resu
 }
 
 fn write_then(writing: &mut Writing<'_>, jobs: &[Job]) -> Result<Applied, Fault> {
-    for job in jobs {
-        match insert_one(writing, job)? {
+    for (job, inserted) in jobs.iter().zip(insert(writing, jobs)?) {
+        match inserted {
             Inserted::Inserted => {}
             Inserted::Held(holder) => return Ok(Applied::Held(holder)),
             Inserted::Exists { .. } => {

@@ -66,10 +66,9 @@ fn claim_queues(
     for queue in queues {
         let mut gate = gate(writing.connection(), queue, writing.running_since(queue.as_str()))?;
         let count = gate.room(now).min(claim.max - jobs.len());
-        for (row, job) in due(writing.connection(), queue, now, count)? {
-            gate.pass(now);
-            jobs.push(start(writing, row, job, claim, now)?);
-        }
+        let started = start_due(writing, queue, claim, count, now)?;
+        started.iter().for_each(|_| gate.pass(now));
+        jobs.extend(started);
         close(writing, queue, &gate, now)?;
         if jobs.len() < claim.max {
             let due = earliest_due(writing.connection(), queue, now)?;
@@ -119,23 +118,40 @@ fn claim_ids(
     Ok((jobs, opens.min()))
 }
 
-/// Up to `count` due jobs of a queue, with the numbers of their rows.
-fn due(
-    connection: &Connection,
+/// Turns up to `count` due jobs of a queue into running ones, all of a line at once.
+fn start_due(
+    writing: &mut Writing<'_>,
     queue: &QueueName,
-    now: Timestamp,
+    claim: &Claim,
     count: usize,
-) -> Result<Vec<(i64, Job)>, Fault> {
-    let mut found = Vec::new();
+    now: Timestamp,
+) -> Result<Vec<Job>, Fault> {
+    let alarm = (now + claim.lease).as_micros();
+    let worker = claim.worker.as_str();
+    let mut started: Vec<Job> = Vec::new();
     for priority in 0..=limits::PRIORITY_MAX {
-        let missing = count - found.len();
+        let missing = count - started.len();
         if missing == 0 {
             break;
         }
-        let line = params![queue.as_str(), priority, now.as_micros(), number(missing)];
-        found.extend(all(connection, include_str!("claim.sql"), line, read_numbered)?);
+        let line = params![
+            queue.as_str(),
+            priority,
+            now.as_micros(),
+            number(missing),
+            worker,
+            alarm
+        ];
+        let sql = include_str!("claim.sql");
+        let mut of_line = all(writing.connection(), sql, line, |row| read_job(row, 0))?;
+        // Nobody promises an order of what an update returns.
+        of_line.sort_unstable_by_key(|job| (job.status.due, job.id()));
+        started.append(&mut of_line);
     }
-    Ok(found)
+    let count = number(started.len());
+    writing.count(queue.as_str(), State::Waiting, -count);
+    writing.count(queue.as_str(), State::Running, count);
+    Ok(started)
 }
 
 /// Turns a waiting job into a running one.

@@ -1,6 +1,6 @@
 //! Insert: whole rows, each by itself.
 
-use rusqlite::params;
+use rusqlite::{Statement, params};
 
 use super::fault::Fault;
 use super::row::{read_holder, with_columns};
@@ -9,11 +9,17 @@ use crate::change::{Holder, Inserted};
 use crate::job::Job;
 
 pub(super) fn insert(writing: &mut Writing<'_>, jobs: &[Job]) -> Result<Vec<Inserted>, Fault> {
-    jobs.iter().map(|job| insert_one(writing, job)).collect()
+    let mut statement = writing.statement(include_str!("insert.sql"))?;
+    jobs.iter()
+        .map(|job| insert_one(writing, &mut statement, job))
+        .collect()
 }
 
-pub(super) fn insert_one(writing: &mut Writing<'_>, job: &Job) -> Result<Inserted, Fault> {
-    let mut statement = writing.statement(include_str!("insert.sql"))?;
+fn insert_one(
+    writing: &mut Writing<'_>,
+    statement: &mut Statement<'_>,
+    job: &Job,
+) -> Result<Inserted, Fault> {
     if with_columns(job, |columns| statement.execute(columns))? == 1 {
         writing.count(job.body.queue.as_str(), job.status.state, 1);
         return Ok(Inserted::Inserted);
