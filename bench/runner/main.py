@@ -28,7 +28,7 @@ def main(words: list[str]) -> int:
     with TemporaryDirectory(dir=options.directory or systems.TARGET, prefix="stores-") as folder:
         settings = Settings(
             Path(folder), options.rounds, options.seconds, options.minute, options.jobs, options.million,
-            options.ten_million, options.floor_batch,
+            options.ten_million,
         )
         report = Report(options.store, sqlite_figures(), chosen, settings)
         report.disk = adapter.disk_sync_milliseconds(settings.folder)
@@ -57,12 +57,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each system has its turn (5)")
     parser.add_argument("--only", action="append", metavar="FIGURE", help="a figure, or the first part of its name; may be repeated")
     parser.add_argument("--systems", nargs="+", metavar="SYSTEM", help="these systems only")
-    parser.add_argument("--seconds", type=float, default=5, help="length of an enqueue measurement (5)")
-    parser.add_argument("--minute", type=float, default=60, help="length of a lateness or idle measurement (60)")
+    parser.add_argument("--seconds", type=float, default=2, help="length of an enqueue measurement (2)")
+    parser.add_argument("--minute", type=float, default=6, help="length of a lateness or idle measurement (6); 60 shows what is rarer")
     parser.add_argument("--jobs", type=int, default=100_000, help="jobs of a work or cycle measurement (100,000)")
     parser.add_argument("--million", type=int, default=1_000_000, help="what counts as a million jobs (1,000,000)")
     parser.add_argument("--ten-million", action="store_true", help="measure growth beside ten million jobs too")
-    parser.add_argument("--floor-batch", type=int, default=100, help="jobs of one claim of the floor, history kept (100)")
     parser.add_argument("--directory", type=Path, help="where the stores are kept while they are measured; a real disk")
     parser.add_argument("--results", type=Path, help="where to write the page and the plot; default for a complete run: bench/results")
     return parser.parse_args(words)
@@ -71,7 +70,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 def partial_run(options: argparse.Namespace) -> bool:
     """Whether the run is less than what may be published."""
     return bool(
-        options.only or options.systems or options.rounds < 5 or options.seconds < 5 or options.minute < 60
+        options.only or options.systems or options.rounds < 5 or options.seconds < 2 or options.minute < 6
         or options.jobs < 100_000 or options.million < 1_000_000
     )
 
@@ -100,8 +99,9 @@ def check_durability(chosen: list[System], settings: Settings, report: Report) -
 
 def take(measurement: Measurement, chosen: list[System], settings: Settings, report: Report) -> None:
     """All rounds of one measurement, the systems in turn, a different one first in each round."""
+    chosen = [system for system in chosen if system.only is None or measurement.name in system.only]
     out: set[str] = set()
-    for number in range(settings.rounds):
+    for number in range(settings.rounds if chosen else 0):
         turn = number % len(chosen)
         for system in chosen[turn:] + chosen[:turn]:
             if system.name in out:

@@ -15,6 +15,8 @@ from .systems import System
 # Jobs of a claim measurement: twenty claims of a hundred.
 CLAIM_JOBS = 2_000
 
+NOT_BESIDE_MANY = "a million jobs take it longer than the figure is worth"
+
 
 @dataclass
 class Settings:
@@ -27,7 +29,6 @@ class Settings:
     jobs: int
     million: int
     ten_million: bool
-    floor_batch: int
     server: Path | None = None
 
 
@@ -50,7 +51,7 @@ def work(delete: bool, tomorrow: int, system: System, settings: Settings) -> dic
     with adapter.fresh_store(settings.folder) as db:
         adapter.copy_store(origin, db)
         # Deleting, the floor works in batches as large as those of the peer that deletes.
-        batch = 1_000 if delete else settings.floor_batch
+        batch = 1_000 if delete else system.batch
         done = adapter.run(system.binary, "work", db, jobs=jobs, delete=delete, batch=batch)["work"]
     if tomorrow:
         return {"rate": done["value"], "memory": done["detail"]["memory_mib"]}
@@ -59,6 +60,8 @@ def work(delete: bool, tomorrow: int, system: System, settings: Settings) -> dic
 
 def growth(millions: int, system: System, settings: Settings) -> dict[str, float]:
     """Work and claims beside millions of future jobs of higher priority, and what those weigh."""
+    if millions and not system.beside_many:
+        raise Unsupported(NOT_BESIDE_MANY)
     tomorrow = millions * settings.million
     found: dict[str, float] = {}
     reasons = []
@@ -100,7 +103,7 @@ def cycle(delete: bool, system: System, settings: Settings) -> dict[str, float]:
     """Two processes on one file: 64 callers enqueue, one worker works, until all is settled."""
     jobs = min(settings.jobs, system.most_cycle)
     with adapter.fresh_store(settings.folder) as db:
-        batch = 1_000 if delete else settings.floor_batch
+        batch = 1_000 if delete else system.batch
         # Two processes that make the same tables at once is not what is measured.
         adapter.run(system.binary, "fill", db, delete=delete)
         worker = adapter.start(system.binary, "cycle-work", db, jobs=jobs, delete=delete, batch=batch)
@@ -123,6 +126,8 @@ def pickup(system: System, settings: Settings) -> dict[str, float]:
 def lateness(rate: int, beside: bool, system: System, settings: Settings) -> dict[str, float]:
     if rate not in system.rates:
         raise Unsupported(f"measured at {system.rates[0]} jobs a second only")
+    if beside and system.is_peer:
+        raise Unsupported("peers are measured with nothing else in the store only")
     with adapter.fresh_store(settings.folder) as db:
         if beside:
             adapter.copy_store(filled(system, settings, tomorrow=settings.million), db)

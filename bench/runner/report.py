@@ -14,6 +14,10 @@ from .measure import Settings
 from .systems import BENCH, System
 
 
+# The same adapter, claiming a hundred jobs at once as the goals have it, and a thousand.
+FLOORS = ("floor", "floor-1000")
+
+
 class Report:
     def __init__(self, store: str, figures: list[Figure], systems: list[System], settings: Settings) -> None:
         self.store = store
@@ -81,7 +85,9 @@ class Report:
             by_system = self.samples[figure.name]
             if not figure.floor_must_lead or "floor" not in by_system:
                 continue
-            floor = self.samples.median(figure.name, "floor")
+            # Whose batches are larger than the goal's hundred is held against hand-written SQL in larger batches.
+            floors = [name for name in by_system if name in FLOORS]
+            floor = max(self.samples.median(figure.name, name) for name in floors)
             for name in by_system:
                 if self.samples.median(figure.name, name) > floor:
                     reasons.append(f"{figure.name}: {name} is faster than the floor")
@@ -128,6 +134,10 @@ class Report:
                 [line["figure"], line["system"], number(line["min"]), number(line["median"]), number(line["max"]), line["unit"]]
                 for line in self.lines())]),
             "",
+            "## What was shortened",
+            "",
+            *(f"* {line}" for line in self.shortened()),
+            "",
             "## Machine",
             "",
             *(f"* {line}" for line in self.machine()),
@@ -149,6 +159,23 @@ class Report:
     def system_row(self, system: System) -> list[str]:
         counted = self.syncs.get(system.name)
         return [system.label, system.settings, *(map(str, counted) if counted else ("not counted", "not counted"))]
+
+    def shortened(self) -> list[str]:
+        """What a longer run would do, so that nobody takes this one for it."""
+        settings = self.settings
+        fewer = [f"{system.name} works {min(system.most_work or settings.jobs, settings.jobs):,} jobs where the others"
+                 f" work {settings.jobs:,}" for system in self.systems if system.most_work]
+        cycles = ", ".join(f"{system.name} {min(system.most_cycle, settings.jobs):,}" for system in self.systems)
+        return [
+            f"enqueueing is measured for {settings.seconds:g} s a round, lateness and idling for {settings.minute:g} s",
+            *(f"{line}: it slows down with the number that waits, so this favours it" if "apalis" in line else line
+              for line in fewer),
+            f"jobs of a full cycle: {cycles}",
+            "peers are measured for lateness with nothing else in the store only, and beside a million jobs of tomorrow"
+            " only where their notes do not say otherwise",
+            "`floor` claims 100 and completes 100, which the goals are set against; `floor-1000` takes 1,000, as"
+            " Punctual's worker may, and the run is void if anybody outruns both",
+        ]
 
     def machine(self) -> list[str]:
         processor = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())

@@ -23,13 +23,21 @@ class System:
     is_peer: bool = True
     # Where the usual number of jobs would take longer than a figure is worth.
     most_work: int | None = None
-    most_cycle: int = 100_000
+    most_cycle: int = 50_000
     # Due jobs a second, where lateness is measured.
     rates: tuple[int, ...] = (25,)
+    # Whether it is measured beside a million jobs of tomorrow.
+    beside_many: bool = True
+    # Jobs of one claim, for a floor that keeps history.
+    batch: int | None = None
+    # The measurements it takes part in; None for all.
+    only: tuple[str, ...] | None = None
+    # The adapter, if it is not named after the system.
+    adapter: str | None = None
 
     @property
     def binary(self) -> Path:
-        return TARGET / "release" / f"bench-{self.name}"
+        return TARGET / "release" / f"bench-{self.adapter or self.name}"
 
     @property
     def label(self) -> str:
@@ -49,17 +57,28 @@ class System:
 
 
 SQLITE = (
-    System("punctual", "punctual", None, "defaults", is_peer=False, rates=(25, 1_000)),
-    System("floor", "floor", None, "group commit; claim and complete in batches", is_peer=False, rates=(25, 1_000)),
+    System(
+        "punctual", "punctual", None,
+        "defaults; for throughput 1,000 slots and 1,000 jobs prefetched",
+        is_peer=False, rates=(25, 1_000),
+    ),
+    System(
+        "floor", "floor", None, "group commit; claim 100 and complete 100 (1,000 where finished jobs are deleted)",
+        is_peer=False, rates=(25, 1_000), batch=100,
+    ),
+    System(
+        "floor-1000", "floor", None, "the same, claim 1,000 and complete 1,000, history kept",
+        is_peer=False, batch=1_000, only=("work", "cycle", "growth-1m", "growth-10m"), adapter="floor",
+    ),
     System(
         "riverqueue", "peers/riverqueue", "riverqueue",
         "pool 5, 2,000 workers, cooldown 2 ms (1 ms for latencies), poll 20 ms",
-        most_cycle=10_000,
+        most_work=20_000, most_cycle=10_000, beside_many=False,
     ),
     System(
         "apalis-sqlite", "peers/apalis-sqlite", "apalis-sqlite",
         "batch 100, poll 5 ms, heartbeat 1 s; due instants in whole seconds",
-        most_work=10_000, most_cycle=2_000,
+        most_work=3_000, most_cycle=2_000, beside_many=False,
     ),
     System(
         "honker", "peers/honker", "honker",
