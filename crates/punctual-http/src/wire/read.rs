@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -24,8 +25,8 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     let mut json = serde_json::Deserializer::from_str(text);
     let Object(value) = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refuse(&pointer(error.path()), error.inner()))?;
-    json.end().map_err(|error| refuse("", &error))?;
+        .map_err(|error| refuse(text, &pointer(error.path()), error.inner()))?;
+    json.end().map_err(|error| refuse(text, "", &error))?;
     Ok(value)
 }
 
@@ -64,11 +65,15 @@ pub(super) fn story(error: &serde_json::Error) -> String {
     story.strip_suffix(&place).unwrap_or(&story).to_owned()
 }
 
-fn refuse(pointer: &str, error: &serde_json::Error) -> Problem {
-    if error.classify() != Category::Data {
-        return Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"));
-    }
-    let detail = story(error);
+fn refuse(text: &str, pointer: &str, error: &serde_json::Error) -> Problem {
+    let detail = match error.classify() {
+        Category::Data => story(error),
+        // The parser calls it a fault of the syntax when it wants the name of a choice and meets a number.
+        _ if serde_json::from_str::<Value>(text).is_ok() => {
+            "it is no text, and one of a few is expected".to_owned()
+        }
+        _ => return Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")),
+    };
     let pointer = match twice(&detail) {
         Some(field) => format!("{pointer}/{}", escape(field)),
         None => pointer.to_owned(),

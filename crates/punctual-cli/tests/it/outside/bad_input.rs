@@ -95,6 +95,12 @@ fn misfits() -> Vec<(&'static str, Value)> {
             "/backoff/factor",
             json!({"kind": "k", "backoff": {"type": "exponential", "base": "1s", "factor": 0.1, "max": "1h"}}),
         ),
+        ("/backoff/type", json!({"kind": "k", "backoff": {"type": 1}})),
+        ("/on_lost", json!({"kind": "k", "on_lost": 1})),
+        (
+            "/unique/on_conflict",
+            json!({"kind": "k", "unique": {"key": "a", "on_conflict": []}}),
+        ),
         ("/id", json!({"kind": "k", "id": "1234"})),
         ("/tags/0", json!({"kind": "k", "tags": ["a\u{0}b"]})),
         ("/unique/key", json!({"kind": "k", "unique": {"key": "a\u{0}b"}})),
