@@ -532,7 +532,8 @@ pub struct Status {
     pub refunds: u32,
     /// Not before this instant; for a running or ended job, the due instant of its last run.
     pub due: Timestamp,
-    /// When the row wants to be looked at: the end of a run's lease, or a waiting job's start deadline.
+    /// When the row wants to be looked at: the end of a run's lease; for a waiting job the instant from which no attempt
+    /// may begin, which is its start deadline, or `max_elapsed` after its first attempt began.
     pub alarm: Option<Timestamp>,
     /// When the first attempt of this life began.
     pub first_started_at: Option<Timestamp>,

@@ -59,7 +59,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Turns due waiting jobs into running ones: `rev + 1`, `run = rev`, one more attempt, started now (for the first
     /// time in this life, if it is), under this worker, alarm at the lease's end. Nothing else of the row changes. Skips
-    /// jobs whose start deadline has come.
+    /// jobs whose alarm has passed: no attempt of theirs may begin.
     ///
     /// Honours the settings that the queue's [record](RecordKind::Queue) holds, in the same transaction: a pause,
     /// `max_running` against all that is running, and the rate by [`Rate`](crate::queue::Rate)'s arithmetic. How far
@@ -92,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
     /// to the last, and keeps its place, is listed exactly once, whatever others do.
     fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed>;
 
-    /// Up to `limit` rows whose alarm has passed, earliest first, then by id: leases and start deadlines. Also says when
+    /// Up to `limit` rows whose alarm has passed, earliest first, then by id. Also says when
     /// the next alarm after these is, which may have passed too. At most [`CHORE_ROWS`](crate::limits::CHORE_ROWS).
     fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue>;
 
@@ -182,7 +182,8 @@ pub struct Page {
     pub after: Option<Cursor>,
 }
 
-/// Where a page ended: the next one begins behind this place, whether or not the row is still there. Good only for the same filter. Opaque to users: the wire writes and reads it as text.
+/// Where a page ended: the next one begins behind this place, whether or not the row is still there. Good only for the
+/// same filter. Opaque to users: the wire writes and reads it as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The due, lease or end instant of the last row passed; for [`View::All`] of no meaning.
@@ -227,7 +228,7 @@ pub struct Head {
     pub attempt: u32,
     /// When it is, or was last, due.
     pub due: Timestamp,
-    /// The end of its lease, or its start deadline.
+    /// The end of its lease, or from when on no attempt may begin.
     pub alarm: Option<Timestamp>,
     /// When its last run began.
     pub started_at: Option<Timestamp>,

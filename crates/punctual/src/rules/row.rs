@@ -1,10 +1,11 @@
 //! What several rules know of a row.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::change::Change;
 use crate::job::{Body, Job, Status};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, format_length};
 
 /// The change of `job` to this body and this status; the body is written only if it differs.
 pub(super) fn rewrite(job: &Job, body: Body, status: Status) -> Change {
@@ -13,12 +14,18 @@ pub(super) fn rewrite(job: &Job, body: Body, status: Status) -> Change {
     change
 }
 
-/// When a waiting job wants to be looked at: at its start deadline, as long as no attempt of this life has begun.
+/// When a waiting job wants to be looked at, since from then on no attempt may begin: at its start deadline, as long as
+/// no attempt of this life has begun; afterwards when its longest time has elapsed.
 pub(super) fn start_alarm(body: &Body, status: &Status) -> Option<Timestamp> {
     match status.first_started_at {
         None => body.options.start_deadline,
-        Some(_) => None,
+        Some(first) => body.options.max_elapsed.map(|elapsed| first + elapsed),
     }
+}
+
+/// Says that the longest time of a job has elapsed.
+pub(super) fn too_late(elapsed: Duration) -> String {
+    format!("no attempt begins {} after the first", format_length(elapsed))
 }
 
 /// Whether the window of a job's unique key still runs, so that it holds the key even after its end.

@@ -21,6 +21,7 @@ use crate::job::{FailureReason, Job, OnLost, State};
 use crate::limits;
 use crate::queue::Retention;
 use crate::rules::end::{self, End};
+use crate::rules::row::too_late;
 use crate::rules::{Moment, backoff};
 use crate::run::{AttemptOutcome, Outcome, Release, RetryCause};
 use crate::time::Timestamp;
@@ -49,8 +50,9 @@ pub fn settle(job: &Job, run: u64, outcome: &Outcome, moment: &Moment<'_>) -> Op
     })
 }
 
-/// What becomes of a job whose alarm has passed: a run whose lease ran out is lost, and a job that has not started by
-/// its start deadline has failed. Nothing if neither is the case.
+/// What becomes of a job whose alarm has passed: a run whose lease ran out is lost, a job that has not started by its
+/// start deadline has failed, and so has one that still waits when its longest time has elapsed. Nothing if none of it
+/// is the case.
 ///
 /// A lost run has spent its attempt. If another is left, the job can be claimed at once, behind those that are due
 /// already: a job that takes its worker with it stands in nobody's way.
@@ -61,10 +63,7 @@ pub fn reclaim(job: &Job, moment: &Moment<'_>) -> Option<Change> {
     }
     match job.status.state {
         State::Running => Some(lose(job, alarm, moment)),
-        State::Waiting => {
-            let end = End::Failed(FailureReason::Expired, format!("it had not started by {alarm}"));
-            Some(end::end(job, job.status.clone(), end, moment))
-        }
+        State::Waiting => Some(overdue(job, alarm, moment)),
         State::Succeeded | State::Failed | State::Cancelled => None,
     }
 }
@@ -166,8 +165,24 @@ fn unknown_kind(job: &Job, after: Duration, moment: &Moment<'_>) -> Change {
         .again(moment.now + after, &error)
 }
 
+/// It waited until no attempt may begin any more. What its last attempt came to is part of the story.
+fn overdue(job: &Job, alarm: Timestamp, moment: &Moment<'_>) -> Change {
+    let options = &job.body.options;
+    let end = match options.max_elapsed.filter(|_| job.status.first_started_at.is_some()) {
+        Some(elapsed) => {
+            let spent = too_late(elapsed);
+            let error = job.status.history.last().and_then(|last| last.error.as_ref());
+            let message = error.map_or(spent.clone(), |error| format!("{spent}: {error}"));
+            End::Failed(FailureReason::Exhausted, message)
+        }
+        None => End::Failed(FailureReason::Expired, format!("it had not started by {alarm}")),
+    };
+    end::end(job, job.status.clone(), end, moment)
+}
+
 fn lose(job: &Job, alarm: Timestamp, moment: &Moment<'_>) -> Change {
     let error = match &job.status.worker {
+        _ if job.status.deferred => format!("it was deferred, and nobody settled it by {alarm}"),
         Some(worker) => format!("worker {worker} was lost: its lease ran out at {alarm}"),
         None => format!("its worker was lost: the lease ran out at {alarm}"),
     };

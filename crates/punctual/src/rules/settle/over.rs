@@ -5,9 +5,9 @@ use crate::job::{FailureReason, Job, State, Status};
 use crate::limits;
 use crate::rules::Moment;
 use crate::rules::end::{self, End, clip};
-use crate::rules::row::start_alarm;
+use crate::rules::row::{start_alarm, too_late};
 use crate::run::{Attempt, AttemptOutcome};
-use crate::time::{Timestamp, format_length};
+use crate::time::Timestamp;
 
 /// A run that is over: the row that it held, and the status that comes next, with the run in its history.
 ///
@@ -107,8 +107,7 @@ impl<'a> Over<'a> {
         }
         let elapsed = self.job.body.options.max_elapsed?;
         let last = self.status.first_started_at? + elapsed;
-        (due.max(self.moment.now) >= last)
-            .then(|| format!("no attempt begins {} after the first", format_length(elapsed)))
+        (due.max(self.moment.now) >= last).then(|| too_late(elapsed))
     }
 }
 

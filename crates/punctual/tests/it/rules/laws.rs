@@ -200,8 +200,13 @@ fn sound(row: &Job, world: &World) -> Result<(), TestCaseError> {
     prop_assert!(runs || !status.deferred);
     match status.state {
         State::Running => prop_assert!(status.alarm.is_some(), "every run has a lease"),
-        State::Waiting if status.first_started_at.is_none() => {
-            prop_assert_eq!(status.alarm, row.body.options.start_deadline);
+        State::Waiting => {
+            let elapsed = row.body.options.max_elapsed;
+            let alarm = match status.first_started_at {
+                None => row.body.options.start_deadline,
+                Some(first) => elapsed.map(|elapsed| first + elapsed),
+            };
+            prop_assert_eq!(status.alarm, alarm, "it tells until when an attempt may begin");
         }
         _ => prop_assert_eq!(status.alarm, None),
     }
@@ -254,6 +259,9 @@ fn lawful(row: &Job, next: &Job, by: &str, world: &World) -> Result<(), TestCase
     }
     if is.state == State::Running {
         prop_assert_eq!(is.run == was.run, by != "claim", "only a claim begins a run");
+        let last = was.first_started_at.zip(row.body.options.max_elapsed);
+        let in_time = last.is_none_or(|(first, elapsed)| world.now < first + elapsed);
+        prop_assert!(by != "claim" || in_time, "no attempt begins so late");
     }
     Ok(())
 }

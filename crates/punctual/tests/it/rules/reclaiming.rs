@@ -1,6 +1,7 @@
 //! What becomes of a job whose alarm has passed.
 
 use punctual::job::OnLost;
+use punctual::rules::edit::{self, run_now};
 use punctual::rules::settle::reclaim;
 use punctual::run::AttemptOutcome;
 
@@ -59,6 +60,44 @@ fn a_job_that_did_not_start_by_its_deadline_has_expired() {
     let job = lost(&world, &waiting);
     assert_eq!(failure(&job).0, FailureReason::Expired);
     assert_eq!(job.status.history, [], "there was no run");
+}
+
+#[test]
+fn a_job_that_still_waits_when_its_longest_time_has_elapsed_is_exhausted() {
+    let mut world = World::new();
+    let job = plain().max_elapsed(minutes(1)).start_deadline(NOON + hours(1));
+    let running = world.running(job);
+    world.now = NOON + seconds(10);
+    let waiting = settled(&world, &running, &retry_after(seconds(20)));
+    assert_eq!(waiting.status.alarm, Some(NOON + minutes(1)));
+    let hurried = applied(
+        &waiting,
+        run_now(&waiting, &world.moment()).expect("it waits"),
+    );
+    assert_eq!(hurried.status.alarm, waiting.status.alarm);
+    world.now = NOON + minutes(1) - milliseconds(1);
+    assert_eq!(reclaim(&waiting, &world.moment()), None);
+    world.now = NOON + minutes(1);
+    let message = "no attempt begins 1m after the first: it broke";
+    let failed = lost(&world, &waiting);
+    assert_eq!(failure(&failed), (FailureReason::Exhausted, message));
+    assert_eq!(failed.status.history, waiting.status.history);
+    let anew = applied(
+        &failed,
+        edit::retry(&failed, &world.moment()).expect("it has ended"),
+    );
+    assert_eq!(anew.status.alarm, Some(NOON + hours(1)), "a new life, a new time");
+}
+
+#[test]
+fn a_deferred_run_that_nobody_settled_blames_no_worker() {
+    let mut world = World::new();
+    let running = world.running(plain().on_lost(OnLost::Fail));
+    let deferred = settled(&world, &running, &Outcome::Defer(minutes(10)));
+    world.now = NOON + minutes(10);
+    let message = "it was deferred, and nobody settled it by 2026-12-01T12:10:00.000000Z";
+    let failed = lost(&world, &deferred);
+    assert_eq!(failure(&failed), (FailureReason::Lost, message));
 }
 
 fn lost(world: &World, job: &Job) -> Job {
