@@ -85,6 +85,11 @@ impl Handle {
         })
     }
 
+    /// Whether the thread is gone, so that no further errand will be done.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Has `look` done, and waits for it on this thread, which must not be a runtime's.
     pub(super) fn look_now<T: Send + 'static>(
         &self,
@@ -153,7 +158,8 @@ impl Desk {
         let mut writing = Writing::new(&self.connection);
         for errand in errands {
             if let Err(fault) = writing.all_or_nothing(|writing| errand.work(writing), |()| true) {
-                if self.connection.is_autocommit() {
+                // What it wrote is still there, or what others wrote is not: then nobody's work may be committed.
+                if writing.is_spoilt() || self.connection.is_autocommit() {
                     return Err(fault);
                 }
                 errand.fail(&fault.into());

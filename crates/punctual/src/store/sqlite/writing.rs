@@ -12,6 +12,7 @@ use crate::job::State;
 pub(super) struct Writing<'a> {
     connection: &'a Connection,
     counts: Deltas,
+    spoilt: bool,
 }
 
 /// By how much the number of a queue's jobs changes, by state.
@@ -23,7 +24,13 @@ impl<'a> Writing<'a> {
         Writing {
             connection,
             counts: Deltas::new(),
+            spoilt: false,
         }
+    }
+
+    /// Whether a part that failed could not be taken back: then the transaction must not be committed.
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.spoilt
     }
 
     pub(super) fn connection(&self) -> &'a Connection {
@@ -68,16 +75,25 @@ impl<'a> Writing<'a> {
         let counts = self.counts.clone();
         self.execute("savepoint part", [])?;
         let done = work(self);
-        if !done.as_ref().is_ok_and(keep) {
+        let kept = done.as_ref().is_ok_and(keep);
+        if !kept {
             self.counts = counts;
             // After a full disk SQLite may have rolled back everything already; then there is no savepoint left.
             if self.connection.is_autocommit() {
                 return done;
             }
+        }
+        let ended = self.end_part(kept);
+        self.spoilt |= ended.is_err();
+        ended.and(done)
+    }
+
+    fn end_part(&self, kept: bool) -> Result<(), Fault> {
+        if !kept {
             self.execute("rollback to part", [])?;
         }
         self.execute("release part", [])?;
-        done
+        Ok(())
     }
 
     /// Writes the counts, once for each queue and state.
@@ -121,4 +137,32 @@ pub(super) fn all<T>(
         found.push(read(row)?);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn a_part_that_could_not_be_taken_back_spoils_its_transaction() {
+        let connection = Connection::open_in_memory().expect("SQLite needs no file for it");
+        connection
+            .execute_batch("create table numbers (number integer); begin")
+            .expect("nothing stands against it");
+        let mut writing = Writing::new(&connection);
+        let refused = |writing: &mut Writing<'_>| -> Result<(), Fault> {
+            writing.execute("insert into numbers values (1)", [])?;
+            Err(Error::internal("it is refused").into())
+        };
+        assert!(writing.all_or_nothing(refused, |()| true).is_err());
+        assert!(!writing.is_spoilt(), "it was taken back");
+        let lost = |writing: &mut Writing<'_>| {
+            // Without its savepoint, SQLite has no way back.
+            writing.execute("release part", [])?;
+            refused(writing)
+        };
+        assert!(writing.all_or_nothing(lost, |()| true).is_err());
+        assert!(writing.is_spoilt());
+    }
 }
