@@ -43,7 +43,7 @@ mod writing;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::BoxStream;
 use rusqlite::Transaction;
@@ -131,7 +131,7 @@ impl SqliteStore {
     ///
     /// `Invalid` for a database that is not Punctual's or has another version of the schema, otherwise as
     /// [`Store::insert`]. After an error nothing of the batch is in the transaction, which goes on unless SQLite itself
-    /// ended it.
+    /// ended it; after one of the kind `Internal` do not commit it, since SQLite may have failed to take the batch back.
     pub fn insert_in(transaction: &Transaction<'_>, jobs: &[Job]) -> Result<Vec<Inserted>, Error> {
         checks::insert(jobs)?;
         within(transaction, |writing| insert::insert(writing, jobs))
@@ -160,7 +160,7 @@ impl SqliteStore {
         let writer = Writer::start(connection, log::Log::open(&path)?)?;
         let signals = SqliteSignals {
             near: Arc::new(LocalSignals::new()),
-            far: OnceLock::new(),
+            far: Mutex::new(None),
             path: path.clone(),
             writer: writer.handle().clone(),
             seen,
@@ -325,7 +325,7 @@ impl fmt::Debug for SqliteStore {
 struct SqliteSignals {
     near: Arc<LocalSignals>,
     /// Nobody watches before somebody listens.
-    far: OnceLock<Option<Watch>>,
+    far: Mutex<Option<Watch>>,
     path: PathBuf,
     writer: Handle,
     /// What the writer's connection saw of others' commits when it was opened.
@@ -340,12 +340,15 @@ impl Signals for SqliteSignals {
 
     fn listen(&self) -> BoxStream<'static, Signal> {
         let heard = self.near.listen();
-        self.far.get_or_init(|| {
+        let mut far = self.far.lock().unwrap_or_else(PoisonError::into_inner);
+        if far.is_none() {
             let near = Arc::clone(&self.near);
             let watch = Watch::start(&self.path, self.writer.clone(), self.seen, near);
-            let report = |error: &Error| tracing::warn!(%error, "other processes' work is heard of late");
-            watch.inspect_err(report).ok()
-        });
+            let report = |error: &Error| {
+                tracing::warn!(%error, "other processes' work is heard of late; the next listener tries to watch again");
+            };
+            *far = watch.inspect_err(report).ok();
+        }
         heard
     }
 }

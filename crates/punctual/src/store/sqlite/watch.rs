@@ -87,11 +87,31 @@ impl Watcher {
     fn serve(mut self) {
         // What was committed before the watch began is looked for at once.
         let mut pause = limits::FILE_LOOK_FIRST;
+        let mut failing = false;
         loop {
-            let Some(version) = self.look() else {
+            let look = self.writer.look_now(data_version);
+            if let Err(error) = &look
+                && self.writer.has_ended()
+            {
+                tracing::error!(%error, "other processes' work on the database is no longer heard of at once");
                 return;
-            };
-            if version != self.seen {
+            }
+            if let Err(error) = &look
+                && !failing
+            {
+                tracing::warn!(%error, "a look for other processes' work on the database failed; the next one follows soon");
+            }
+            failing = look.is_err();
+            if failing {
+                // What was written meanwhile is found by the look that succeeds.
+                match self.wait(Some(limits::FILE_LOOK_LAST), false) {
+                    true => return,
+                    false => continue,
+                }
+            }
+            if let Ok(version) = look
+                && version != self.seen
+            {
                 self.seen = version;
                 self.signals.send(&[Signal::Anything]);
             }
@@ -100,17 +120,6 @@ impl Watcher {
                 Rested::News => limits::FILE_LOOK_FIRST,
                 Rested::Nothing => pause * 2,
             };
-        }
-    }
-
-    /// What the writer sees, or nothing once it is gone.
-    fn look(&self) -> Option<i64> {
-        match self.writer.look_now(data_version) {
-            Ok(version) => Some(version),
-            Err(error) => {
-                tracing::warn!(%error, "other processes' work on the database is no longer heard of at once");
-                None
-            }
         }
     }
 
