@@ -159,6 +159,31 @@ pub struct Filter {
     pub now: Option<Timestamp>,
 }
 
+impl Filter {
+    /// Whether this list shows the row. In which order it does, and from where on, is the view's matter.
+    pub fn matches(&self, head: &Head) -> bool {
+        let is =
+            |wanted: &Option<String>, there: Option<&String>| wanted.is_none() || wanted.as_ref() == there;
+        let in_view = match self.view {
+            View::All => true,
+            View::Waiting => head.state == State::Waiting,
+            View::Running => head.state == State::Running,
+            View::Ended(state) => state.map_or(head.state.is_ended(), |state| state == head.state),
+        };
+        in_view
+            && self.queue.as_ref().is_none_or(|queue| *queue == head.queue)
+            && is(&self.kind, Some(&head.kind))
+            && self.tag.as_ref().is_none_or(|tag| head.tags.contains(tag))
+            && (self.worker.is_none() || self.worker == head.worker)
+            && is(&self.unique_key, head.unique_key.as_ref())
+            && self.phase.is_none_or(|phase| phase == head.phase)
+            && self.due_before.is_none_or(|end| head.due < end)
+            && self
+                .ended_before
+                .is_none_or(|end| head.ended_at.is_some_and(|at| at < end))
+    }
+}
+
 /// The four orders in which jobs are listed, each that of an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum View {

@@ -31,7 +31,8 @@ impl QueueSettings {
         Bytes::from(json)
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote; what is left out is not set.
+    /// Reads what [`to_json`](Self::to_json) wrote; what is left out is not set. Fields that it does not know are passed
+    /// over: a newer version may have written them, and no queue may stop for that.
     ///
     /// ```
     /// use punctual::queue::QueueSettings;
@@ -65,7 +66,6 @@ impl QueueSettings {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused: Option<String>,
@@ -78,7 +78,6 @@ struct Document {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RateDocument {
     n: u32,
     per: String,
@@ -108,7 +107,6 @@ impl RateDocument {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RetentionDocument {
     succeeded: String,
     failed: String,
@@ -161,11 +159,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_newer_version_wrote_is_read_as_far_as_it_is_known() {
+        let newer =
+            r#"{"max_running": 2, "colour": "red", "rate": {"n": 1, "per": "1s", "burst": 3, "by": "tag"}}"#;
+        let known = QueueSettings {
+            max_running: Some(2),
+            rate: Some(Rate {
+                n: 1,
+                per: seconds(1),
+                burst: 3,
+            }),
+            ..QueueSettings::default()
+        };
+        assert_eq!(QueueSettings::from_json(newer.as_bytes()), Ok(known));
+    }
+
+    #[test]
     fn bad_settings_are_refused() {
         for json in [
             "",
             "7",
-            r#"{"pausd": ""}"#,
             r#"{"max_running": -1}"#,
             r#"{"rate": {"n": 0, "per": "1s", "burst": 1}}"#,
             r#"{"rate": {"n": 1, "per": "1s", "burst": 0}}"#,

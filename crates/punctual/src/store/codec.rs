@@ -80,7 +80,7 @@ pub(crate) fn read_history(text: Option<&str>) -> Result<Vec<Attempt>, Error> {
         return Ok(Vec::new());
     };
     let attempts: Vec<AttemptText<String>> = read("history", text)?;
-    attempts.into_iter().map(AttemptText::read).collect()
+    Ok(attempts.into_iter().map(AttemptText::read).collect())
 }
 
 /// A failure as text.
@@ -91,15 +91,18 @@ pub(crate) fn write_failure(failure: &Failure) -> String {
     })
 }
 
-/// Reads what [`write_failure`] wrote.
+/// Reads what [`write_failure`] wrote. A reason that only a newer version knows is told in the message.
 pub(crate) fn read_failure(text: &str) -> Result<Failure, Error> {
     let FailureText { reason, message } = read::<FailureText<String>>("failure", text)?;
     let known = FailureReason::ALL
         .into_iter()
         .find(|known| known.as_str() == reason);
-    Ok(Failure {
-        reason: known.ok_or_else(|| unknown("reason of a failure", &reason))?,
-        message,
+    Ok(match known {
+        Some(reason) => Failure { reason, message },
+        None => Failure {
+            reason: FailureReason::Failed,
+            message: unknown("it failed", &reason, Some(&message)),
+        },
     })
 }
 
@@ -198,20 +201,29 @@ impl<'a> AttemptText<&'a str> {
 }
 
 impl AttemptText<String> {
-    fn read(self) -> Result<Attempt, Error> {
-        let outcome = AttemptOutcome::ALL
+    /// An outcome that only a newer version knows is told in the error: a failure is what every version can show, and
+    /// one attempt must not make its whole row unreadable.
+    fn read(self) -> Attempt {
+        let known = AttemptOutcome::ALL
             .into_iter()
             .find(|known| known.as_str() == self.outcome);
-        Ok(Attempt {
+        let (outcome, error) = match known {
+            Some(outcome) => (outcome, self.error),
+            None => {
+                let error = unknown("it ended", &self.outcome, self.error.as_deref());
+                (AttemptOutcome::Failed, Some(error))
+            }
+        };
+        Attempt {
             number: self.attempt,
             life: self.life,
             run: self.run,
             worker: self.worker.map(WorkerId::from),
             started_at: Timestamp::from_micros(self.started),
             ended_at: Timestamp::from_micros(self.ended),
-            outcome: outcome.ok_or_else(|| unknown("outcome of an attempt", &self.outcome))?,
-            error: self.error,
-        })
+            outcome,
+            error,
+        }
     }
 }
 
@@ -244,8 +256,10 @@ fn read<'a, T: Deserialize<'a>>(what: &str, text: &'a str) -> Result<T, Error> {
     })
 }
 
-fn unknown(what: &str, name: &str) -> Error {
-    Error::internal(format!("a row holds an unknown {what}: {name:?}"))
+/// What is told of an end whose name this version does not know.
+fn unknown(what: &str, name: &str, message: Option<&str>) -> String {
+    let message = message.map_or(String::new(), |message| format!(": {message}"));
+    format!("{what} as {name:?}, which this version does not know{message}")
 }
 
 #[cfg(test)]
@@ -365,7 +379,30 @@ mod tests {
         assert!(read_options(Some("{")).is_err());
         assert!(read_texts(Some("7")).is_err());
         assert!(read_history(Some(r#"[{"attempt":1}]"#)).is_err());
-        assert!(read_failure(r#"{"reason":"bored","message":""}"#).is_err());
+        assert!(read_failure(r#"{"reason":"bored"}"#).is_err());
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_read_as_far_as_it_is_known() {
+        let text = concat!(
+            r#"[{"attempt":1,"run":1,"started":10,"ended":20,"outcome":"evicted","error":"no room","by":"x"},"#,
+            r#"{"attempt":2,"run":2,"started":30,"ended":40,"outcome":"lost"}]"#
+        );
+        let history = read_history(Some(text)).expect("it can be read");
+        let outcomes: Vec<_> = history.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [AttemptOutcome::Failed, AttemptOutcome::Lost]);
+        let told = r#"it ended as "evicted", which this version does not know: no room"#;
+        assert_eq!(history[0].error.as_deref(), Some(told));
+        assert_eq!(history[1].error, None);
+
+        let failure = read_failure(r#"{"reason":"bored","message":"of it","since":7}"#);
+        let told = r#"it failed as "bored", which this version does not know: of it"#;
+        let told = Failure {
+            reason: FailureReason::Failed,
+            message: told.to_owned(),
+        };
+        assert_eq!(failure, Ok(told));
+        assert_eq!(read_options(Some(r#"{"colour":1}"#)), Ok(Options::default()));
     }
 
     fn same_options(options: &Options, text: &str) {

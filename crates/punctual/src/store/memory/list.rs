@@ -16,8 +16,9 @@ impl Rows {
         let mut last = None;
         for job in rows.by_ref().take(limits::PAGE_ROWS) {
             last = Some(job);
-            if matches(job, filter, now) {
-                items.push(Head::of(job, now));
+            let head = Head::of(job, now);
+            if filter.matches(&head) {
+                items.push(head);
             }
             if items.len() == page.limit {
                 break;
@@ -66,24 +67,4 @@ fn cursor(view: View, job: &Job) -> Cursor {
         View::Ended(_) => ended(job),
     };
     Cursor { at, id: job.id() }
-}
-
-fn matches(job: &Job, filter: &Filter, now: Timestamp) -> bool {
-    let (body, status) = (&job.body, &job.status);
-    let is = |wanted: &Option<String>, there: Option<&String>| wanted.is_none() || wanted.as_ref() == there;
-    let in_view = match filter.view {
-        View::Ended(Some(state)) => state == status.state,
-        View::All | View::Waiting | View::Running | View::Ended(None) => true,
-    };
-    in_view
-        && filter.queue.as_ref().is_none_or(|queue| *queue == body.queue)
-        && is(&filter.kind, Some(&body.kind))
-        && filter.tag.as_ref().is_none_or(|tag| body.tags.contains(tag))
-        && (filter.worker.is_none() || filter.worker == status.worker)
-        && is(&filter.unique_key, status.unique_key.as_ref())
-        && filter.phase.is_none_or(|phase| phase == status.phase(now))
-        && filter.due_before.is_none_or(|end| status.due < end)
-        && filter
-            .ended_before
-            .is_none_or(|end| status.ended_at.is_some_and(|at| at < end))
 }

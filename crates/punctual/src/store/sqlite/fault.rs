@@ -17,6 +17,22 @@ pub(super) enum Fault {
     Told(Error),
 }
 
+impl Fault {
+    /// Whether it lies in what a row holds, and not in how the file could be read: other rows can be read in spite of it.
+    pub(super) fn is_of_a_row(&self) -> bool {
+        match self {
+            Fault::Told(error) => error.kind() == Kind::Internal,
+            Fault::Database(error) => matches!(
+                error,
+                rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
         Fault::Database(error)
@@ -112,4 +128,31 @@ fn name_of_io(failure: &ffi::Error) -> String {
         failure.extended_code,
         ffi::code_to_str(failure.extended_code)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_commit_with(code: i32) -> Error {
+        of_commit(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn only_a_commit_that_surely_wrote_nothing_may_be_tried_again_as_if_nothing_was() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_BUSY, ffi::SQLITE_IOERR_WRITE] {
+            assert_eq!(of_commit_with(code).kind(), Kind::Unavailable, "{code}");
+        }
+        for code in [
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_INTERRUPT,
+        ] {
+            let error = of_commit_with(code);
+            assert_eq!(error.kind(), Kind::Internal, "{code}");
+            assert!(error.to_string().contains("not known whether"), "{error}");
+        }
+    }
 }

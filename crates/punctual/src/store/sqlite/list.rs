@@ -12,7 +12,7 @@ use rusqlite::{Connection, Params, Row, params};
 use super::claim::number;
 use super::counts::by_queue;
 use super::fault::Fault;
-use super::row::{Columns, read_state, state_number};
+use super::row::{Columns, if_readable, read_state, state_number};
 use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{JobId, State, Status};
@@ -37,10 +37,8 @@ pub(super) fn list(
             return Ok(Listed { items, next: None });
         };
         last = Some(key);
-        let head = read_head(connection, key.row, now)?;
-        if matches(&head, filter) {
-            items.push(head);
-        }
+        let head = if_readable(key.id, read_head(connection, key.row, now))?;
+        items.extend(head.filter(|head| filter.matches(head)));
         if items.len() == page.limit {
             break;
         }
@@ -301,18 +299,4 @@ fn head_of(row: &Row<'_>, now: Timestamp) -> Result<Head, Fault> {
         failure: column.text_if_any(17)?.map(codec::read_failure).transpose()?,
         tags: codec::read_texts(column.text_if_any(18)?)?,
     })
-}
-
-fn matches(head: &Head, filter: &Filter) -> bool {
-    let is = |wanted: &Option<String>, there: Option<&String>| wanted.is_none() || wanted.as_ref() == there;
-    filter.queue.as_ref().is_none_or(|queue| *queue == head.queue)
-        && is(&filter.kind, Some(&head.kind))
-        && filter.tag.as_ref().is_none_or(|tag| head.tags.contains(tag))
-        && (filter.worker.is_none() || filter.worker == head.worker)
-        && is(&filter.unique_key, head.unique_key.as_ref())
-        && filter.phase.is_none_or(|phase| phase == head.phase)
-        && filter.due_before.is_none_or(|end| head.due < end)
-        && filter
-            .ended_before
-            .is_none_or(|end| head.ended_at.is_some_and(|at| at < end))
 }

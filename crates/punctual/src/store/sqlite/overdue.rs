@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::claim::number;
 use super::fault::Fault;
-use super::row::{Columns, read_job, state_number};
+use super::row::{Columns, if_readable, read_job, state_number};
 use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
@@ -23,9 +23,12 @@ pub(super) fn overdue(connection: &Connection, limit: usize, now: Timestamp) -> 
     }
     alarms.sort_unstable();
     let passed = alarms.iter().take(limit).take_while(|(alarm, ..)| *alarm <= now);
-    let jobs = passed.map(|(.., row)| read_row(connection, *row));
-    let jobs = jobs.collect::<Result<Vec<Job>, Fault>>()?;
-    let next = alarms.get(jobs.len()).map(|(alarm, ..)| *alarm);
+    let passed = passed.count();
+    let mut jobs = Vec::with_capacity(passed);
+    for (_, id, row) in &alarms[..passed] {
+        jobs.extend(if_readable(*id, read_row(connection, *row))?);
+    }
+    let next = alarms.get(passed).map(|(alarm, ..)| *alarm);
     Ok(Overdue { jobs, next, now })
 }
 

@@ -163,7 +163,7 @@ async fn unreadable(store: Subject) {
         "",
         "{",
         r#"{"rate": {"n": 0, "per": "1s", "burst": 1}}"#,
-        r#"{"colour": "blue"}"#,
+        r#"{"max_running": "blue"}"#,
     ] {
         let bad = Bytes::from_static(bad.as_bytes());
         let changes = [change("good", 0, Some(&good)), change("bad", 0, Some(&bad))];
