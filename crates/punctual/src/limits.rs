@@ -22,6 +22,8 @@ pub const HISTORY_ATTEMPTS: usize = 20;
 
 /// Kind, queue and worker names, in bytes: they stand in indexes and in metrics' labels.
 pub const NAME_BYTES: usize = 128;
+/// Name of a worker's host, in bytes: the longest name in the DNS has 253 (RFC 1035).
+pub const HOST_BYTES: usize = 255;
 /// A unique key, in bytes: it stands in an index, and a URL fits.
 pub const UNIQUE_KEY_BYTES: usize = 512;
 /// Reason of a cancel or a pause, in bytes.

@@ -1,13 +1,16 @@
 //! What every store refuses before it touches a row: batches, pages and claims beyond their bounds, and changes
 //! that no rule makes.
 
+use std::time::Duration;
+
 use crate::change::{Change, RecordChange, RecordKind};
 use crate::error::Error;
 use crate::job::{Job, State};
 use crate::limits;
 use crate::queue::QueueSettings;
-use crate::run::{Beat, Claim, ClaimFrom};
+use crate::run::{Beat, Claim, ClaimFrom, WorkerInfo};
 use crate::store::{Filter, Page, View};
+use crate::time::format_length;
 
 pub(crate) fn insert(jobs: &[Job]) -> Result<(), Error> {
     at_most("jobs in one insert", jobs.len(), limits::FLUSH_ITEMS)
@@ -19,6 +22,12 @@ pub(crate) fn fetch(count: usize) -> Result<(), Error> {
 
 pub(crate) fn claim(claim: &Claim) -> Result<(), Error> {
     at_most("jobs in one claim", claim.max, limits::CLAIM_JOBS)?;
+    lease(claim.lease)?;
+    at_most(
+        "bytes in a worker's name",
+        claim.worker.as_str().len(),
+        limits::NAME_BYTES,
+    )?;
     match &claim.from {
         ClaimFrom::Ids(ids) => at_most("ids in one claim", ids.len(), limits::CLAIM_JOBS),
         ClaimFrom::Queues(queues) => {
@@ -36,10 +45,37 @@ pub(crate) fn claim(claim: &Claim) -> Result<(), Error> {
 
 pub(crate) fn beat(beat: &Beat) -> Result<(), Error> {
     at_most("runs in one heartbeat", beat.runs.len(), limits::CONCURRENCY_MAX)?;
+    lease(beat.lease)?;
+    worker(&beat.worker)?;
     beat.runs
         .iter()
         .filter_map(|run| run.progress.as_ref())
         .try_for_each(|progress| at_most("bytes of progress", progress.len(), limits::PROGRESS_BYTES))
+}
+
+fn worker(worker: &WorkerInfo) -> Result<(), Error> {
+    at_most(
+        "bytes in a worker's name",
+        worker.id.as_str().len(),
+        limits::NAME_BYTES,
+    )?;
+    at_most("bytes in a host's name", worker.host.len(), limits::HOST_BYTES)?;
+    at_most("queues of one worker", worker.queues.len(), limits::CLAIM_QUEUES)?;
+    worker.queues.iter().try_for_each(|queue| {
+        at_most(
+            "bytes in a queue's name",
+            queue.as_str().len(),
+            limits::NAME_BYTES,
+        )
+    })
+}
+
+fn lease(lease: Duration) -> Result<(), Error> {
+    if (limits::LEASE_MIN..=limits::LEASE_MAX).contains(&lease) {
+        return Ok(());
+    }
+    let (least, most) = (format_length(limits::LEASE_MIN), format_length(limits::LEASE_MAX));
+    Err(Error::invalid(format!("a lease lasts {least} to {most}")))
 }
 
 pub(crate) fn apply(changes: &[Change]) -> Result<(), Error> {

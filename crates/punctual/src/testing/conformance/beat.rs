@@ -7,9 +7,10 @@ use super::{Case, case};
 use crate::change::{Applied, Change};
 use crate::job::State;
 use crate::limits;
-use crate::run::{BeatRun, BeatVerdict, RunId, WorkerInfo};
+use crate::queue::QueueName;
+use crate::run::{Beat, BeatRun, BeatVerdict, RunId, WorkerInfo};
 use crate::testing::sample::{Draft, LEASE, NOW, id, job, jobs, shuffled};
-use crate::time::{hours, seconds};
+use crate::time::{hours, milliseconds, seconds};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -223,6 +224,22 @@ async fn bounds(store: Subject) {
             .beat(heartbeat(vec![run(0); limits::CONCURRENCY_MAX + 1], Some(NOW)))
             .await,
     );
+    for lease in [
+        limits::LEASE_MIN - milliseconds(1),
+        limits::LEASE_MAX + milliseconds(1),
+    ] {
+        let beat = heartbeat(vec![run(0)], Some(NOW));
+        refused(store.beat(Beat { lease, ..beat }).await);
+    }
+    for worker in too_large() {
+        let beat = heartbeat(vec![run(0)], Some(NOW));
+        refused(store.beat(Beat { worker, ..beat }).await);
+    }
+    assert_eq!(
+        done(store.workers().await).len(),
+        0,
+        "what is refused is not noted"
+    );
     assert_eq!(store.there(1).await, running);
     done(
         store
@@ -235,4 +252,29 @@ async fn bounds(store: Subject) {
     });
     let beaten = done(store.beat(heartbeat(strangers.collect(), Some(NOW))).await);
     assert_eq!(beaten.verdicts.len(), limits::CONCURRENCY_MAX);
+}
+
+/// Workers that say too much of themselves.
+fn too_large() -> [WorkerInfo; 4] {
+    let longest = "n".repeat(limits::NAME_BYTES);
+    let queues = |count: usize| {
+        (0..count)
+            .map(|n| QueueName::from(format!("queue-{n}")))
+            .collect()
+    };
+    [
+        worker_info(&format!("{longest}n")),
+        WorkerInfo {
+            host: "h".repeat(limits::HOST_BYTES + 1),
+            ..worker_info("w")
+        },
+        WorkerInfo {
+            queues: queues(limits::CLAIM_QUEUES + 1),
+            ..worker_info("w")
+        },
+        WorkerInfo {
+            queues: vec![QueueName::from(format!("{longest}n"))],
+            ..worker_info("w")
+        },
+    ]
 }

@@ -240,6 +240,16 @@ async fn bounds(store: Subject) {
     let names: Vec<String> = (0..=limits::CLAIM_QUEUES).map(|n| format!("queue-{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     refused(store.claim(queues(&names, 1, NOW)).await);
+    for lease in [
+        limits::LEASE_MIN - milliseconds(1),
+        limits::LEASE_MAX + milliseconds(1),
+    ] {
+        let claim = queues(&["line"], 1, NOW);
+        refused(store.claim(Claim { lease, ..claim }).await);
+    }
+    let worker = WorkerId::from("w".repeat(limits::NAME_BYTES + 1));
+    let claim = queues(&["line"], 1, NOW);
+    refused(store.claim(Claim { worker, ..claim }).await);
     assert_eq!(store.content().await, [job(1)]);
     done(store.claim(queues(&names[1..], limits::CLAIM_JOBS, NOW)).await);
 }

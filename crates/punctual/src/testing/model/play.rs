@@ -11,6 +11,7 @@ use super::decide::{self, Known};
 use super::step::{Asked, Row, Seen, Setting, Step};
 use crate::change::{RecordChange, RecordKind};
 use crate::job::{JobId, Phase};
+use crate::limits::LEASE_MIN;
 use crate::queue::QueueName;
 use crate::run::{Beat, BeatRun, Claim, ClaimFrom, RunId, WorkerId, WorkerInfo};
 use crate::store::memory::MemoryStore;
@@ -117,7 +118,7 @@ impl Twins {
             worker: WorkerId::from("worker"),
             from,
             max,
-            lease: milliseconds(u64::from(lease)),
+            lease: LEASE_MIN + milliseconds(u64::from(lease)),
             now: Some(self.now),
         };
         let (memory, store) = (self.memory.claim(claim.clone()), self.store.claim(claim.clone()));
@@ -148,7 +149,7 @@ impl Twins {
                 stopping: false,
             },
             runs: runs.into_iter().map(told).collect(),
-            lease: milliseconds(700),
+            lease: LEASE_MIN + milliseconds(700),
             now: Some(self.now),
         };
         let (memory, store) = (self.memory.beat(beat.clone()), self.store.beat(beat.clone()));

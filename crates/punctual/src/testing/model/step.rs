@@ -16,7 +16,7 @@ pub enum Step {
         queues: Vec<u8>,
         /// At most so many.
         max: usize,
-        /// Leased for so many milliseconds.
+        /// Leased for so many milliseconds more than the shortest lease.
         lease: u32,
     },
     /// A worker claims certain jobs.
