@@ -24,6 +24,8 @@ pub(super) struct Log {
     pages: u32,
     /// At how many pages it is copied.
     copy_at: u32,
+    /// From how many pages on writes are refused.
+    full_at: u32,
     /// A copy was asked for, and not yet heard of.
     asked: bool,
     wake: Option<SyncSender<()>>,
@@ -51,6 +53,7 @@ impl Log {
         Ok(Log {
             pages: 0,
             copy_at: limits::FILE_LOG_PAGES,
+            full_at: limits::FILE_LOG_PAGES_MAX,
             asked: false,
             wake: Some(wake),
             copied,
@@ -84,11 +87,11 @@ impl Log {
 
     /// Refuses to let the log grow beyond its bound.
     pub(super) fn has_room(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        if self.pages < limits::FILE_LOG_PAGES_MAX {
+        if self.pages < self.full_at {
             return Ok(());
         }
         self.begin_anew(connection);
-        if self.pages < limits::FILE_LOG_PAGES_MAX {
+        if self.pages < self.full_at {
             return Ok(());
         }
         Err(Error::unavailable(
@@ -158,5 +161,43 @@ fn report(state: Result<LogState, Fault>) -> Option<LogState> {
             tracing::warn!(error = %Error::from(fault), "the write-ahead log could not be copied; it will be tried again");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    /// With a bound of a few pages, since a gigabyte takes long to write.
+    #[test]
+    fn a_log_that_a_reader_keeps_from_beginning_anew_is_full_at_its_bound() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = file::prepare(&folder.path().join("jobs.db")).expect("the file can be made");
+        let mut writer = file::connect(&path).expect("the file opens");
+        let reader = file::connect(&path).expect("the file opens");
+        let mut log = Log::open(&path).expect("the log is there");
+        log.full_at = 8;
+        writer
+            .execute_batch("create table numbers (number integer)")
+            .expect("it is ours");
+        reader
+            .execute_batch("begin; select count(*) from numbers")
+            .expect("it can be read");
+        for _ in 0..log.full_at {
+            log.has_room(&mut writer).expect("it has not come to its bound");
+            writer
+                .execute_batch("insert into numbers values (1)")
+                .expect("it is ours");
+            log.tend(&mut writer);
+            if log.pages >= log.full_at {
+                break;
+            }
+        }
+        assert!(log.pages >= log.full_at, "each commit adds a page");
+        let error = log.has_room(&mut writer).expect_err("it is full");
+        assert_eq!(error.kind(), Kind::Unavailable);
+        reader.execute_batch("commit").expect("it is ours");
+        log.has_room(&mut writer).expect("it can begin anew");
     }
 }
