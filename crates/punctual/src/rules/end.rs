@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::change::Change;
-use crate::job::{Body, Failure, FailureReason, Job, State, Status};
+use crate::job::{Body, Failure, FailureReason, Job, Options, State, Status};
 use crate::limits;
 use crate::rules::Moment;
 use crate::rules::row::{holds_key, rewrite};
@@ -19,6 +19,9 @@ pub(super) enum End {
     /// Cancelled, for this reason, which may be empty.
     Cancelled(String),
 }
+
+/// What a husk says in place of why it failed.
+const NOT_KEPT: &str = "what went wrong was not kept";
 
 /// Ends the life of `job`, whose status has come to `status`.
 ///
@@ -73,12 +76,22 @@ pub(super) fn clip(text: &str, bytes: usize) -> String {
     kept
 }
 
-/// An ended row without anything that its user or its handler put into it, save what holds the key.
+/// An ended row without what its user and its handler said in it: its payload, tags, options, result, progress, history
+/// and their reasons are gone. What stays is how it ended, where it stood, and what holds the key.
 fn husk(job: &Job, mut status: Status) -> Change {
     status.result = None;
     status.progress = None;
+    status.history = Vec::new();
+    if let Some(failure) = &mut status.failure {
+        failure.message = NOT_KEPT.to_owned();
+    }
+    if let Some(reason) = &mut status.cancel {
+        reason.clear();
+    }
     let body = Body {
         payload: Bytes::new(),
+        tags: Vec::new(),
+        options: Options::default(),
         unique_key: None,
         ..Body::clone(&job.body)
     };

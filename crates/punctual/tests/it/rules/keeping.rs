@@ -55,6 +55,24 @@ fn what_is_not_kept_leaves_a_husk_as_long_as_its_window_runs() {
         husk.body.fingerprint, running.body.fingerprint,
         "sent again, it is still the same job"
     );
+    let secret = plain()
+        .unique("k")
+        .unique_for(minutes(5))
+        .tag("secret")
+        .max_attempts(1);
+    for outcome in [fail(), retry(RetryCause::Panic), cancelled()] {
+        let silent = settled(&world, &world.running(secret.clone()), &outcome);
+        let (body, status) = (&silent.body, &silent.status);
+        assert_eq!(
+            (&body.tags, &body.options),
+            (&Vec::new(), &punctual::job::Options::default())
+        );
+        assert_eq!(status.history, []);
+        let told = format!("{silent:?}");
+        for said in ["it broke", "changed my mind", "secret"] {
+            assert!(!told.contains(said), "{told}");
+        }
+    }
     let ready = |now| {
         prunable(
             State::Succeeded,
