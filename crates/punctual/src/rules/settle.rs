@@ -168,7 +168,10 @@ fn unknown_kind(job: &Job, after: Duration, moment: &Moment<'_>) -> Change {
 /// It waited until no attempt may begin any more. What its last attempt came to is part of the story.
 fn overdue(job: &Job, alarm: Timestamp, moment: &Moment<'_>) -> Change {
     let options = &job.body.options;
-    let end = match options.max_elapsed.filter(|_| job.status.first_started_at.is_some()) {
+    let end = match options
+        .max_elapsed
+        .filter(|_| job.status.first_started_at.is_some())
+    {
         Some(elapsed) => {
             let spent = too_late(elapsed);
             let error = job.status.history.last().and_then(|last| last.error.as_ref());

@@ -70,10 +70,7 @@ fn a_job_that_still_waits_when_its_longest_time_has_elapsed_is_exhausted() {
     world.now = NOON + seconds(10);
     let waiting = settled(&world, &running, &retry_after(seconds(20)));
     assert_eq!(waiting.status.alarm, Some(NOON + minutes(1)));
-    let hurried = applied(
-        &waiting,
-        run_now(&waiting, &world.moment()).expect("it waits"),
-    );
+    let hurried = applied(&waiting, run_now(&waiting, &world.moment()).expect("it waits"));
     assert_eq!(hurried.status.alarm, waiting.status.alarm);
     world.now = NOON + minutes(1) - milliseconds(1);
     assert_eq!(reclaim(&waiting, &world.moment()), None);
