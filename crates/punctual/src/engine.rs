@@ -98,15 +98,16 @@ struct Core {
 /// How an engine is to be.
 #[derive(Clone, Debug)]
 pub struct EngineBuilder {
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     defaults: Defaults,
     caretaker: bool,
 }
 
 impl EngineBuilder {
-    /// The clock to go by; unset, the machine's.
+    /// The clock to go by; unset, the machine's. A store that [`open`](Self::open) opens goes by the same one, so give it
+    /// none that a store's answers correct.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 
@@ -125,7 +126,10 @@ impl EngineBuilder {
 
     /// Opens the store that `url` names, and an engine on it. Errors are those of [`store::url::open`].
     pub async fn open(self, url: &str) -> Result<Engine, Error> {
-        let store = store::url::open(url, Arc::clone(&self.clock)).await?;
+        // The store's clock is what the engine's is corrected by. Were they one, a step of the machine while the store
+        // answers would be taken for the store's, and be confirmed by every later answer.
+        let clock = self.clock.clone().unwrap_or_else(machine);
+        let store = store::url::open(url, clock).await?;
         Ok(self.on(store))
     }
 
@@ -135,7 +139,7 @@ impl EngineBuilder {
     ///
     /// Outside of a Tokio runtime.
     pub fn on(self, store: Arc<dyn Store>) -> Engine {
-        let clock = self.clock;
+        let clock = self.clock.unwrap_or_else(machine);
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         let signals = store.signals().listen();
         let core = Arc::new(Core {
@@ -175,7 +179,7 @@ impl Engine {
     /// An engine that is not as it comes.
     pub fn builder() -> EngineBuilder {
         EngineBuilder {
-            clock: Arc::new(SystemClock::new()),
+            clock: None,
             defaults: Defaults::default(),
             caretaker: true,
         }
@@ -375,6 +379,10 @@ impl Engine {
         self.core.changes.close().await;
         Ok(())
     }
+}
+
+fn machine() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
 }
 
 impl fmt::Debug for Engine {

@@ -2,6 +2,7 @@
 
 mod caretaker;
 mod claiming;
+mod clock;
 mod operating;
 mod settling;
 mod spans;
