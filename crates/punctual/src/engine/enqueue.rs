@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use crate::change::{Applied, Holder, Inserted};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::job::{Job, JobId, NewJob, OnConflict};
 use crate::limits::{CONFLICT_ROUNDS, HOLDER_LINES, SIDE_FLUSHES};
 use crate::rules::admit::{self, Admitted, Conflict, Folded};
@@ -21,33 +21,38 @@ pub(super) type Placed = (Job, How);
 impl Core {
     pub(super) async fn enqueue(&self, job: NewJob) -> Result<Placed, Error> {
         let admitted = self.admit(job)?;
-        let inserted = self.insert(&admitted.job).await?;
-        self.place(admitted, inserted).await
+        self.place(admitted, None).await
     }
 
-    /// Enqueues a batch: in the lane as one bulk caller, and what meets a held key after that.
+    /// Enqueues a batch: in the lane as one bulk caller, and what meets a held key after that. A job that was refused
+    /// stands for nobody else: those that it was to stand for are then placed by themselves.
     pub(super) async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Vec<Result<Placed, Error>> {
-        let mut asked = Vec::with_capacity(jobs.len());
-        let mut admitted = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            asked.push(self.admit(job).map(|job| {
-                let ask = (job.job.id(), job.on_conflict);
-                admitted.push(job);
-                ask
-            }));
-        }
-        let Folded { distinct, place } = admit::fold(admitted);
-        let inserts = distinct
+        let asked: Vec<Result<Admitted, Error>> = jobs.into_iter().map(|job| self.admit(job)).collect();
+        let admitted: Vec<Admitted> = asked.iter().flatten().cloned().collect();
+        let Folded { distinct, place } = admit::fold(admitted.clone());
+        let ids: Vec<JobId> = distinct.iter().map(|new| new.job.id()).collect();
+        let placed = self.place_all(distinct).await;
+        let alone: Vec<Admitted> = admitted
+            .into_iter()
+            .zip(&place)
+            .filter(|(new, stands)| is_left_alone(new, ids[**stands], &placed[**stands]))
+            .map(|(new, _)| new)
+            .collect();
+        let alone = self.place_all(alone).await;
+        unfold(asked, &place, &ids, &placed, alone)
+    }
+
+    async fn place_all(&self, jobs: Vec<Admitted>) -> Vec<Result<Placed, Error>> {
+        let inserts = jobs
             .iter()
             .map(|new| (new.job.clone(), tell_due(&new.job)))
             .collect();
         let inserted = self.inserts.submit_all(inserts).await;
-        let placed: Vec<Result<Placed, Error>> = stream::iter(distinct.into_iter().zip(inserted))
-            .map(|(new, inserted)| async { self.place(new, inserted?).await })
+        stream::iter(jobs.into_iter().zip(inserted))
+            .map(|(new, inserted)| async { self.place(new, Some(inserted?)).await })
             .buffered(SIDE_FLUSHES)
             .collect()
-            .await;
-        unfold(asked, &place, &placed)
+            .await
     }
 
     fn admit(&self, job: NewJob) -> Result<Admitted, Error> {
@@ -59,10 +64,14 @@ impl Core {
         self.inserts.submit(job.clone(), tell_due(job)).await
     }
 
-    /// Turns what an insert came to into the job that stands for `new`, and inserts again where a held key came free.
-    async fn place(&self, new: Admitted, inserted: Inserted) -> Result<Placed, Error> {
-        let mut inserted = inserted;
+    /// Inserts a job, and again where a held key came free. Answers the job that stands for it. `first`: what its first
+    /// insert came to, where there was one already.
+    async fn place(&self, new: Admitted, mut first: Option<Inserted>) -> Result<Placed, Error> {
         for _ in 0..CONFLICT_ROUNDS {
+            let inserted = match first.take() {
+                Some(inserted) => inserted,
+                None => self.insert(&new.job).await?,
+            };
             let placed = match inserted {
                 Inserted::Inserted => {
                     self.counters.enqueued();
@@ -83,7 +92,6 @@ impl Core {
                 self.counters.deduplicated();
                 return Ok(placed);
             }
-            inserted = self.insert(&new.job).await?;
         }
         Err(Error::conflict(format!(
             "the job that holds the unique key {} changed {CONFLICT_ROUNDS} times while it was looked at",
@@ -138,25 +146,42 @@ impl Core {
     }
 }
 
-/// Gives each job that was asked for the answer of the one that stood for it.
+/// Whether the job that was to stand for `new` cannot, for a reason that need not be one for `new`. A store that cannot
+/// be written to is one for both.
+fn is_left_alone(new: &Admitted, stands: JobId, placed: &Result<Placed, Error>) -> bool {
+    let refused = placed
+        .as_ref()
+        .is_err_and(|error| error.kind() != Kind::Unavailable);
+    refused && new.job.id() != stands
+}
+
+/// Gives each job that was asked for its own answer in `alone`, or that of the one in `placed` that stood for it.
 fn unfold(
-    asked: Vec<Result<(JobId, OnConflict), Error>>,
+    asked: Vec<Result<Admitted, Error>>,
     place: &[usize],
+    ids: &[JobId],
     placed: &[Result<Placed, Error>],
+    alone: Vec<Result<Placed, Error>>,
 ) -> Vec<Result<Placed, Error>> {
     let mut place = place.iter();
+    let mut alone = alone.into_iter();
     let mut first: BTreeMap<usize, JobId> = BTreeMap::new();
     asked
         .into_iter()
         .map(|ask| {
-            let (id, on_conflict) = ask?;
+            let new = ask?;
+            let id = new.job.id();
             let stands = *place.next().expect("every admitted job has a place");
             let came_first = *first.entry(stands).or_insert(id) == id;
+            if is_left_alone(&new, ids[stands], &placed[stands]) {
+                return alone.next().expect("every job that was left alone was placed");
+            }
             let (row, how) = placed[stands].clone()?;
             if row.id() == id {
                 return Ok((row, how));
             }
-            if !came_first && on_conflict == OnConflict::Reject {
+            let was_held = !came_first || how == How::Deduplicated;
+            if was_held && new.on_conflict == OnConflict::Reject {
                 return Err(Error::conflict(format!(
                     "the unique key {} is held by job {}",
                     key_of(&row),

@@ -1,8 +1,11 @@
 //! Unique jobs: one live job a key, in all four modes.
 
+use futures_util::FutureExt;
+use punctual::change::Change;
 use punctual::job::OnConflict;
-use punctual::run::Outcome;
+use punctual::limits::CONFLICT_ROUNDS;
 use punctual::source::Source;
+use punctual::store::{Answer, Store};
 use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, NewJob, minutes, seconds};
 
@@ -179,39 +182,23 @@ async fn an_ended_holder_past_its_window_is_evicted() {
 #[tokio::test]
 async fn an_insert_is_tried_anew_when_the_holder_moves_on_meanwhile() {
     let stage = Stage::quiet();
-    let first = stage
-        .engine
-        .enqueue(keyed("1", OnConflict::Existing))
-        .await
-        .expect("it is stored");
-    let job = stage.claim(1).await.remove(0);
-    // It ends between the insert that meets it and the look at it.
-    let engine = stage.engine.clone();
-    let (meet, met) = tokio::sync::oneshot::channel();
-    let mut meet = Some(meet);
+    let first = stage.engine.enqueue(keyed("1", OnConflict::Existing)).await;
+    let first = first.expect("it is stored").row().clone();
+    // The holder goes between the insert that meets it and the look at it.
+    let memory = std::sync::Arc::clone(&stage.store.memory);
+    let mut holder = Some(first.clone());
     stage.store.rule(move |call| {
-        if let Call::Insert(_) = call
-            && let Some(meet) = meet.take()
+        if let Call::Fetch(_) = call
+            && let Some(holder) = holder.take()
         {
-            meet.send(()).ok();
+            answered(memory.apply(&[Change::delete(&holder)]));
         }
         Fate::Pass
     });
-    let second = tokio::spawn({
-        let engine = stage.engine.clone();
-        async move { engine.enqueue(keyed("2", OnConflict::Existing)).await }
-    });
-    soon(met).await.expect("it is inserted");
-    engine
-        .settle(vec![settlement(&job, Outcome::Fail { error: "no".into() })])
-        .await
-        .expect("it is settled");
-    let second = soon(second)
-        .await
-        .expect("it panicked")
-        .expect("a job stands for it");
-    // Either it still met the holder, or it took the key itself; in no case is it lost.
-    assert!(second.deduplicated() == (second.id() == first.id()));
+    let second = soon(stage.engine.enqueue(keyed("2", OnConflict::Existing))).await;
+    let second = second.expect("it is stored");
+    assert!(!second.deduplicated() && second.id() != first.id());
+    assert_eq!(stage.store.insert_sizes(), [1, 1, 1]);
     stage.engine.fetch(second.id()).await.expect("it is there");
 }
 
@@ -257,4 +244,97 @@ async fn the_same_job_sent_again_is_the_same_job_and_another_under_its_id_is_a_c
         .await
         .map(|job| job.id());
     assert_eq!(other.map_err(|error| error.kind()), Err(Kind::Conflict));
+}
+
+#[tokio::test]
+async fn a_refusal_in_a_batch_is_the_refuseds_own() {
+    let stage = Stage::quiet();
+    let holder = stage.engine.enqueue(keyed("0", OnConflict::Existing)).await;
+    let holder = holder.expect("it is stored").id();
+    let batch = vec![
+        keyed("1", OnConflict::Reject),
+        keyed("2", OnConflict::Existing),
+        keyed("3", OnConflict::Reject),
+        keyed("4", OnConflict::Debounce),
+    ];
+    let answers = stage.engine.enqueue_all(batch).await;
+    let answers: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map(|job| job.id()).map_err(Error::kind))
+        .collect();
+    let refused = Err(Kind::Conflict);
+    assert_eq!(answers, [refused, Ok(holder), refused, Ok(holder)]);
+    let pair = vec![keyed("1", OnConflict::Reject), keyed("2", OnConflict::Existing)];
+    let answers = stage.engine.enqueue_all(pair).await;
+    assert_eq!(
+        answers[0].as_ref().map_err(Error::kind).err(),
+        Some(Kind::Conflict)
+    );
+    assert_eq!(answers[1].as_ref().map(|job| job.id()), Ok(holder));
+}
+
+#[tokio::test]
+async fn a_job_whose_id_is_taken_takes_nobody_of_its_key_with_it() {
+    let stage = Stage::quiet();
+    let id = JobId::named("taken");
+    stage.engine.enqueue(work().id(id)).await.expect("it is stored");
+    let batch = vec![
+        keyed("1", OnConflict::Existing).id(id),
+        keyed("2", OnConflict::Existing),
+        keyed("3", OnConflict::Existing),
+        keyed("4", OnConflict::Reject),
+    ];
+    let answers = stage.engine.enqueue_all(batch).await;
+    let refused = |at: usize| answers[at].as_ref().map_err(Error::kind).err();
+    assert_eq!(refused(0), Some(Kind::Conflict));
+    let (second, third) = (answers[1].as_ref().expect("it is stored"), &answers[2]);
+    assert!(!second.deduplicated());
+    assert_eq!(third.as_ref().map(|job| job.id()), Ok(second.id()));
+    assert_eq!(refused(3), Some(Kind::Conflict));
+}
+
+#[tokio::test]
+async fn a_job_that_is_said_to_be_refused_was_never_stored() {
+    let stage = Stage::quiet();
+    let memory = std::sync::Arc::clone(&stage.store.memory);
+    let id = JobId::named("new");
+    // However often it is inserted, a holder is there, and is gone when it is looked at.
+    let mut holders: Vec<_> = Vec::new();
+    for n in 0..CONFLICT_ROUNDS {
+        let engine = Stage::quiet().engine;
+        let holder = keyed("1", OnConflict::Existing).id(JobId::named(&n.to_string()));
+        holders.push(engine.enqueue(holder).await.expect("it is stored").row().clone());
+    }
+    stage.store.rule(move |call| {
+        match call {
+            Call::Insert(_) => {
+                if let Some(holder) = holders.pop() {
+                    answered(memory.insert(&[holder]));
+                }
+            }
+            Call::Fetch(ids) if ids != [id] => {
+                let rows = answered(memory.fetch(ids));
+                let gone: Vec<_> = rows.iter().flatten().map(Change::delete).collect();
+                answered(memory.apply(&gone));
+            }
+            _ => {}
+        }
+        Fate::Pass
+    });
+    let refused = stage
+        .engine
+        .enqueue(keyed("2", OnConflict::Existing).id(id))
+        .await;
+    assert_eq!(
+        refused.map(|job| job.id()).map_err(|error| error.kind()),
+        Err(Kind::Conflict)
+    );
+    let row = stage.engine.fetch(id).await;
+    assert_eq!(row.map_err(|error| error.kind()), Err(Kind::NotFound));
+}
+
+/// A memory store answers at once.
+fn answered<T>(answer: Answer<'_, T>) -> T {
+    let answer = answer.now_or_never().expect("it is there");
+    answer.expect("it serves")
 }
