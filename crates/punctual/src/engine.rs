@@ -287,7 +287,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such job, or none any more; `Invalid` if the queue keeps no results to wait for;
+    /// `NotFound` if there is no such job, or none any more, or it ended in a queue that keeps no results and only its
+    /// unique key is still held; `Invalid` if the queue keeps no results to wait for;
     /// `Unavailable` if the store cannot be read, or too many wait.
     pub async fn result(&self, id: JobId, wait: Duration) -> Result<Ending, Error> {
         let span = tracing::debug_span!("result", job = %id);

@@ -16,6 +16,8 @@ use crate::job::Defaults;
 use crate::queue::Retention;
 use crate::time::Timestamp;
 
+pub(crate) use row::is_husk;
+
 /// When, and under what, a rule decides.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::queue::QueueName;
+use crate::rules::is_husk;
 
 use super::Core;
 use super::results::unknown;
@@ -18,7 +19,7 @@ impl Core {
     /// The row of a job as soon as it has ended, or as it stands when `wait` is over.
     pub(super) async fn result(&self, id: JobId, wait: Duration) -> Result<Job, Error> {
         if wait.is_zero() {
-            return self.fetch(id).await;
+            return with_result(self.fetch(id).await?);
         }
         let mut waiter = self.results.join(id)?;
         let job = waiter.read().await?;
@@ -27,7 +28,7 @@ impl Core {
         }
         tokio::select! {
             biased;
-            job = waiter.ended(job, wait) => job,
+            job = waiter.ended(job, wait) => with_result(job?),
             () = self.stopping.cancelled() => Err(Error::unavailable("the engine is closed")),
         }
     }
@@ -43,4 +44,16 @@ impl Core {
             "queue {queue} deletes jobs as they end (its retention is 0), so there is no result to wait for"
         )))
     }
+}
+
+/// The row, unless it is what is left of a job to hold its unique key: its result was dropped as it ended, and none is
+/// something else than an empty one.
+fn with_result(job: Job) -> Result<Job, Error> {
+    if is_husk(&job) {
+        return Err(Error::not_found(format!(
+            "job {} has ended, and its queue keeps no results (its retention is 0): what is left holds its unique key",
+            job.id()
+        )));
+    }
+    Ok(job)
 }

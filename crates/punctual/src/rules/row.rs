@@ -34,6 +34,6 @@ pub(super) fn holds_key(status: &Status, now: Timestamp) -> bool {
 }
 
 /// Whether an ended row was kept for nothing but its key: it holds one that no further life could take.
-pub(super) fn is_husk(job: &Job) -> bool {
+pub(crate) fn is_husk(job: &Job) -> bool {
     job.status.state.is_ended() && job.status.unique_key.is_some() && job.body.unique_key.is_none()
 }

@@ -276,6 +276,27 @@ async fn waiting_is_refused_where_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_job_to_hold_its_key_has_no_result() {
+    let stage = Stage::quiet();
+    let keeps_nothing = QueueSettings {
+        retention: Some(Retention::all(seconds(0))),
+        ..QueueSettings::default()
+    };
+    let set = stage.engine.set_queue("default", keeps_nothing, None).await;
+    set.expect("it is set");
+    let job = work().unique("k").unique_for(minutes(5));
+    let id = stage.engine.enqueue(job).await.expect("it is stored").id();
+    let running = stage.claim(1).await.remove(0);
+    let settled = stage.engine.settle(vec![settlement(&running, done("42"))]).await;
+    settled.expect("it is settled");
+    assert!(stage.engine.fetch(id).await.is_ok(), "its key is still held");
+    for wait in [seconds(0), seconds(9)] {
+        let result = soon(stage.engine.result(id, wait)).await;
+        assert_eq!(result.map_err(|error| error.kind()), Err(Kind::NotFound));
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_be_read_is_told_to_who_comes_and_outlasted_by_who_waits() {
     let stage = Stage::quiet();
     let job = running(&stage).await;
