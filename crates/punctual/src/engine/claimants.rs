@@ -197,7 +197,8 @@ impl Place {
             let mut others = board.waiting.values().filter(|c| c.queues.contains(queue));
             others.any(|c| c.wake_at.is_some_and(|at| at <= wake_at))
         };
-        if queues.iter().all(covered) {
+        // A claim that names its jobs has no queue that others could wake for.
+        if !queues.is_empty() && queues.iter().all(covered) {
             return Rest::Undisturbed;
         }
         if let Some(own) = board.waiting.get_mut(&self.token) {

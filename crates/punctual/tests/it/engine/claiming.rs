@@ -85,6 +85,20 @@ async fn a_claim_sleeps_until_the_next_job_is_due_and_never_starts_it_early() {
 }
 
 #[tokio::test]
+async fn a_claim_of_a_job_by_its_name_sleeps_until_that_job_is_due() {
+    let stage = Stage::quiet();
+    let id = stage.engine.enqueue(work().delay(seconds(2))).await;
+    let mut claim = claim("w", 1);
+    claim.from = ClaimFrom::Ids(vec![id.expect("it is stored").id()]);
+    let engine = stage.engine.clone();
+    let waiting = tokio::spawn(async move { engine.claim(claim, minutes(10)).await });
+    stage.settle_down().await;
+    assert_eq!(stage.clock.next_wake(), Some(seconds(2)));
+    stage.clock.advance(seconds(2));
+    assert_eq!(jobs(waiting).await, 1);
+}
+
+#[tokio::test]
 async fn a_job_for_later_changes_when_a_claim_wakes_and_does_not_wake_it() {
     let stage = Stage::quiet();
     let waiting = waiting(&stage.engine, "w", 10);
