@@ -370,8 +370,12 @@ impl Engine {
         &self.core.defaults
     }
 
-    /// Ends the engine's tasks, and answers once all that its lanes hold is written and answered. Calls that come later, on
-    /// any clone, are `Unavailable`.
+    /// Ends the engine's tasks, and answers once all that its lanes hold is written and answered.
+    ///
+    /// Calls that come later, on any clone, are `Unavailable` if they would write a job or a queue, claim, or wait for a
+    /// result; so are claims and results that are being waited for. What only reads is still answered, and so is a
+    /// heartbeat. A claim that is at the store as this is called may still bring jobs, which nobody can settle through this
+    /// engine any more: they are taken back when their leases are over. Stop workers first.
     pub async fn close(&self) -> Result<(), Error> {
         self.core.stopping.cancel();
         self.core.tasks.close();
@@ -384,6 +388,16 @@ impl Engine {
 
 fn machine() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
+}
+
+impl Core {
+    /// Refuses what would begin after the engine was closed.
+    fn check_open(&self) -> Result<(), Error> {
+        if self.stopping.is_cancelled() {
+            return Err(lane::closed());
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Engine {

@@ -451,7 +451,8 @@ fn is_of_an_item(error: &Error) -> bool {
     !matches!(error.kind(), Kind::Unavailable | Kind::Internal)
 }
 
-fn closed() -> Error {
+/// Why an engine that was closed takes nothing.
+pub(super) fn closed() -> Error {
     Error::unavailable("the engine is closed; nothing was stored")
 }
 

@@ -8,6 +8,7 @@ use crate::queue::QueueName;
 use crate::rules::is_husk;
 
 use super::Core;
+use super::lane::closed;
 use super::results::unknown;
 use super::settings::retention_of;
 
@@ -29,7 +30,7 @@ impl Core {
         tokio::select! {
             biased;
             job = waiter.ended(job, wait) => with_result(job?),
-            () = self.stopping.cancelled() => Err(Error::unavailable("the engine is closed")),
+            () = self.stopping.cancelled() => Err(closed()),
         }
     }
 

@@ -59,6 +59,7 @@ impl Core {
         let give_up_at = self.clock.uptime() + wait.min(LENGTH_MAX);
         loop {
             place.looks();
+            self.check_open()?;
             let claimed = self.claim_now(&claim).await?;
             let left = give_up_at.saturating_sub(self.clock.uptime());
             if let Some(next_due) = claimed.next_due {
@@ -71,29 +72,27 @@ impl Core {
             if !claimed.jobs.is_empty() || claim.max == 0 {
                 return Ok(claimed);
             }
-            if !self.rest(&place, left).await {
-                return Err(Error::unavailable("the engine is closed"));
-            }
+            self.rest(&place, left).await;
         }
     }
 
-    /// Waits until it makes sense to look again. Answers whether it does: not if the engine has stopped.
-    async fn rest(&self, place: &Place, left: Duration) -> bool {
+    /// Waits until it makes sense to look again, or the engine stops.
+    async fn rest(&self, place: &Place, left: Duration) {
         let mut over = self.clock.sleep(left.min(RESCAN));
         loop {
             let now = self.clock.now();
             let mut due = match place.lies_down() {
-                Rest::Over => return true,
+                Rest::Over => return,
                 Rest::Until(at) => self.clock.sleep(at.since(now).max(CLAIM_PAUSE)),
                 Rest::Undisturbed => future::pending().boxed(),
             };
             tokio::select! {
                 biased;
-                () = self.stopping.cancelled() => return false,
+                () = self.stopping.cancelled() => return,
                 // Called, or told of an earlier instant.
                 () = place.called() => {}
-                () = &mut due => return true,
-                () = &mut over => return true,
+                () = &mut due => return,
+                () = &mut over => return,
             }
         }
     }
