@@ -100,7 +100,7 @@ impl Core {
     }
 
     /// Settles with the job that holds the key of `new`. Nothing: it holds it no longer, or moved on.
-    async fn meet(&self, new: &Admitted, holder: Holder) -> Result<Option<Placed>, Error> {
+    pub(super) async fn meet(&self, new: &Admitted, holder: Holder) -> Result<Option<Placed>, Error> {
         let edits = matches!(new.on_conflict, OnConflict::Replace | OnConflict::Debounce);
         let _turn = match edits {
             true => Some(self.line_of(holder.id).lock().await),

@@ -2,9 +2,10 @@
 
 use crate::change::{Applied, Change, Edit, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, OnConflict};
 use crate::limits::CONFLICT_ROUNDS;
 use crate::queue::{QueueName, QueueSettings};
+use crate::rules::admit::Admitted;
 use crate::rules::{self, Moment};
 use crate::signals::Signal;
 
@@ -66,16 +67,20 @@ impl Core {
                 return Ok(job);
             };
             let tell = tell_of(&job, &change, is_limited(&queues, &job.body.queue), moment.now);
-            let after = changed(&job, &change).unwrap_or(job);
+            let after = changed(&job, &change).unwrap_or_else(|| job.clone());
             job = match self.changes.submit(change, tell).await? {
                 Applied::Applied => return Ok(after),
                 Applied::Stale(row) => *row,
                 Applied::Missing => return Err(unknown(id)),
                 Applied::Held(holder) => {
-                    return Err(Error::conflict(format!(
-                        "the unique key of the job is held by job {}",
-                        holder.id
-                    )));
+                    // A holder whose window is over gives way, as it does to a new job.
+                    let on_conflict = OnConflict::Reject;
+                    let asks = Admitted {
+                        job: after,
+                        on_conflict,
+                    };
+                    self.meet(&asks, holder).await?;
+                    job
                 }
             };
         }
@@ -97,6 +102,7 @@ impl Core {
         expect: Option<u64>,
     ) -> Result<u64, Error> {
         name.check()?;
+        self.check_open()?;
         let document = settings.to_json();
         let mut rev = match expect {
             Some(expect) => expect,
@@ -116,7 +122,9 @@ impl Core {
                     self.store
                         .signals()
                         .send(&[Signal::Due(name.clone(), self.clock.now())]);
-                    self.settings.read().await?;
+                    if let Err(error) = self.settings.read().await {
+                        tracing::warn!(%error, queue = %name, "what was set is not known here yet; it is read again soon");
+                    }
                     return Ok(rev + 1);
                 }
                 Some(RecordApplied::Stale(record)) if expect.is_none() => {

@@ -2,11 +2,14 @@
 
 use punctual::change::Edit;
 use punctual::job::State;
+use punctual::limits::SETTINGS_AGE;
+use punctual::queue::{QueueSettings, Retention};
 use punctual::source::Source;
 use punctual::store::{Filter, Page};
-use punctual::{JobId, Kind, minutes, seconds};
+use punctual::testing::{Call, Fate};
+use punctual::{Error, JobId, Kind, minutes, seconds};
 
-use crate::stage::{Stage, done, settlement, work};
+use crate::stage::{Stage, claim, done, settlement, work};
 
 #[tokio::test]
 async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_nothing() {
@@ -61,6 +64,81 @@ async fn an_ended_job_is_retried_unless_its_key_is_anothers() {
     let retried = stage.engine.retry(id).await.expect("the key is free");
     assert_eq!((retried.status.state, retried.status.life), (State::Waiting, 2));
     assert_eq!(stage.claim(1).await[0].id(), id);
+}
+
+#[tokio::test]
+async fn a_retried_job_takes_its_key_back_from_an_ended_job_whose_window_is_over() {
+    let stage = Stage::quiet();
+    let first = stage.engine.enqueue(work().unique("k")).await;
+    let first = first.expect("it is stored").id();
+    stage.engine.cancel(first, "").await.expect("it waits");
+    let windowed = work().unique("k").unique_for(minutes(5));
+    let second = stage.engine.enqueue(windowed).await;
+    let second = second.expect("the key is free").id();
+    stage.engine.cancel(second, "").await.expect("it waits");
+    let held = stage.engine.retry(first).await;
+    assert_eq!(held.map_err(|error| error.kind()), Err(Kind::Conflict));
+    stage.clock.advance(minutes(5));
+    let retried = stage.engine.retry(first).await.expect("the window is over");
+    assert_eq!(retried.status.unique_key.as_deref(), Some("k"));
+    let second = stage.engine.fetch(second).await.expect("it is kept");
+    assert_eq!(second.status.unique_key, None);
+}
+
+#[tokio::test]
+async fn a_queue_that_was_set_is_said_to_be_although_it_cannot_be_read_again() {
+    let stage = Stage::quiet();
+    stage.store.rule(|call| match call {
+        Call::Records => Fate::Refuse(Error::unavailable("it is down")),
+        _ => Fate::Pass,
+    });
+    let set = stage
+        .engine
+        .set_queue("default", QueueSettings::default(), Some(0));
+    assert_eq!(set.await, Ok(1));
+    stage.store.rule(|_| Fate::Pass);
+    let (_, rev) = stage.engine.queue("default").await.expect("it reads");
+    assert_eq!(rev, 1);
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_read_again_stay_in_force() {
+    let stage = Stage::quiet();
+    let keeps_nothing = QueueSettings {
+        retention: Some(Retention::all(seconds(0))),
+        ..QueueSettings::default()
+    };
+    let set = stage.engine.set_queue("default", keeps_nothing, None).await;
+    set.expect("it is set");
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    stage.clock.advance(SETTINGS_AGE);
+    stage.store.rule(|call| match call {
+        Call::Records => Fate::Refuse(Error::unavailable("it is down")),
+        _ => Fate::Pass,
+    });
+    stage.engine.cancel(id, "").await.expect("it waits");
+    let gone = stage.engine.fetch(id).await;
+    assert_eq!(gone.map_err(|error| error.kind()), Err(Kind::NotFound));
+}
+
+#[tokio::test]
+async fn an_engine_that_is_closed_reads_but_writes_and_claims_nothing() {
+    let stage = Stage::quiet();
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    stage.engine.close().await.expect("it closes");
+    let claims = stage.store.claims();
+    let claimed = stage.engine.claim(claim("w", 1), seconds(0)).await;
+    assert_eq!(claimed.map_err(|error| error.kind()), Err(Kind::Unavailable));
+    assert_eq!(stage.store.claims(), claims);
+    let set = stage
+        .engine
+        .set_queue("default", QueueSettings::default(), None)
+        .await;
+    assert_eq!(set.map_err(|error| error.kind()), Err(Kind::Unavailable));
+    let cancelled = stage.engine.cancel(id, "").await;
+    assert_eq!(cancelled.map_err(|error| error.kind()), Err(Kind::Unavailable));
+    let row = stage.engine.fetch(id).await.expect("it is there");
+    assert_eq!(row.status.state, State::Waiting);
 }
 
 #[tokio::test]
