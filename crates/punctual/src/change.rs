@@ -37,9 +37,14 @@ impl Change {
 
     /// The deletion of `job`.
     pub fn delete(job: &Job) -> Change {
+        Change::deletion(job.id(), job.status.rev)
+    }
+
+    /// The deletion of the job `id`, if its `rev` is `expect`.
+    pub fn deletion(id: JobId, expect: u64) -> Change {
         Change {
-            id: job.id(),
-            expect: job.status.rev,
+            id,
+            expect,
             becomes: None,
             body: None,
             then: Vec::new(),

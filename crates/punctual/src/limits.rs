@@ -128,8 +128,6 @@ pub const OVERDUE_SCAN: Duration = Duration::from_secs(1);
 pub const CLOCK_STEP: Duration = Duration::from_secs(1);
 /// Between two rounds of pruning: history is kept for hours, so seconds do not matter.
 pub const PRUNE_SCAN: Duration = Duration::from_secs(10);
-/// Pages of one round of pruning, each up to [`CHORE_ROWS`]; what is left waits for the next round.
-pub const PRUNE_PAGES: usize = 100;
 /// Age at which an engine reads the settings of all queues again.
 pub const SETTINGS_AGE: Duration = Duration::from_secs(5);
 /// Pages of [`PAGE_ITEMS`] settings that an engine reads: queues beyond it are a slip, not a design.

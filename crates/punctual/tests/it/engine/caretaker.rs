@@ -1,13 +1,15 @@
 //! Chores: what is overdue is taken back, what was kept long enough is pruned.
 
+use std::sync::{Arc, Mutex};
+
 use punctual::job::{FailureReason, State};
-use punctual::limits::{KEEP_SUCCEEDED, LEASE};
+use punctual::limits::{KEEP_SUCCEEDED, LEASE, PRUNE_SCAN};
 use punctual::queue::{QueueSettings, Retention};
 use punctual::source::Source;
 use punctual::testing::{Call, Fate};
-use punctual::{Error, JobId, Kind, hours, minutes, seconds};
+use punctual::{Error, JobId, Kind, days, hours, minutes, seconds};
 
-use crate::stage::{Stage, done, settlement, work, work_once};
+use crate::stage::{Stage, claim, done, settlement, work, work_once};
 
 async fn state(stage: &Stage, id: JobId) -> Result<State, Kind> {
     let row = stage.engine.fetch(id).await;
@@ -78,6 +80,29 @@ async fn after_a_step_of_the_clock_the_living_can_beat_first() {
     assert_eq!(state(&stage, id).await, Ok(State::Running));
     stage.advance(seconds(4)).await;
     assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn after_a_leap_of_time_nobody_with_a_longer_lease_is_taken_for_lost() {
+    for sleeps in [false, true] {
+        let stage = Stage::with_caretaker();
+        let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+        let mut patient = claim("patient", 1);
+        patient.lease = minutes(5);
+        let claimed = stage.engine.claim(patient, seconds(0)).await;
+        assert_eq!(claimed.expect("the store serves claims").jobs.len(), 1);
+        stage.advance(seconds(2)).await;
+        match sleeps {
+            true => stage.clock.suspend(hours(1)),
+            false => stage.clock.step_to(stage.engine.now() + hours(1)),
+        }
+        // A worker with a shorter lease makes nobody forget the longer one.
+        assert!(stage.claim(1).await.is_empty());
+        stage.advance(minutes(5) - seconds(2)).await;
+        assert_eq!(state(&stage, id).await, Ok(State::Running));
+        stage.advance(seconds(4)).await;
+        assert_eq!(state(&stage, id).await, Ok(State::Waiting));
+    }
 }
 
 #[tokio::test]
@@ -180,4 +205,75 @@ async fn pruning_goes_on_page_by_page() {
     stage.clock.advance(KEEP_SUCCEEDED);
     stage.advance(seconds(20)).await;
     assert_eq!(stage.engine.totals().pruned, 2_500);
+}
+
+/// What this many jobs leave behind.
+async fn succeed(stage: &Stage, jobs: usize) {
+    stage.engine.enqueue_all(vec![work(); jobs]).await;
+    while let jobs = stage.claim(1_000).await
+        && !jobs.is_empty()
+    {
+        let settlements = jobs.iter().map(|job| settlement(job, done("1"))).collect();
+        stage.engine.settle(settlements).await.expect("they are settled");
+    }
+}
+
+#[tokio::test]
+async fn a_long_history_holds_up_no_lost_run() {
+    let stage = Stage::with_caretaker();
+    succeed(&stage, 5_000).await;
+    stage.engine.enqueue(work()).await.expect("it is stored");
+    let mut patient = claim("patient", 1);
+    patient.lease = KEEP_SUCCEEDED + LEASE;
+    let claimed = stage.engine.claim(patient, seconds(0)).await;
+    assert_eq!(claimed.expect("the store serves claims").jobs.len(), 1);
+    // Each page takes its time, so that the lease is over when the second one is read.
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let (seen, clock) = (Arc::clone(&events), stage.clock.clone());
+    stage.store.rule(move |call| {
+        let event = match call {
+            Call::List(_) => {
+                clock.advance(LEASE);
+                "page"
+            }
+            Call::Apply(changes) if changes.iter().any(|change| change.becomes.is_some()) => "taken back",
+            _ => return Fate::Pass,
+        };
+        seen.lock().expect("nobody panicked").push(event);
+        Fate::Pass
+    });
+    stage.clock.advance(KEEP_SUCCEEDED);
+    stage.settle_down().await;
+    let events = events.lock().expect("nobody panicked").clone();
+    let taken_back = events.iter().position(|event| *event == "taken back");
+    let last_page = events.iter().rposition(|event| *event == "page");
+    assert!(taken_back.is_some() && taken_back < last_page, "{events:?}");
+}
+
+#[tokio::test]
+async fn what_is_kept_longer_is_not_read_again_and_again() {
+    let stage = Stage::with_caretaker();
+    let for_a_year = QueueSettings {
+        retention: Some(Retention::all(days(365))),
+        ..QueueSettings::default()
+    };
+    let set = stage.engine.set_queue("default", for_a_year, None).await;
+    set.expect("it is set");
+    succeed(&stage, 3).await;
+    stage.clock.advance(KEEP_SUCCEEDED * 2);
+    let (filters, now) = (Arc::new(Mutex::new(Vec::new())), stage.engine.now());
+    let seen = Arc::clone(&filters);
+    stage.store.rule(move |call| {
+        if let Call::List(filter) = call {
+            seen.lock().expect("nobody panicked").push(filter.clone());
+        }
+        Fate::Pass
+    });
+    stage.advance(PRUNE_SCAN * 3).await;
+    let filters = filters.lock().expect("nobody panicked").clone();
+    assert!((2..=4).contains(&filters.len()), "{filters:?}");
+    for filter in filters {
+        assert_eq!(filter.queue, Some("default".into()));
+        assert!(filter.ended_before < Some(now - days(364)));
+    }
 }
