@@ -31,8 +31,16 @@ struct Story {
     kind: Kind,
     message: String,
     fields: Vec<Field>,
-    locked: bool,
+    mark: Mark,
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What else whoever writes in batches has to know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    None,
+    Locked,
+    Unknown,
 }
 
 /// One field of the input that was wrong.
@@ -51,7 +59,7 @@ impl Error {
             kind,
             message: message.into(),
             fields: Vec::new(),
-            locked: false,
+            mark: Mark::None,
             source: None,
         }))
     }
@@ -83,7 +91,19 @@ impl Error {
             kind: Kind::Unavailable,
             message: message.into(),
             fields: Vec::new(),
-            locked: true,
+            mark: Mark::Locked,
+            source: None,
+        }))
+    }
+
+    /// It is not known whether it was stored, since the answer to its commit was lost or was a fault: `Internal` as any
+    /// fault is, and the only one after which a batch is sent again.
+    pub fn unknown(message: impl Into<String>) -> Error {
+        Error(Arc::new(Story {
+            kind: Kind::Internal,
+            message: message.into(),
+            fields: Vec::new(),
+            mark: Mark::Unknown,
             source: None,
         }))
     }
@@ -103,7 +123,7 @@ impl Error {
             kind: Kind::Invalid,
             message: said.join("; "),
             fields,
-            locked: false,
+            mark: Mark::None,
             source: None,
         }))
     }
@@ -122,7 +142,7 @@ impl Error {
             kind: self.0.kind,
             message: self.0.message.clone(),
             fields: self.0.fields.clone(),
-            locked: self.0.locked,
+            mark: self.0.mark,
             source: Some(source.into()),
         }))
     }
@@ -134,7 +154,12 @@ impl Error {
 
     /// Whether another's lock was waited for in vain: see [`Error::locked`].
     pub fn is_locked(&self) -> bool {
-        self.0.locked
+        self.0.mark == Mark::Locked
+    }
+
+    /// Whether it may have been stored all the same: see [`Error::unknown`].
+    pub fn is_unknown(&self) -> bool {
+        self.0.mark == Mark::Unknown
     }
 
     /// The fields of the input that were wrong; empty when the error is about no field.

@@ -286,7 +286,7 @@ impl<W: Write> Inner<W> {
             }
             match self.write.write(items).await {
                 Ok(outs) if outs.len() != items.len() => {
-                    return Err(Error::internal("the store did not answer for every item"));
+                    return Err(Error::unknown("the store did not answer for every item"));
                 }
                 Ok(outs) if unknown.is_none() => return Ok(outs),
                 Ok(outs) => {
@@ -296,14 +296,14 @@ impl<W: Write> Inner<W> {
                         .map(|(i, out)| W::repeated(i, out))
                         .collect());
                 }
-                Err(error) if error.kind() == Kind::Internal => {
+                Err(error) if error.is_unknown() => {
                     tracing::warn!(%error, items = items.len(), "a flush may or may not have been written; it is sent again");
                     unknown = Some(error);
                 }
                 // Nothing was written this time, but perhaps before.
                 Err(error) => match unknown {
                     None => return Err(error),
-                    Some(_) => unknown = Some(Error::internal(error.to_string()).caused_by(error)),
+                    Some(_) => unknown = Some(Error::unknown(error.to_string()).caused_by(error)),
                 },
             }
         }
@@ -448,7 +448,7 @@ fn weight<W: Write>(item: &W::Item) -> u32 {
 
 /// Whether an error is about one item of a batch, and not about the store.
 fn is_of_an_item(error: &Error) -> bool {
-    !matches!(error.kind(), Kind::Unavailable | Kind::Internal)
+    error.kind() != Kind::Unavailable && !error.is_unknown()
 }
 
 /// Why an engine that was closed takes nothing.
@@ -457,5 +457,5 @@ pub(super) fn closed() -> Error {
 }
 
 fn abandoned() -> Error {
-    Error::internal("the flush ended without an answer; whether it was stored is not known")
+    Error::unknown("the flush ended without an answer; whether it was stored is not known")
 }

@@ -117,7 +117,7 @@ impl Core {
                 Ok(Applied::Stale(row)) => open.row = Some(*row),
                 Ok(Applied::Held(_)) => open.row = None,
                 Err(error) => {
-                    if error.kind() == Kind::Internal {
+                    if error.is_unknown() {
                         open.sent = Some(change);
                         open.row = None;
                     }

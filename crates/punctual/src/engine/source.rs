@@ -7,7 +7,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, future};
 use tracing::Instrument;
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits::{CLAIM_PAUSE, FLUSH_ITEMS, LENGTH_MAX, PAGE_ITEMS, RESCAN};
 use crate::queue::QueueName;
@@ -105,7 +105,7 @@ impl Core {
                 self.clock.correct(claimed.now, asked_at);
                 claimed
             }
-            Err(error) if error.kind() == Kind::Internal => {
+            Err(error) if error.is_unknown() => {
                 tracing::warn!(%error, worker = %claim.worker, "a claim may or may not have been written; its jobs are looked up");
                 self.claimed_since(claim, claim.now.unwrap_or(asked), error)
                     .await?

@@ -103,13 +103,33 @@ async fn one_items_fault_is_its_own() {
 }
 
 #[tokio::test]
+async fn a_damaged_row_fails_what_touches_it_and_nothing_else() {
+    let stage = Stage::quiet();
+    let damaged = JobId::named("3");
+    stage.store.rule(move |call| match call {
+        Call::Insert(jobs) if jobs.iter().any(|job| job.id() == damaged) => {
+            Fate::Refuse(Error::internal("a row cannot be read"))
+        }
+        _ => Fate::Pass,
+    });
+    let answers = all(callers(&stage, (0..8).map(|n| named(&n.to_string())))).await;
+    let failed: Vec<_> = (0..8).filter(|n| answers[*n].is_err()).collect();
+    assert_eq!(failed, [3]);
+    assert_eq!(
+        stage.store.insert_sizes(),
+        [8, 4, 2, 2, 1, 1, 4],
+        "what was not written for sure is not sent again as it was"
+    );
+}
+
+#[tokio::test]
 async fn a_batch_of_which_no_answer_came_is_sent_again_and_stored_once() {
     let stage = Stage::quiet();
     let mut lost = 0;
     stage.store.rule(move |call| match call {
         Call::Insert(_) if lost < 2 => {
             lost += 1;
-            Fate::Lose(Error::internal("the connection broke"))
+            Fate::Lose(Error::unknown("the connection broke"))
         }
         _ => Fate::Pass,
     });
@@ -135,7 +155,7 @@ async fn a_change_of_which_no_answer_came_counts_as_done_if_the_row_shows_it() {
     let mut lost = false;
     stage.store.rule(move |call| match call {
         Call::Apply(_) if !std::mem::replace(&mut lost, true) => {
-            Fate::Lose(Error::internal("the connection broke"))
+            Fate::Lose(Error::unknown("the connection broke"))
         }
         _ => Fate::Pass,
     });
@@ -148,14 +168,14 @@ async fn a_change_of_which_no_answer_came_counts_as_done_if_the_row_shows_it() {
 async fn a_batch_whose_answer_never_comes_is_given_up_after_three_repeats() {
     let stage = Stage::quiet();
     stage.store.rule(|call| match call {
-        Call::Insert(_) => Fate::Refuse(Error::internal("a deadlock")),
+        Call::Insert(_) => Fate::Refuse(Error::unknown("a deadlock")),
         _ => Fate::Pass,
     });
     let answers = callers(&stage, [work()]);
     stage
         .advance_until("the answer", || answers[0].is_finished())
         .await;
-    assert_eq!(all(answers).await, [Err(Error::internal("a deadlock"))]);
+    assert_eq!(all(answers).await, [Err(Error::unknown("a deadlock"))]);
     assert_eq!(stage.store.insert_sizes(), vec![1; FLUSH_REPEATS + 1]);
 }
 
@@ -167,7 +187,7 @@ async fn what_may_have_been_written_is_never_said_not_to_be() {
         Call::Insert(_) => {
             calls += 1;
             match calls {
-                1 => Fate::Lose(Error::internal("the connection broke")),
+                1 => Fate::Lose(Error::unknown("the connection broke")),
                 _ => Fate::Refuse(Error::unavailable("no connection")),
             }
         }
@@ -372,7 +392,7 @@ async fn a_claim_of_which_no_answer_came_is_answered_by_what_it_brought() {
     let before = stage.claim(2).await;
     stage.clock.advance(seconds(1));
     stage.store.rule(|call| match call {
-        Call::Claim(_) => Fate::Lose(Error::internal("the connection broke")),
+        Call::Claim(_) => Fate::Lose(Error::unknown("the connection broke")),
         _ => Fate::Pass,
     });
     let jobs = stage.claim(10).await;

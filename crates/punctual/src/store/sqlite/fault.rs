@@ -69,7 +69,7 @@ pub(super) fn of_commit(error: rusqlite::Error) -> Error {
         }
         _ => {
             let (_, message) = explain(&error);
-            Error::internal(format!(
+            Error::unknown(format!(
                 "it is not known whether this was stored, since its commit failed: {message}"
             ))
             .caused_by(error)

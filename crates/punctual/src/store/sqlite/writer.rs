@@ -261,5 +261,5 @@ pub(super) fn no_thread(error: std::io::Error) -> Error {
 
 /// The thread is gone, which it never is while the store lives, unless it panicked.
 pub(super) fn ended() -> Error {
-    Error::internal("the store's thread has ended")
+    Error::unknown("the store's thread has ended")
 }

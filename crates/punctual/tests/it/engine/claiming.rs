@@ -292,7 +292,7 @@ async fn a_claim_that_is_looked_up_does_not_answer_what_has_ended_meanwhile() {
     stage.engine.enqueue(work()).await.expect("it is stored");
     let memory = Arc::clone(&stage.store.memory);
     stage.store.rule(move |call| match call {
-        Call::Claim(_) => Fate::Lose(Error::internal("the connection broke")),
+        Call::Claim(_) => Fate::Lose(Error::unknown("the connection broke")),
         Call::Fetch(ids) => {
             end_at_once(&memory, ids);
             Fate::Pass

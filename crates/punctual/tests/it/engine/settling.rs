@@ -131,7 +131,7 @@ async fn an_outcome_that_was_written_without_an_answer_is_not_called_stale() {
         // The lane's own repeats are used up, so the settle itself has to find out.
         Call::Apply(_) if calls < 4 => {
             calls += 1;
-            let lost = Error::internal("the connection broke");
+            let lost = Error::unknown("the connection broke");
             if calls == 1 {
                 Fate::Lose(lost)
             } else {

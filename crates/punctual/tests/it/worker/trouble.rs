@@ -138,7 +138,7 @@ async fn a_claim_whose_answer_was_lost_starts_what_it_brought_and_nothing_twice(
     let mut lost = false;
     house.store.rule(move |call| match call {
         Call::Claim(_) if !std::mem::replace(&mut lost, true) => {
-            Fate::Lose(Error::internal("the connection broke"))
+            Fate::Lose(Error::unknown("the connection broke"))
         }
         _ => Fate::Pass,
     });
