@@ -189,8 +189,11 @@ impl Engine {
         }
     }
 
-    /// Enqueues a job: a [`Task`](crate::Task), or a [`NewJob`] that says more. It is durable when this returns. Dropping
-    /// the call gives up the answer, not the job.
+    /// Enqueues a job: a [`Task`](crate::Task), or a [`NewJob`] that says more. It is durable when this returns.
+    ///
+    /// A call that is dropped may or may not have stored the job: once the job is on its way to the store only the answer
+    /// is given up, but not while the call waits for room behind other writes, nor while it deals with the holder of a
+    /// unique key.
     ///
     /// # Errors
     ///
@@ -205,7 +208,8 @@ impl Engine {
     }
 
     /// Enqueues a batch, and answers for each job in order. Each is stored or refused by itself; jobs of one unique key are
-    /// folded, as if they had come one after the other. Errors are those of [`enqueue`](Self::enqueue).
+    /// folded, as if they had come one after the other. A call that is dropped has stored any part of the batch. Errors are
+    /// those of [`enqueue`](Self::enqueue).
     pub async fn enqueue_all<O>(&self, jobs: Vec<NewJob<O>>) -> Vec<Result<Enqueued<O>, Error>> {
         let jobs: Vec<NewJob> = jobs.into_iter().map(NewJob::untyped).collect();
         let span = tracing::debug_span!("enqueue_all", jobs = jobs.len());
