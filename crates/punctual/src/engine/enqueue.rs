@@ -8,7 +8,9 @@ use crate::change::{Applied, Holder, Inserted};
 use crate::error::{Error, Kind};
 use crate::job::{Job, JobId, NewJob, OnConflict};
 use crate::limits::{CONFLICT_ROUNDS, HOLDER_LINES, SIDE_FLUSHES};
+use crate::queue::QueueName;
 use crate::rules::admit::{self, Admitted, Conflict, Folded};
+use crate::time::Timestamp;
 
 use super::Core;
 use super::handle::How;
@@ -193,9 +195,14 @@ fn unfold(
         .collect()
 }
 
+/// When which queue has work, where this job waits.
+pub(super) fn due_of(job: &Job) -> (QueueName, Timestamp) {
+    (job.body.queue.clone(), job.status.due)
+}
+
 fn tell_due(job: &Job) -> Tell {
     Tell {
-        due: Some((job.body.queue.clone(), job.status.due)),
+        due: vec![due_of(job)],
         job: None,
     }
 }

@@ -66,8 +66,8 @@ pub(crate) trait Write: Send + Sync + 'static {
 /// What others are told of an item once it stands.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tell {
-    /// This queue has work that is due then.
-    pub(crate) due: Option<(QueueName, Timestamp)>,
+    /// These queues have work that is due then.
+    pub(crate) due: Vec<(QueueName, Timestamp)>,
     /// What happened to the job itself.
     pub(crate) job: Option<Signal>,
 }
@@ -381,7 +381,7 @@ impl<W: Write> Batch<W> {
             .map(|(caller, _)| &caller.tell)
         {
             told.extend(tell.job.clone());
-            if let Some((queue, at)) = &tell.due {
+            for (queue, at) in &tell.due {
                 match due.get_mut(queue) {
                     Some(earliest) => *earliest = (*earliest).min(*at),
                     None => drop(due.insert(queue.clone(), *at)),
