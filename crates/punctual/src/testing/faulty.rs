@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use tokio::sync::{RwLock, RwLockWriteGuard};
+use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 
 use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
@@ -57,6 +57,8 @@ pub enum Fate {
     Refuse(Error),
     /// It is done, and the answer is this error all the same: a connection that broke between the two.
     Lose(Error),
+    /// It is done at once, and its answer comes when this is notified: a connection that is slow.
+    Late(Arc<Notify>),
 }
 
 type Rule = Box<dyn FnMut(Call<'_>) -> Fate + Send>;
@@ -121,6 +123,11 @@ impl FaultyStore {
                 Fate::Pass => answer.await,
                 Fate::Refuse(error) => Err(error),
                 Fate::Lose(error) => answer.await.and(Err(error)),
+                Fate::Late(comes) => {
+                    let answer = answer.await;
+                    comes.notified().await;
+                    answer
+                }
             }
         }
         .boxed()

@@ -361,6 +361,21 @@ async fn lanes_drain_before_the_engine_is_closed() {
 }
 
 #[tokio::test]
+async fn a_lane_whose_flush_panicked_tells_its_callers_and_goes_on() {
+    let stage = Stage::quiet();
+    let mut panics = true;
+    stage.store.rule(move |call| match call {
+        Call::Apply(_) if std::mem::take(&mut panics) => panic!("the store has a fault"),
+        _ => Fate::Pass,
+    });
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    let cancelled = soon(stage.engine.cancel(id, "")).await;
+    assert_eq!(cancelled.map_err(|error| error.is_unknown()), Err(true));
+    let cancelled = soon(stage.engine.cancel(id, "")).await;
+    assert_eq!(cancelled.map(|job| job.id()), Ok(id));
+}
+
+#[tokio::test]
 async fn settlements_share_a_flush_too() {
     let stage = Stage::quiet();
     let stored = stage.engine.enqueue_all(vec![work(); 20]).await;

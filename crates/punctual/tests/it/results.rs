@@ -1,5 +1,7 @@
 //! Waiting for results: many waiters, one listener.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use punctual::engine::{Ending, ResultError};
 use punctual::job::{FailureReason, Job};
@@ -11,6 +13,7 @@ use punctual::source::Source;
 use punctual::store::Store;
 use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, JobId, Kind, NewJob, minutes, seconds};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, done, settlement, soon, work};
@@ -226,6 +229,29 @@ async fn a_waiter_that_leaves_cancels_nothing_and_leaves_nothing_behind() {
         .send(&[Signal::Ended(job.id()), Signal::Anything]);
     stage.advance(RESCAN * 2).await;
     assert_eq!(stage.store.fetches().len(), reads, "somebody is still waited for");
+}
+
+#[tokio::test]
+async fn a_read_that_began_before_a_waiter_came_tells_it_nothing() {
+    let stage = Stage::quiet();
+    let answers = Arc::new(Notify::new());
+    let mut late = Some(Arc::clone(&answers));
+    stage.store.rule(move |call| match call {
+        Call::Fetch(_) => late.take().map_or(Fate::Pass, Fate::Late),
+        _ => Fate::Pass,
+    });
+    let id = JobId::named("not there yet");
+    let early = waiting(&stage.engine, id);
+    stage.settle_down().await;
+    stage.engine.enqueue(work().id(id)).await.expect("it is stored");
+    let waiter = waiting(&stage.engine, id);
+    stage.settle_down().await;
+    answers.notify_one();
+    stage.settle_down().await;
+    early.abort();
+    assert!(!waiter.is_finished(), "it was told what was so before it came");
+    stage.engine.cancel(id, "").await.expect("it waits");
+    assert!(matches!(ending(waiter).await, Ok(Ending::Cancelled(..))));
 }
 
 #[tokio::test]

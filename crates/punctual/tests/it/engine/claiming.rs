@@ -13,6 +13,7 @@ use punctual::store::Store;
 use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, JobId, Kind, minutes, seconds};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, claim, done, settlement, soon, until, work};
@@ -49,20 +50,20 @@ async fn a_waiting_claim_hears_of_another_processs_jobs() {
 #[tokio::test]
 async fn a_job_that_comes_while_a_claim_looks_is_not_missed() {
     let stage = Stage::quiet();
-    let engine = stage.engine.clone();
-    let (looks, looked) = tokio::sync::oneshot::channel();
-    let mut looks = Some(looks);
-    stage.store.rule(move |call| {
-        if let Call::Claim(_) = call
-            && let Some(looks) = looks.take()
-        {
-            looks.send(()).ok();
-        }
-        Fate::Pass
+    let answers = Arc::new(Notify::new());
+    let mut late = Some(Arc::clone(&answers));
+    stage.store.rule(move |call| match call {
+        Call::Claim(_) => late.take().map_or(Fate::Pass, Fate::Late),
+        _ => Fate::Pass,
     });
     let waiting = waiting(&stage.engine, "w", 10);
-    soon(looked).await.expect("it looks");
-    engine.enqueue(work()).await.expect("it is stored");
+    until("the first look", || stage.store.claims() == 1).await;
+    // It found nothing, but does not know yet.
+    stage.settle_down().await;
+    stage.engine.enqueue(work()).await.expect("it is stored");
+    stage.settle_down().await;
+    assert_eq!(stage.store.claims(), 1);
+    answers.notify_one();
     assert_eq!(jobs(waiting).await, 1);
 }
 
