@@ -90,7 +90,7 @@ async fn page(core: &Core, chore: &Chore, now: Timestamp) -> Result<Option<Curso
     };
     let page = Page {
         limit: CHORE_ROWS,
-        after: chore.after.clone(),
+        after: chore.after,
     };
     let listed = core.store.list(filter, page).await?;
     let over = listed
