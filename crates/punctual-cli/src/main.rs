@@ -1,6 +1,7 @@
 //! The command `punctual`: the server and its runner in one process, and a client to talk to it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -41,14 +42,20 @@ fn main() -> ExitCode {
     }
 }
 
+/// How long the end waits for threads that block, such as a look-up of a name that nobody answers. What is to be kept is
+/// written by then; a runtime that is merely dropped would wait for them without bound.
+const LAST_THREADS: Duration = Duration::from_secs(2);
+
 fn run(punctual: Punctual) -> Result<ExitCode, Failure> {
     let mut runtime = match punctual.command {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         Command::Job(_) => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build()?;
-    match punctual.command {
+    let done = match punctual.command {
         Command::Serve(serve) => runtime.block_on(serve.run()),
         Command::Job(job) => runtime.block_on(job.run()),
-    }
+    };
+    runtime.shutdown_timeout(LAST_THREADS);
+    done
 }
