@@ -25,9 +25,17 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// Writes one line beside the output, for people.
-pub(crate) fn note(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stderr(), "punctual: {text}")?)
+/// Writes one line beside the output, for people. With nobody to read it, the command goes on all the same.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "punctual: {text}");
+}
+
+/// What was printed, where it is no failure that nobody reads it: something else goes on, or the exit code tells as much.
+pub(crate) fn if_read(printed: Result<(), Failure>) -> Result<(), Failure> {
+    match printed {
+        Err(Failure::NobodyReads) => Ok(()),
+        printed => printed,
+    }
 }
 
 /// Writes rows under headings. A line stays a line however narrow the terminal is, since what is in it is there to be

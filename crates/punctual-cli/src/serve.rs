@@ -231,10 +231,7 @@ impl DefaultArgs {
 
 /// Tells whoever started it. With nobody to read that, it serves all the same.
 fn tell(text: &str) -> Result<(), Failure> {
-    match print::line(text) {
-        Err(Failure::NobodyReads) => Ok(()),
-        told => told,
-    }
+    print::if_read(print::line(text))
 }
 
 /// Logs go to standard error: what happens from `info` on, or as `PUNCTUAL_LOG` says.

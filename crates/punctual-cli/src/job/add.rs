@@ -171,7 +171,7 @@ async fn add(
             print::note(&format!(
                 "{flag} has no zone and is read as local time: {}",
                 when::local(when.at)
-            ))?;
+            ));
         }
     }
     let wait = options.wait.map(Bound::new);
@@ -183,11 +183,12 @@ async fn add(
         Some(bound) => {
             let id = &posted.job.head.id;
             let end = wait_for(client, id, bound).await?;
-            if json {
-                print::json(&client.job(id).await?)?;
+            let printed = if json {
+                print::json(&client.job(id).await?)
             } else {
-                ending::print(&posted.job.head.kind, &end)?;
-            }
+                ending::print(&posted.job.head.kind, &end)
+            };
+            print::if_read(printed)?;
             Ok(ending::code(&end))
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn code(end: &Ending) -> ExitCode {
 pub(super) fn print(kind: &str, end: &Ending) -> Result<(), Failure> {
     let id = &end.id;
     match (&end.failure, end.state.as_str()) {
-        (_, "succeeded") => result(kind, end),
+        (_, "succeeded") => return result(kind, end),
         (Some(failure), _) => print::note(&format!(
             "{id} failed ({}): {}",
             failure.reason,
@@ -36,6 +36,7 @@ pub(super) fn print(kind: &str, end: &Ending) -> Result<(), Failure> {
             end.phase
         )),
     }
+    Ok(())
 }
 
 fn reason(end: &Ending) -> String {

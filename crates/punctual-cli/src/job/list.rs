@@ -75,7 +75,8 @@ impl ListArgs {
 
     fn print(&self, jobs: &[Head], more: bool) -> Result<(), Failure> {
         if jobs.is_empty() {
-            return print::note("no jobs");
+            print::note("no jobs");
+            return Ok(());
         }
         let row = |job: &Head| {
             vec![
@@ -92,7 +93,7 @@ impl ListArgs {
             jobs.iter().map(row).collect(),
         )?;
         if more {
-            print::note(&format!("these are the first {}; --limit shows more", jobs.len()))?;
+            print::note(&format!("these are the first {}; --limit shows more", jobs.len()));
         }
         Ok(())
     }

@@ -29,12 +29,13 @@ pub(super) struct Wait {
 impl Wait {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         let end = wait_for(client, &self.id, Bound::new(self.timeout)).await?;
-        if self.json {
-            print::json(&end)?;
+        let printed = if self.json {
+            print::json(&end)
         } else {
             let kind = client.job(&self.id).await?.head.kind;
-            ending::print(&kind, &end)?;
-        }
+            ending::print(&kind, &end)
+        };
+        print::if_read(printed)?;
         Ok(ending::code(&end))
     }
 }

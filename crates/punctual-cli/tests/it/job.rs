@@ -4,6 +4,17 @@ use std::process::Stdio;
 
 use crate::house::{Ended, House, punctual};
 
+impl House {
+    /// The code of a command whose output and notes nobody reads.
+    fn code_unread(&self, arguments: &[&str]) -> i32 {
+        let (reads, writes) = std::io::pipe().expect("a pipe");
+        drop(reads);
+        let mut command = self.command(arguments);
+        command.stdout(writes.try_clone().expect("a pipe")).stderr(writes);
+        command.status().expect("it starts").code().unwrap_or(-1)
+    }
+}
+
 #[test]
 fn a_command_that_is_waited_for_prints_as_if_it_had_run_here() {
     let house = House::open();
@@ -143,6 +154,24 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(list.stdout.take());
     let ended = Ended::of(list.wait_with_output().expect("it ends"));
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_reader_that_goes_away_loses_neither_the_job_nor_how_it_ended() {
+    let house = House::open();
+    let added = house.code_unread(&["add", "mail", "--tag", "unread", "--at", "2099-01-01T00:00"]);
+    assert_eq!(added, 0);
+    assert_eq!(house.json(&["list", "--tag", "unread", "--json"])["kind"], "mail");
+
+    for script in ["echo out; echo err >&2; exit 3", "exit 3"] {
+        let failed = ["add", "command", "--max-attempts", "1", "--wait", "--", "sh", "-c", script];
+        assert_eq!(house.code_unread(&failed), 1, "{script}");
+    }
+    let failed = house.sh("exit 3");
+    house.job(&["cancel", &failed]);
+    let told = house.job(&["wait", &failed]).code;
+    assert_eq!(house.code_unread(&["wait", &failed]), told);
+    assert_eq!(house.code_unread(&["wait", &failed, "--json"]), told);
 }
 
 #[test]
