@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use punctual::clock::{Clock, SystemClock};
 use punctual::time::format_length;
 use punctual_http::Client;
+use punctual_http::client::ClientError;
 use punctual_http::wire::{NewJob, OnConflict, Posted, Unique};
 use serde_json::value::RawValue;
 
@@ -175,9 +177,7 @@ async fn add(
         }
     }
     let wait = options.wait.map(Bound::new);
-    let posted = client
-        .enqueue(&options.job(kind, payload), wait.as_ref().map(Bound::next))
-        .await?;
+    let posted = enqueue(client, &options.job(kind, payload), wait.as_ref()).await?;
     match wait {
         None => report(&posted, json).map(|()| ExitCode::SUCCESS),
         Some(bound) => {
@@ -191,6 +191,15 @@ async fn add(
             print::if_read(printed)?;
             Ok(ending::code(&end))
         }
+    }
+}
+
+/// Asks twice if the connection breaks off: whether the first request arrived is not known, but the id that it named makes
+/// both the same job.
+async fn enqueue(client: &Client, job: &NewJob, wait: Option<&Bound>) -> Result<Posted, ClientError> {
+    match client.enqueue(job, wait.map(Bound::next)).await {
+        Err(ClientError::Unreachable { .. }) => client.enqueue(job, wait.map(Bound::next)).await,
+        answered => answered,
     }
 }
 
@@ -211,7 +220,7 @@ fn report(posted: &Posted, json: bool) -> Result<(), Failure> {
 impl JobOptions {
     fn job(&self, kind: &str, payload: Box<RawValue>) -> NewJob {
         NewJob {
-            id: self.id.clone(),
+            id: Some(self.id.clone().unwrap_or_else(|| SystemClock::new().fresh_id().to_string())),
             kind: Some(kind.to_owned()),
             payload: Some(payload),
             queue: self.queue.clone(),

@@ -15,7 +15,7 @@ use super::{Rooms, body, wait};
 use crate::problem::Problem;
 use crate::wire::{self, ListQuery};
 
-/// `POST /v1/jobs`.
+/// `POST /v1/jobs`. With `wait`, 200 once the job has ended; 202 if it has not, or if that cannot be told.
 pub(super) async fn post(
     State(rooms): State<Rooms>,
     RawQuery(query): RawQuery,
@@ -37,7 +37,11 @@ pub(super) async fn post(
         false => StatusCode::CREATED,
     };
     if let Some(wait) = wait {
-        row = wait::for_end(&rooms, row.id(), wait).await?;
+        // The job is stored: whatever becomes of the wait, its caller is told so, and asks again for the result.
+        match wait::for_end(&rooms, row.id(), wait).await {
+            Ok(waited) => row = waited,
+            Err(error) => tracing::debug!(job = %row.id(), %error, "a wait for a posted job broke off"),
+        }
         status = if row.status.state.is_ended() {
             StatusCode::OK
         } else {

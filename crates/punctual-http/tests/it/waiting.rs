@@ -1,13 +1,20 @@
 //! Waiting for results.
 
-use punctual::engine::Engine;
-use punctual::job::Defaults;
-use punctual::queue::Retention;
-use punctual::run::Outcome;
-use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::house::{House, done, within};
+use punctual::Error;
+use punctual::engine::Engine;
+use punctual::job::{Defaults, JobId};
+use punctual::queue::Retention;
+use punctual::run::Outcome;
+use punctual::store::memory::MemoryStore;
+use punctual::testing::{Call, Fate, FaultyStore};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::house::{Answer, House, done, within};
 
 #[tokio::test]
 async fn post_with_a_wait_answers_with_the_result() {
@@ -113,23 +120,68 @@ async fn nobody_can_wait_for_jobs_that_are_deleted_as_they_end() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_deleted_while_its_caller_waits_was_posted_all_the_same() {
+    let house = House::open().await;
+    let posting = house.post("/v1/jobs?wait=300s", r#"{"kind": "mail", "delay": "1h"}"#);
+    let deleting = async {
+        let id = only_job(&house).await;
+        // The wait may begin before or after this: its caller is told of the job in both cases.
+        house.engine.delete(id, None).await.expect("it does not run");
+        id
+    };
+    let (posted, id) = tokio::join!(posting, deleting);
+    assert_eq!((posted.status, posted.id()), (202, id));
+    assert_eq!(posted.header("location"), Some(format!("/v1/jobs/{id}").as_str()));
+}
+
+#[tokio::test]
+async fn a_store_that_goes_away_during_the_wait_does_not_hide_what_was_posted() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    let house = House::on(Engine::builder().on(store.clone())).await;
+    let mut stored = false;
+    store.rule(move |call| match call {
+        Call::Insert(_) => {
+            stored = true;
+            Fate::Pass
+        }
+        _ if stored => Fate::Refuse(Error::unavailable("the store is away")),
+        _ => Fate::Pass,
+    });
+    let posted = house.post("/v1/jobs?wait=300s", r#"{"kind": "mail", "delay": "1h"}"#).await;
+    assert_eq!(posted.status, 202, "{posted:?}");
+    let location = posted.header("location").expect("it says where");
+    assert_eq!(location, format!("/v1/jobs/{}", posted.id()));
+}
+
+/// The id of the one job, once it is there.
+async fn only_job(house: &House) -> JobId {
+    within(async {
+        loop {
+            let listed = house.get("/v1/jobs").await;
+            if let Some(id) = listed.body["items"][0]["id"].as_str() {
+                return id.parse().expect("an id");
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_server_that_stops_answers_whoever_waits() {
     let mut house = House::open().await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await
         .id();
-    let client = house.client();
-    let waiting = tokio::spawn(async move {
-        client
-            .result(&id.to_string(), Some(Duration::from_secs(300)))
-            .await
-    });
-    // The wait may begin before or after the stop: both must end at once.
-    tokio::task::yield_now().await;
+    let (address, path) = (house.address, format!("/v1/jobs/{id}/result?wait=300s"));
+    let mut waiting = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    waiting.write_all(request.as_bytes()).await.expect("it reads");
+    // Later connections are taken later: with this answer, the one that waits is known to be the server's, which
+    // answers on it what has arrived.
+    assert_eq!(house.get("/healthz").await.status, 200);
     house.stop();
-    if let Ok(pending) = within(waiting).await.expect("no panic") {
-        assert!(pending.is_pending());
-    }
+    let pending = within(Answer::read(&mut waiting)).await;
+    assert_eq!((pending.status, &pending.body["state"]), (202, &json!("waiting")));
     house.stopped().await;
 }
