@@ -11,6 +11,9 @@ pub const HEADER_BYTES: usize = 32 * 1024;
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);
 /// From the end of a request's headers to the end of its body.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a client may leave an answer unread. One that reads at all starts it anew; one that does not would hold its
+/// place for ever.
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// Connections served at once: ten thousand waiters, and room for others. Further ones stay in the system's line.
 pub const CONNECTIONS: usize = 12_000;
 /// After an accept that failed, for want of file descriptors as a rule, the next one is tried this much later.

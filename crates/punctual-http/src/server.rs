@@ -13,7 +13,7 @@ use punctual::{Error, Kind};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE};
+use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE, WRITE_DEADLINE};
 use crate::problem::Problem;
 
 mod accept;
@@ -21,6 +21,7 @@ mod body;
 mod guard;
 mod health;
 mod jobs;
+mod patience;
 mod wait;
 
 /// A server that listens, and serves once it is [run](Server::run_until).
@@ -38,6 +39,8 @@ pub struct ServerSettings {
     pub header_deadline: Duration,
     /// How long a request's body may take after its headers; unset, [`BODY_DEADLINE`].
     pub body_deadline: Duration,
+    /// How long a client may take nothing of its answers; unset, [`WRITE_DEADLINE`].
+    pub write_deadline: Duration,
     /// How many connections are served at once; unset, [`CONNECTIONS`]. Further ones wait for one of them to end.
     pub connections: usize,
 }
@@ -47,6 +50,7 @@ impl Default for ServerSettings {
         ServerSettings {
             header_deadline: HEADER_DEADLINE,
             body_deadline: BODY_DEADLINE,
+            write_deadline: WRITE_DEADLINE,
             connections: CONNECTIONS,
         }
     }

@@ -1,4 +1,4 @@
-//! The accept loop: a cap on connections, a deadline on every request's headers, and a soft end.
+//! The accept loop: a cap on connections, deadlines for headers and for readers, and a soft end.
 //!
 //! It is our own because `axum::serve` sets no such deadline: a client that sends half a header would hold a
 //! connection for ever.
@@ -6,7 +6,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -18,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ServerSettings;
+use super::patience::Patient;
 use crate::limits;
 
 /// Serves connections until `shutdown` completes, then lets requests under way end for at most [`limits::DRAIN`].
@@ -36,7 +36,7 @@ pub(super) async fn serve(
             biased;
             () = &mut shutdown => break,
             (stream, place) = next(&listener, &places, clock) => {
-                spawn(stream, place, router.clone(), settings.header_deadline, &graceful);
+                spawn(stream, place, router.clone(), settings, &graceful);
             }
         }
     }
@@ -78,7 +78,7 @@ fn spawn(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
     router: Router,
-    header_deadline: Duration,
+    settings: &ServerSettings,
     graceful: &GracefulShutdown,
 ) {
     // Answers are small and complete: waiting for more to send only delays them.
@@ -86,11 +86,12 @@ fn spawn(
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
+    let stream = TokioIo::new(Patient::new(stream, settings.write_deadline));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_deadline)
+        .header_read_timeout(settings.header_deadline)
         .max_header_size(limits::HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(stream, TowerToHyperService::new(router));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

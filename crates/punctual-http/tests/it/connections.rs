@@ -196,6 +196,23 @@ async fn connections_beyond_the_cap_are_served_once_others_have_ended() {
     hear_alive(&mut third).await;
 }
 
+#[tokio::test]
+async fn a_client_that_reads_no_answer_loses_its_connection() {
+    let house = impatient(ServerSettings {
+        write_deadline: Duration::from_millis(100),
+        ..ServerSettings::default()
+    })
+    .await;
+    let large = format!(r#"{{"kind": "mail", "payload": "{}"}}"#, "x".repeat(250_000));
+    let id = house.post("/v1/jobs", large).await.id();
+    let mut stream = connect(&house).await;
+    let request = format!("GET /v1/jobs/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    // More answers than the system keeps for a reader: the server must wait, and in the end give up.
+    let pipelined = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
+    within(pipelined).await;
+    assert_eq!(house.get("/healthz").await.status, 200);
+}
+
 const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 async fn ask_alive(stream: &mut TcpStream) {
