@@ -12,6 +12,7 @@ use punctual::queue::Retention;
 use punctual::worker::Worker;
 use punctual::{Engine, limits};
 use punctual_http::Server;
+use punctual_http::server::ServerSettings;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ use crate::when;
 use stop::Stop;
 use targets::Allowed;
 
+mod files;
 mod stop;
 mod targets;
 
@@ -160,7 +162,12 @@ impl Serve {
                 store.notes.join(" ")
             ))?;
         }
-        let server = Server::bind(engine.clone(), self.bind).await?;
+        let server = Server::bind(engine.clone(), self.bind)
+            .await?
+            .settings(ServerSettings {
+                connections: files::connections(),
+                ..ServerSettings::default()
+            });
         let stop = Stop::listen()?;
         let worker = self
             .allowed()

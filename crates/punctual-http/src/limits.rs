@@ -15,6 +15,7 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// place for ever.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// Connections served at once: ten thousand waiters, and room for others. Further ones stay in the system's line.
+/// `punctual serve` takes fewer where the limit of open files asks for it.
 pub const CONNECTIONS: usize = 12_000;
 /// After an accept that failed, for want of file descriptors as a rule, the next one is tried this much later.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -220,7 +220,11 @@ fn report(posted: &Posted, json: bool) -> Result<(), Failure> {
 impl JobOptions {
     fn job(&self, kind: &str, payload: Box<RawValue>) -> NewJob {
         NewJob {
-            id: Some(self.id.clone().unwrap_or_else(|| SystemClock::new().fresh_id().to_string())),
+            id: Some(
+                self.id
+                    .clone()
+                    .unwrap_or_else(|| SystemClock::new().fresh_id().to_string()),
+            ),
             kind: Some(kind.to_owned()),
             payload: Some(payload),
             queue: self.queue.clone(),

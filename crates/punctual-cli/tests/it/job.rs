@@ -164,7 +164,17 @@ fn a_reader_that_goes_away_loses_neither_the_job_nor_how_it_ended() {
     assert_eq!(house.json(&["list", "--tag", "unread", "--json"])["kind"], "mail");
 
     for script in ["echo out; echo err >&2; exit 3", "exit 3"] {
-        let failed = ["add", "command", "--max-attempts", "1", "--wait", "--", "sh", "-c", script];
+        let failed = [
+            "add",
+            "command",
+            "--max-attempts",
+            "1",
+            "--wait",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ];
         assert_eq!(house.code_unread(&failed), 1, "{script}");
     }
     let failed = house.sh("exit 3");

@@ -1,5 +1,10 @@
 //! `punctual serve`.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use crate::house::{Ended, House, punctual, wait_until};
 
 #[test]
@@ -133,4 +138,40 @@ fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
     let mut lines: Vec<_> = log.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["first", "second"]);
+}
+
+#[test]
+fn a_crowd_beyond_the_soft_limit_of_open_files_is_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Command::new("sh")
+        .args(["-c", "ulimit -Sn 64; exec \"$0\" serve --dev --bind 127.0.0.1:0"])
+        .arg(env!("CARGO_BIN_EXE_punctual"))
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(server.stdout.take().expect("it is piped")).lines();
+    let address = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned))
+        .expect("it says where it listens");
+    let crowd: Vec<_> = (0..100).map(|_| ask_alive(&address)).collect();
+    assert!(crowd.iter().all(|(_, answer)| answer.starts_with("HTTP/1.1 200")));
+    server.kill().expect("it runs");
+    server.wait().expect("it ends");
+}
+
+/// A connection on which the server has answered, and that stays open.
+fn ask_alive(address: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a deadline");
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect("it reads");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("it answers");
+    (stream, String::from_utf8_lossy(&answer).into_owned())
 }

@@ -63,11 +63,15 @@ async fn next(
         .acquire_owned()
         .await
         .expect("nobody closes the semaphore");
+    let mut told = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return (stream, place),
             Err(error) => {
-                tracing::warn!(%error, "cannot take a connection; trying again shortly");
+                if !told {
+                    tracing::warn!(%error, "cannot take a connection; trying again until it can");
+                    told = true;
+                }
                 clock.sleep(limits::ACCEPT_PAUSE).await;
             }
         }
