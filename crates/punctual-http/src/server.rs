@@ -17,11 +17,13 @@ use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE, WRITE_DEADLINE}
 use crate::problem::Problem;
 
 mod accept;
+mod address;
 mod body;
 mod guard;
 mod health;
 mod jobs;
 mod patience;
+mod precondition;
 mod wait;
 
 /// A server that listens, and serves once it is [run](Server::run_until).

@@ -2,15 +2,17 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use punctual::job::{self, JobId, NewJob};
 use punctual::queue::QueueName;
 use punctual::target::command::CommandCall;
 use punctual::target::http::HttpCall;
 use punctual::{Error, Kind, Task};
 
+use super::address::{Id, NoParameters};
+use super::precondition::{self, IfMatch};
 use super::{Rooms, body, wait};
 use crate::problem::Problem;
 use crate::wire::{self, ListQuery};
@@ -71,19 +73,23 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/jobs/{id}`.
-pub(super) async fn show(State(rooms): State<Rooms>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let row = rooms.engine.fetch(parse_id(&id)?).await?;
+pub(super) async fn show(
+    State(rooms): State<Rooms>,
+    Id(id): Id,
+    _: NoParameters,
+) -> Result<Response, Problem> {
+    let row = rooms.engine.fetch(id).await?;
     Ok(rooms.answer(&row))
 }
 
 /// `DELETE /v1/jobs/{id}`: a job that does not run. `If-Match` is compared with its `ETag`.
 pub(super) async fn delete(
     State(rooms): State<Rooms>,
-    Path(id): Path<String>,
+    Id(id): Id,
+    _: NoParameters,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let id = parse_id(&id)?;
-    let expect = if_match(&headers)?;
+    let expect = expected(&rooms, id, &headers).await?;
     match rooms.engine.delete(id, expect).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(error) if error.kind() == Kind::Conflict && expect.is_some() => {
@@ -91,21 +97,22 @@ pub(super) async fn delete(
             if expect == Some(rev) {
                 return Err(error.into());
             }
-            let detail = format!("the job has moved on: its ETag is \"{rev}\" now");
-            Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
+            Err(precondition::moved_on(rev))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// `POST /v1/jobs/{id}/cancel`.
+/// `POST /v1/jobs/{id}/cancel`. `If-Match` is compared just before; a job that moves on in between is cancelled, too.
 pub(super) async fn cancel(
     State(rooms): State<Rooms>,
-    Path(id): Path<String>,
+    Id(id): Id,
+    _: NoParameters,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let id = parse_id(&id)?;
+    let headers = request.headers().clone();
     let cancel: wire::Cancel = body::read_or_default(request, rooms.body_deadline).await?;
+    expected(&rooms, id, &headers).await?;
     let row = rooms.engine.cancel(id, &cancel.reason).await?;
     Ok(rooms.answer(&row))
 }
@@ -113,10 +120,9 @@ pub(super) async fn cancel(
 /// `GET /v1/jobs/{id}/result`: 200 once the job has ended, 202 while it is pending.
 pub(super) async fn result(
     State(rooms): State<Rooms>,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let id = parse_id(&id)?;
     let wait = wait::parse(query.as_deref())?.unwrap_or_default();
     let row = wait::for_end(&rooms, id, wait).await?;
     let status = if row.status.state.is_ended() {
@@ -130,9 +136,10 @@ pub(super) async fn result(
 /// `GET /v1/jobs/{id}/attempts`: those that the row remembers, on one page.
 pub(super) async fn attempts(
     State(rooms): State<Rooms>,
-    Path(id): Path<String>,
+    Id(id): Id,
+    _: NoParameters,
 ) -> Result<Json<wire::List<wire::Attempt>>, Problem> {
-    let row = rooms.engine.fetch(parse_id(&id)?).await?;
+    let row = rooms.engine.fetch(id).await?;
     Ok(Json(wire::List {
         items: wire::Attempt::all_of(&row),
         next: None,
@@ -158,29 +165,17 @@ fn check_payload(new: &NewJob) -> Result<(), Error> {
     }
 }
 
-fn parse_id(text: &str) -> Result<JobId, Problem> {
-    text.parse::<JobId>()
-        .map_err(|error| Problem::parameter("id", error.to_string()))
-}
-
 fn etag(row: &job::Job) -> [(header::HeaderName, String); 1] {
     [(header::ETAG, format!("\"{}\"", row.status.rev))]
 }
 
-/// The `rev` that the caller expects; `*`, and no header at all, mean any.
-fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let read = |value: &HeaderValue| {
-        let text = value.to_str().ok()?.trim();
-        if text == "*" {
-            return Some(None);
-        }
-        text.strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Some)
-    };
-    match headers.get(header::IF_MATCH) {
-        None => Ok(None),
-        Some(value) => read(value).ok_or_else(|| {
-            let detail = "If-Match takes one ETag as it was given, such as \"1764000000000000\", or *";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
-        }),
+/// The `rev` of a job that is as its caller expects; `None` if any will do.
+async fn expected(rooms: &Rooms, id: JobId, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let seen = IfMatch::of(headers)?;
+    if seen == IfMatch::Any {
+        return Ok(None);
     }
+    let rev = rooms.engine.fetch(id).await?.status.rev;
+    seen.check(rev)?;
+    Ok(Some(rev))
 }

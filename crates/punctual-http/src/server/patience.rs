@@ -37,7 +37,9 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
             return Poll::Ready(written);
         }
         let patience = self.patience;
-        let blocked = self.blocked.get_or_insert_with(|| Box::pin(timeout(patience, pending())));
+        let blocked = self
+            .blocked
+            .get_or_insert_with(|| Box::pin(timeout(patience, pending())));
         let _ = ready!(blocked.as_mut().poll(context));
         let story = format!("the client took nothing for {patience:?}");
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, story)))
@@ -68,7 +70,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.bounded(context, |stream, context| stream.poll_write_vectored(context, pieces))
+        self.bounded(context, |stream, context| {
+            stream.poll_write_vectored(context, pieces)
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

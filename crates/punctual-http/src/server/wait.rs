@@ -20,6 +20,9 @@ pub(super) fn parse(query: Option<&str>) -> Result<Option<Duration>, Problem> {
                 "there is no such parameter; known is wait",
             ));
         }
+        if wait.is_some() {
+            return Err(Problem::parameter("wait", "it is given twice"));
+        }
         let length = parse_length(&value).map_err(|error| Problem::parameter("wait", error.to_string()))?;
         if length > WAIT_MAX {
             let longest = format_length(WAIT_MAX);

@@ -342,3 +342,48 @@ async fn a_bad_cancel_changes_nothing() {
     let state: Value = house.get(&format!("/v1/jobs/{id}")).await.body["state"].clone();
     assert_eq!(state, "waiting");
 }
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_a_problem_as_others_are() {
+    let house = House::open().await;
+    for (method, path) in [
+        ("GET", "/v1/jobs/%ff"),
+        ("DELETE", "/v1/jobs/%ff"),
+        ("POST", "/v1/jobs/%ff/cancel"),
+        ("GET", "/v1/jobs/%ff/result"),
+        ("GET", "/v1/jobs/%ff/attempts"),
+    ] {
+        assert_eq!(
+            house.ask(method, path, &[], b"").await.problem(400),
+            ["id"],
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_nobody_reads_are_refused() {
+    let house = House::open().await;
+    let id = house
+        .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
+        .await
+        .id();
+    for (method, rest, name) in [
+        ("GET", "?colour=red", "colour"),
+        ("DELETE", "?force", "force"),
+        ("POST", "/cancel?reason=x", "reason"),
+        ("GET", "/attempts?limit=1", "limit"),
+        ("GET", "/result?wait=1ms&wait=1ms", "wait"),
+    ] {
+        let path = format!("/v1/jobs/{id}{rest}");
+        assert_eq!(
+            house.ask(method, &path, &[], b"").await.problem(400),
+            [name],
+            "{path}"
+        );
+    }
+    assert_eq!(
+        house.get(&format!("/v1/jobs/{id}")).await.body["phase"],
+        "scheduled"
+    );
+}

@@ -206,6 +206,33 @@ async fn a_running_job_shows_its_lease_and_is_cancelling_until_its_run_has_stopp
 }
 
 #[tokio::test]
+async fn a_weak_tag_matches_nothing_and_any_member_of_a_list_will_do() {
+    let house = House::open().await;
+    let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;
+    let path = format!("/v1/jobs/{}", posted.id());
+    let cancel = format!("{path}/cancel");
+    let etag = posted.header("etag").expect("an ETag").to_owned();
+    let (weak, list) = (format!("W/{etag}"), format!("\"1\", {etag}"));
+    for (method, path) in [("DELETE", &path), ("POST", &cancel)] {
+        for tags in [
+            &[("If-Match", weak.as_str())][..],
+            &[("If-Match", "\"1\""), ("If-Match", "\"2\"")],
+        ] {
+            house.ask(method, path, tags, b"").await.problem(412);
+        }
+        house
+            .ask(method, path, &[("If-Match", "1")], b"")
+            .await
+            .problem(400);
+    }
+    let cancelled = house.ask("POST", &cancel, &[("If-Match", &list)], b"").await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    let etag = cancelled.header("etag").expect("an ETag");
+    let lines = [("If-Match", "\"1\""), ("If-Match", etag)];
+    assert_eq!(house.ask("DELETE", &path, &lines, b"").await.status, 204);
+}
+
+#[tokio::test]
 async fn delete_compares_the_etag_and_takes_no_running_job() {
     let house = House::open().await;
     let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;

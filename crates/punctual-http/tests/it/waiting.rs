@@ -147,7 +147,9 @@ async fn a_store_that_goes_away_during_the_wait_does_not_hide_what_was_posted() 
         _ if stored => Fate::Refuse(Error::unavailable("the store is away")),
         _ => Fate::Pass,
     });
-    let posted = house.post("/v1/jobs?wait=300s", r#"{"kind": "mail", "delay": "1h"}"#).await;
+    let posted = house
+        .post("/v1/jobs?wait=300s", r#"{"kind": "mail", "delay": "1h"}"#)
+        .await;
     assert_eq!(posted.status, 202, "{posted:?}");
     let location = posted.header("location").expect("it says where");
     assert_eq!(location, format!("/v1/jobs/{}", posted.id()));

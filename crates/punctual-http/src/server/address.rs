@@ -1,0 +1,42 @@
+//! What the address of a request names: a job, and parameters where there are any.
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use punctual::job::JobId;
+
+use super::wait;
+use crate::problem::Problem;
+
+/// The job that the path names.
+pub(super) struct Id(pub(super) JobId);
+
+/// No parameters: one that nobody reads would be a slip that nobody notices.
+pub(super) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, Problem> {
+        let wrong = |story: String| Problem::parameter("id", story);
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| wrong(rejection.body_text()))?;
+        text.parse()
+            .map(Id)
+            .map_err(|error: punctual::Error| wrong(error.to_string()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoParameters, Problem> {
+        match wait::pairs(parts.uri.query())?.first() {
+            None => Ok(NoParameters),
+            Some((name, _)) => Err(Problem::parameter(
+                name,
+                "there is no such parameter; known is none",
+            )),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `If-Match`: the version of a job that its caller has seen (RFC 9110, 13.1.1).
+
+use http::{HeaderMap, StatusCode, header};
+
+use crate::problem::Problem;
+
+/// The versions that a caller accepts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum IfMatch {
+    /// Any: `*`, or no such header.
+    Any,
+    /// These. A tag that is weak, or none of ours, is not among them: it never matches.
+    Revs(Vec<u64>),
+}
+
+impl IfMatch {
+    /// Reads every line of it. 400 if one is neither `*` nor a list of tags.
+    pub(super) fn of(headers: &HeaderMap) -> Result<IfMatch, Problem> {
+        let lines: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
+        match lines.as_slice() {
+            [] => return Ok(IfMatch::Any),
+            [line] if line.as_bytes().trim_ascii() == b"*" => return Ok(IfMatch::Any),
+            _ => {}
+        }
+        let mut revs = Vec::new();
+        for line in lines {
+            let read = line.to_str().ok().and_then(|line| tags(line, &mut revs));
+            read.ok_or_else(|| {
+                let detail = "If-Match takes ETags as they were given, such as \"1764000000000000\", or *";
+                Problem::new(StatusCode::BAD_REQUEST, detail)
+            })?;
+        }
+        Ok(IfMatch::Revs(revs))
+    }
+
+    /// 412 unless the job is at a version that the caller accepts.
+    pub(super) fn check(&self, rev: u64) -> Result<(), Problem> {
+        match self {
+            IfMatch::Revs(revs) if !revs.contains(&rev) => Err(moved_on(rev)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// 412: the job is at this version now.
+pub(super) fn moved_on(rev: u64) -> Problem {
+    let detail = format!("the job has moved on: its ETag is \"{rev}\" now");
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+}
+
+/// Adds the strong tags of a list that are versions of ours. `None` if it is no list.
+fn tags(list: &str, revs: &mut Vec<u64>) -> Option<()> {
+    let mut rest = list.trim();
+    loop {
+        let strong = !rest.starts_with("W/");
+        let (tag, after) = rest
+            .strip_prefix("W/")
+            .unwrap_or(rest)
+            .strip_prefix('"')?
+            .split_once('"')?;
+        if strong {
+            revs.extend(tag.parse().ok().filter(|rev: &u64| rev.to_string() == tag));
+        }
+        match after.trim_start() {
+            "" => return Some(()),
+            after => rest = after.strip_prefix(',')?.trim_start(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&'static str]) -> Option<IfMatch> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::IF_MATCH, line.parse().expect("a header"));
+        }
+        IfMatch::of(&headers).ok()
+    }
+
+    #[test]
+    fn any_member_of_any_line_counts_and_weak_or_foreign_tags_never_do() {
+        assert_eq!(read(&[]), Some(IfMatch::Any));
+        assert_eq!(read(&[" * "]), Some(IfMatch::Any));
+        assert_eq!(
+            read(&["\"1\", \"2\"", "\"3\""]),
+            Some(IfMatch::Revs(vec![1, 2, 3]))
+        );
+        assert_eq!(read(&["W/\"1\",\"a,b\""]), Some(IfMatch::Revs(vec![])));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_refused() {
+        for lines in [
+            &["1"][..],
+            &["\"1"],
+            &[""],
+            &["\"1\" \"2\""],
+            &["\"1\",*"],
+            &["*", "\"1\""],
+        ] {
+            assert_eq!(read(lines), None, "{lines:?}");
+        }
+    }
+}
