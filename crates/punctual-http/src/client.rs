@@ -77,6 +77,14 @@ impl From<ClientError> for Error {
 impl Client {
     /// A client of the server at this address, such as `http://127.0.0.1:7373`. Connects only when it is asked something.
     pub fn new(server: &str) -> Result<Client, ClientError> {
+        if server.contains('@') {
+            // Not even told back: what stands before the @ is a secret as a rule.
+            return Err(ClientError::Address(
+                "the server's address holds a user or a password (there is an @), and there are none to log in with; \
+                 write one such as http://127.0.0.1:7373"
+                    .to_owned(),
+            ));
+        }
         let wrong = |why: &str| {
             ClientError::Address(format!(
                 "{server:?} is not a server's address: {why}; write one such as http://127.0.0.1:7373"
