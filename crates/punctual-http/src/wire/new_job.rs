@@ -372,7 +372,7 @@ fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Backoff>
     super::read::object(deserializer).map(Some)
 }
 
-/// Reads `true`, `false` (not unique) or an object.
+/// Reads `true` or an object; `false` is refused, since nobody writes it to say something.
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
         struct Either;
