@@ -13,6 +13,7 @@ mod json;
 mod list;
 mod new_job;
 mod read;
+mod secret;
 
 pub use ending::{Attempt, Ending};
 pub use fields::{At, Length};

@@ -249,7 +249,11 @@ fn a_payload_may_come_from_a_file() {
 #[test]
 fn a_password_in_the_address_of_the_server_is_refused_and_not_told_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    for server in ["http://user:hunter2@127.0.0.1:1", "user:hunter2@localhost", "https://hunter2@x/y"] {
+    for server in [
+        "http://user:hunter2@127.0.0.1:1",
+        "user:hunter2@localhost",
+        "https://hunter2@x/y",
+    ] {
         let list = ["job", "list", "--server", server];
         let ended = Ended::of(punctual(folder.path()).args(list).output().expect("it starts"));
         assert_eq!(ended.code, 64, "{ended:?}");

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::json::Blob;
 use super::new_job::{Backoff, OnLost};
-use super::{At, Length};
+use super::{At, Length, secret};
 
 /// A job in a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -91,7 +91,8 @@ pub struct Job {
     pub on_lost: OnLost,
     /// Why somebody asked for it to be cancelled (which may be empty).
     pub cancel: Option<String>,
-    /// What the handler is given.
+    /// What the handler is given. In an `http` job, `authorization`, `proxy-authorization` and `cookie` headers read `"***"`:
+    /// secrets are stored, and never told again.
     pub payload: Option<Box<RawValue>>,
     /// In place of `payload`: bytes that are no JSON, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,7 +177,7 @@ impl Job {
     /// The row in the wire's words, as it looks at `now`, with `defaults` where its user set nothing.
     pub fn of(row: &job::Job, now: Timestamp, defaults: &Defaults) -> Job {
         let (body, status) = (&row.body, &row.status);
-        let payload = Blob::of(&body.payload);
+        let payload = secret::payload(body);
         let result = Blob::of_option(status.result.as_ref());
         Job {
             head: Head::of(&engine::Head::of(row, now)),

@@ -206,6 +206,33 @@ async fn a_running_job_shows_its_lease_and_is_cancelling_until_its_run_has_stopp
 }
 
 #[tokio::test]
+async fn a_secret_in_a_call_is_stored_and_never_read_back() {
+    let house = House::open().await;
+    let body = r#"{"kind": "http", "delay": "1h", "payload": {"method": "GET", "url": "https://example.com/",
+                   "headers": {"Authorization": "Bearer hunter2", "accept": "text/plain"}}}"#;
+    let posted = house.post("/v1/jobs", body).await;
+    let path = format!("/v1/jobs/{}", posted.id());
+    let cancelled = house.post(&format!("{path}/cancel"), "{}").await;
+    for answer in [
+        &posted,
+        &house.get(&path).await,
+        &house.get("/v1/jobs").await,
+        &cancelled,
+    ] {
+        assert!(!answer.body.to_string().contains("hunter2"), "{answer:?}");
+    }
+    assert_eq!(
+        posted.body["payload"]["headers"],
+        json!({"Authorization": "***", "accept": "text/plain"})
+    );
+    let row = house.engine.fetch(posted.id()).await.expect("it is stored");
+    assert!(
+        String::from_utf8_lossy(&row.body.payload).contains("hunter2"),
+        "the call needs it"
+    );
+}
+
+#[tokio::test]
 async fn a_weak_tag_matches_nothing_and_any_member_of_a_list_will_do() {
     let house = House::open().await;
     let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;
