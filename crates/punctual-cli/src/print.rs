@@ -25,6 +25,22 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
+/// Writes what somebody else wrote, and ends its line: as it is for programs, without steering a terminal for people.
+pub(crate) fn foreign(text: &str) -> Result<(), Failure> {
+    match io::stdout().is_terminal() {
+        true => line(&tame(text)),
+        false => line(text),
+    }
+}
+
+/// Writes bytes that somebody else wrote: as they are for programs, as text that steers no terminal for people.
+pub(crate) fn foreign_bytes(wrote: &[u8]) -> Result<(), Failure> {
+    match io::stdout().is_terminal() {
+        true => line(&tame(&String::from_utf8_lossy(wrote))),
+        false => bytes(wrote),
+    }
+}
+
 /// Writes one line beside the output, for people. With nobody to read it, the command goes on all the same.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "punctual: {text}");
@@ -78,7 +94,28 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
+/// As [`plain`], with the lines and columns that the text has.
+fn tame(text: &str) -> String {
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.chars()
+        .map(|c| if steers(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
 /// Whether colours are wanted where there is a terminal: unless `NO_COLOR` is set to something (no-color.org).
 pub(crate) fn colours_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_keeps_its_lines_and_steers_no_terminal() {
+        assert_eq!(
+            tame("a\tb\n\u{1b}[2Jc\r\u{9b}d\u{7f}"),
+            "a\tb\n\u{fffd}[2Jc\u{fffd}\u{fffd}d\u{fffd}"
+        );
+    }
 }

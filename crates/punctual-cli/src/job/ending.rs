@@ -19,7 +19,8 @@ pub(super) fn code(end: &Ending) -> ExitCode {
     }
 }
 
-/// Prints a result as its reader wants it: a command's output as if it had run here, a call's body, other results as JSON.
+/// Prints a result as its reader wants it: a command's output as if it had run here, a call's body, bytes as
+/// they are, other results as JSON.
 /// What is no result goes beside the output.
 pub(super) fn print(kind: &str, end: &Ending) -> Result<(), Failure> {
     let id = &end.id;
@@ -52,6 +53,9 @@ fn lines(text: &str) -> String {
 }
 
 fn result(kind: &str, end: &Ending) -> Result<(), Failure> {
+    if let Some(bytes) = end.result_bytes() {
+        return print::foreign_bytes(&bytes?);
+    }
     let json = end.result.as_ref().map_or("null", |json| json.get());
     let value: Value = serde_json::from_str(json).unwrap_or_default();
     let text = |field: &str| value.get(field).and_then(Value::as_str);
@@ -60,8 +64,8 @@ fn result(kind: &str, end: &Ending) -> Result<(), Failure> {
             print::bytes(text("stdout").unwrap_or("").as_bytes())?;
             Ok(std::io::stderr().write_all(text("stderr").unwrap_or("").as_bytes())?)
         }
-        "http" if text("body").is_some() => print::line(text("body").unwrap_or("")),
+        "http" if text("body").is_some() => print::foreign(text("body").unwrap_or("")),
         _ if value.is_null() => Ok(()),
-        _ => print::line(json),
+        _ => print::foreign(json),
     }
 }

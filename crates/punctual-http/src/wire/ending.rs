@@ -1,13 +1,14 @@
 //! What a job came to, and its attempts on the way.
 
-use punctual::Timestamp;
+use bytes::Bytes;
 use punctual::job::{self, State};
+use punctual::{Error, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::At;
 use super::job::Failure;
-use super::json::Blob;
+use super::json::{Blob, from_base64};
 
 /// The answer to `GET /v1/jobs/{id}/result`. `state` tells which of the others is set: `result` (or `result_base64`) of a job
 /// that succeeded, `failure` of one that failed, `cancel` of one that was cancelled. `waiting` and `running` are pending.
@@ -65,6 +66,12 @@ impl Ending {
             failure: status.failure.as_ref().map(Failure::of),
             cancel: status.cancel.clone(),
         }
+    }
+
+    /// The bytes of a result that is no JSON. `Invalid` if they are not base64, which no server sends.
+    pub fn result_bytes(&self) -> Option<Result<Bytes, Error>> {
+        let text = self.result_base64.as_deref()?;
+        Some(from_base64(text).map_err(Error::invalid))
     }
 
     /// Whether the job has not ended.

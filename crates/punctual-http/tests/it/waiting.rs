@@ -76,6 +76,16 @@ async fn a_result_that_is_no_json_is_told_in_base64() {
     house
         .run_next("default", Outcome::Done(bytes::Bytes::from_static(&[0xff])))
         .await;
+    let ending = house
+        .client()
+        .result(&id.to_string(), None)
+        .await
+        .expect("it answers");
+    let bytes = ending
+        .result_bytes()
+        .expect("it is no JSON")
+        .expect("it is base64");
+    assert_eq!(bytes, &[0xff][..]);
     let result = house.get(&format!("/v1/jobs/{id}/result")).await.body;
     assert_eq!(
         (&result["result"], &result["result_base64"]),
