@@ -179,7 +179,7 @@ async fn add(
     let wait = options.wait.map(Bound::new);
     let posted = enqueue(client, &options.job(kind, payload), wait.as_ref()).await?;
     match wait {
-        None => report(&posted, json).map(|()| ExitCode::SUCCESS),
+        None => report(&posted, options.on_conflict, json).map(|()| ExitCode::SUCCESS),
         Some(bound) => {
             let id = &posted.job.head.id;
             let end = wait_for(client, id, bound).await?;
@@ -203,18 +203,22 @@ async fn enqueue(client: &Client, job: &NewJob, wait: Option<&Bound>) -> Result<
     }
 }
 
-fn report(posted: &Posted, json: bool) -> Result<(), Failure> {
+fn report(posted: &Posted, on_conflict: Option<Conflict>, json: bool) -> Result<(), Failure> {
     let head = &posted.job.head;
     if json {
         return print::json(posted);
     }
-    if posted.deduplicated {
-        return print::line(&format!(
-            "{} holds this key and is {}; nothing was added",
-            head.id, head.phase
-        ));
+    let standing = format!("{} is {}", head.id, show::standing(head));
+    if !posted.deduplicated {
+        return print::line(&standing);
     }
-    print::line(&format!("{} is {}", head.id, show::standing(head)))
+    // A holder that waits is changed; one that has begun is answered as it is.
+    let taken = match on_conflict.filter(|_| head.state == "waiting") {
+        Some(Conflict::Replace) => "it held this key, and has taken the new payload and time",
+        Some(Conflict::Debounce) => "it held this key, and has taken the new time",
+        Some(Conflict::Existing | Conflict::Reject) | None => "it holds this key; nothing was added",
+    };
+    print::line(&format!("{standing}; {taken}"))
 }
 
 impl JobOptions {

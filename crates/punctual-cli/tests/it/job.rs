@@ -224,6 +224,15 @@ fn a_second_job_of_one_key_answers_the_first() {
     assert!(house.job(&add).stdout.contains("is scheduled in queue default"));
     let again = house.job(&add);
     assert!(again.stdout.contains("nothing was added"), "{again:?}");
+    let later = &["--at", "2099-12-01T09:00:00Z", "--on-conflict"];
+    for (word, told) in [("replace", "new payload and time"), ("debounce", "new time")] {
+        let changed = house.job(&[&add[..6], later, &[word]].concat()).stdout;
+        assert!(
+            changed.contains(told) && changed.contains("2099-12-01 09:00:00"),
+            "{changed}"
+        );
+        assert!(!changed.contains("nothing"), "{changed}");
+    }
     assert_eq!(
         house.job(&[&add[..], &["--on-conflict", "reject"]].concat()).code,
         65
