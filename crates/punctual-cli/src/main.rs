@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 
@@ -31,8 +32,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let parsed = Punctual::try_parse();
-    let done = match parsed {
+    let matched = without_empty_variables(Punctual::command()).try_get_matches();
+    let done = match matched.and_then(|matches| Punctual::from_arg_matches(&matches)) {
         Ok(punctual) => run(punctual),
         Err(usage) => Err(usage.into()),
     };
@@ -40,6 +41,23 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.tell(),
     }
+}
+
+/// Takes a variable that is empty for one that is not set: to clap, it is a value, and a list of one empty name.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|arg| {
+            if is_empty(&arg) {
+                arg.env(Resettable::Reset)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// How long the end waits for threads that block, such as a look-up of a name that nobody answers. What is to be kept is

@@ -89,6 +89,23 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
     }
 }
 
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut serve = punctual(folder.path());
+    for name in [
+        "PUNCTUAL_TARGETS__COMMAND__ALLOW",
+        "PUNCTUAL_RUNNER__QUEUES",
+        "PUNCTUAL_STORE",
+    ] {
+        serve.env(name, "");
+    }
+    // With every variable taken for unset, the address is all that is wrong.
+    let serve = serve.args(["serve", "--dev", "--bind", "0.0.0.0:0"]);
+    let ended = Ended::of(serve.output().expect("it starts"));
+    assert_eq!(ended.code, 77, "{ended:?}");
+}
+
 /// Runs one command at a time, and reserves one more.
 const ONE_BY_ONE: &[&str] = &["--concurrency", "1", "--prefetch", "1"];
 
