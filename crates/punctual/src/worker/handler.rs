@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
 use crate::job::Task;
@@ -56,9 +57,11 @@ pub trait Handler<Arguments>: Send + Sync + 'static {
     fn check(states: &States) -> Result<(), Error>;
 }
 
-/// A handler that blocks its thread: as [`Handler`], without the future. It runs on a thread of its own.
+/// A handler that blocks its thread: as [`Handler`], without the future. It runs on one of the threads that the runtime
+/// has for blocking work: 512 unless its builder was told otherwise, shared with whatever else blocks there. While
+/// none is free it waits for one, which counts towards its timeout; a run that is stopped meanwhile never begins.
 ///
-/// It cannot be stopped by force. One that does not look at its [`StopSignal`] goes on after its timeout or
+/// Once begun it cannot be stopped by force. One that does not look at its [`StopSignal`] goes on after its timeout or
 /// a lost lease, and so beside the job's next attempt.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no blocking handler",
@@ -222,10 +225,15 @@ impl<H: BlockingHandler<A>, A: 'static> Answers for Blocking<H, A> {
     fn answer(self: Arc<Self>, run: Run) -> BoxFuture<'static, Result<Bytes, Stop>> {
         Box::pin(async move {
             let work = move || {
+                // It may have waited for its thread until its run was asked to stop, or even was over.
+                if let Some(reason) = run.stop_reason() {
+                    return Err(Stop::retry(format!("asked to stop before it began ({reason})")));
+                }
                 let task = decode(run.payload())?;
                 encode(&self.0.call(task, run)?)
             };
-            match tokio::task::spawn_blocking(work).await {
+            // Dropped with its run, it takes work that still waits for a thread out of the queue.
+            match AbortOnDropHandle::new(tokio::task::spawn_blocking(work)).await {
                 Ok(answer) => answer,
                 // The pipe catches it, as it catches every other panic.
                 Err(error) if error.is_panic() => resume_unwind(error.into_panic()),

@@ -340,7 +340,7 @@ async fn settings_out_of_bounds_do_not_start() {
 }
 
 #[tokio::test]
-async fn a_blocking_handler_works_on_a_thread_of_its_own_and_its_panic_is_caught() {
+async fn a_blocking_handler_works_on_another_thread_and_its_panic_is_caught() {
     let house = House::in_real_time();
     let fine = house.enqueue(note("fine")).await;
     let panics = house.enqueue(note("panic").max_attempts(1)).await;

@@ -305,3 +305,61 @@ async fn two_workers_share_a_line_and_run_each_job_once() {
     assert!(runs.values().all(|times| *times == 1));
     assert_eq!(house.source.stale.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn a_blocking_handler_that_waited_for_its_thread_until_its_run_was_over_never_begins() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let house = House::new();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = std::sync::Mutex::new(released);
+        let worker = house.worker().handle_blocking(move |note: Note| {
+            tell.send(note.text.clone()).expect("the test listens");
+            if note.text == "first" {
+                // An error says that the test is over.
+                let _ = released.lock().expect("nobody panics with it").recv();
+            }
+            Ok(note.text)
+        });
+        let first = house.enqueue(note("first").timeout(minutes(60))).await;
+        let _worker = house.start(worker);
+        assert_eq!(told.recv().await.as_deref(), Some("first"));
+        let timed_out = house
+            .enqueue(note("timed out").timeout(seconds(1)).max_attempts(1))
+            .await;
+        let cancelled = house.enqueue(note("cancelled")).await;
+        house.quiet().await;
+        assert_eq!(house.status(cancelled).await.state, JobState::Running);
+        house.cancel(cancelled).await;
+        house.pass(seconds(2)).await;
+        let status = house.status(timed_out).await;
+        assert_eq!(status.history[0].outcome, AttemptOutcome::TimedOut);
+        assert_eq!(house.status(cancelled).await.state, JobState::Cancelled);
+
+        let lost = house.enqueue(note("lost")).await;
+        house.quiet().await;
+        house.source.beats_shut.store(true, Ordering::Relaxed);
+        house.pass(seconds(29)).await;
+        assert_eq!(house.status(lost).await.state, JobState::Running);
+        house.source.beats_shut.store(false, Ordering::Relaxed);
+
+        // Whatever still stood in the queue would begin before this one.
+        let last = house.enqueue(note("last")).await;
+        house.quiet().await;
+        release.send(()).expect("the first one waits");
+        until("the last one is done", async || {
+            house.status(last).await.state.is_ended()
+        })
+        .await;
+        assert_eq!(told.recv().await.as_deref(), Some("last"));
+        assert!(
+            !house.status(first).await.state.is_ended(),
+            "its lease was lost, too"
+        );
+    });
+}
