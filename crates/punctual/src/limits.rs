@@ -193,6 +193,9 @@ pub const HTTP_HEADERS: usize = 64;
 pub const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time to get a connection that an `http` job may ask for: one that nobody waits for any more ends then.
 pub const HTTP_CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Names that an `http` target looks up at once. A look-up cannot be called off, and takes one of the 512 threads that a
+/// runtime has for blocking work; when the name server is dead, it does so for half a minute.
+pub const HTTP_LOOKUPS: usize = 64;
 /// Addresses of one name that are tried in turn.
 pub const HTTP_ADDRESSES: usize = 8;
 /// How long an address is tried before the next one of the same name: most of those that answer do so in a fraction of it.

@@ -52,7 +52,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use self::call::{CommandAnswer, CommandCall};
@@ -207,16 +207,7 @@ impl Started {
 
     /// Kills what is left, takes what still stands in the pipes, and reaps.
     async fn end(&mut self) -> io::Result<ExitStatus> {
-        let tree = self.tree.clone();
-        if self
-            .streams
-            .during(spawn_blocking(move || tree.kill()))
-            .await
-            .is_err()
-        {
-            // The runtime shuts down and starts nothing any more.
-            self.tree.kill();
-        }
+        self.streams.during(kill_apart(&self.tree)).await;
         // All ends that are known are closed by now; one that is not must not hold up the run.
         let _ = timeout(COMMAND_DRAIN, self.streams.flow()).await;
         let status = self.child.wait().await;
@@ -254,6 +245,28 @@ impl Drop for Started {
             // It blocks a moment. Whatever would do it later might come too late: the process may be about to exit.
             self.tree.kill();
         }
+    }
+}
+
+/// Kills what is left on a thread of its own: those that the runtime has for blocking work may all be taken, by handlers
+/// that block and by look-ups of names, and a command must end all the same.
+async fn kill_apart(tree: &Arc<Tree>) {
+    let (done, killed) = oneshot::channel();
+    let apart = tree.clone();
+    let thread = std::thread::Builder::new().name("punctual-kill".to_owned());
+    let thread = thread.spawn(move || {
+        apart.kill();
+        // Nobody listens when the run was dropped meanwhile.
+        let _ = done.send(());
+    });
+    match thread {
+        Ok(_) => {
+            if killed.await.is_err() {
+                tracing::error!("the thread that kills a command's processes panicked");
+            }
+        }
+        // The system has no thread left; a moment's blocking is the lesser evil.
+        Err(_) => tree.kill(),
     }
 }
 

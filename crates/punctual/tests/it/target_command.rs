@@ -337,6 +337,26 @@ async fn no_zombie_is_left() {
 }
 
 #[test]
+fn a_command_ends_though_no_thread_for_blocking_work_is_free() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let taken = tokio::task::spawn_blocking(move || released.recv());
+        let house = house().await;
+        let answer = house
+            .result(&shell("sleep 1000 >/dev/null 2>&1 & echo done"))
+            .await;
+        assert_eq!(answer.stdout, "done\n");
+        release.send(()).expect("the thread waits");
+        taken.await.expect("it does not panic").expect("it was told");
+    });
+}
+
+#[test]
 fn a_bad_payload_is_refused_with_pointers_to_all_that_is_wrong() {
     let refused = |payload: &str| {
         let error = CommandCall::parse(payload.as_bytes()).expect_err(payload);

@@ -1,5 +1,7 @@
 //! Connections: resolves a name, refuses each address that may not be called, and connects to one of the rest.
 
+mod lookup;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -16,9 +18,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tower::Service;
 
+use self::lookup::Lookups;
 use super::address::{Addresses, Refused};
 use crate::error::Error;
 use crate::limits::{HTTP_ADDRESS_TIME, HTTP_ADDRESSES, HTTP_CONNECT_TIMEOUT_MAX, HTTP_CONNECTIONS_KEPT};
@@ -37,6 +40,7 @@ impl Connector {
             .map_err(|error| Error::internal("TLS cannot be set up").caused_by(error))?;
         let dialer = Dialer {
             addresses: Arc::new(addresses),
+            lookups: Lookups::new(),
             open: Arc::new(AtomicUsize::new(0)),
         };
         Ok(Connector(
@@ -66,6 +70,7 @@ impl Service<Uri> for Connector {
 #[derive(Clone)]
 struct Dialer {
     addresses: Arc<Addresses>,
+    lookups: Lookups,
     open: Arc<AtomicUsize>,
 }
 
@@ -82,10 +87,7 @@ impl Dialer {
             80
         });
 
-        let found: Vec<SocketAddr> = lookup_host((host, port))
-            .await
-            .map_err(DialError::Lookup)?
-            .collect();
+        let found = self.lookups.find(host, port).await.map_err(DialError::Lookup)?;
         let (mut callable, mut refused) = (Vec::new(), None);
         for address in found {
             match self.addresses.check(address.ip()) {
