@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet};
 
 use crate::error::Error;
 use crate::job::{Job, OnLost};
@@ -59,7 +59,9 @@ pub(super) struct Slots {
     claim_failures: u32,
     /// Claimed, and waiting for a slot.
     ready: VecDeque<Run>,
-    tasks: JoinSet<(Run, Option<Outcome>)>,
+    tasks: JoinSet<Option<Outcome>>,
+    /// The run of each task, which is known so even if the task panics.
+    running: BTreeMap<task::Id, Run>,
     ended: Vec<Ended>,
     settles: FuturesUnordered<BoxFuture<'static, usize>>,
     /// Outcomes in `settles`.
@@ -68,10 +70,13 @@ pub(super) struct Slots {
     unknown: BTreeMap<String, u64>,
 }
 
+/// A task that came to its end.
+type Through = Result<(task::Id, Option<Outcome>), JoinError>;
+
 enum Event {
     Claimed(Result<Vec<Run>, Error>),
     Settled(usize),
-    Through(Result<(Run, Option<Outcome>), JoinError>),
+    Through(Through),
 }
 
 impl Slots {
@@ -88,6 +93,7 @@ impl Slots {
             claim_failures: 0,
             ready: VecDeque::new(),
             tasks: JoinSet::new(),
+            running: BTreeMap::new(),
             ended: Vec::new(),
             settles: FuturesUnordered::new(),
             in_settles: 0,
@@ -175,7 +181,7 @@ impl Slots {
         while !self.tasks.is_empty() {
             tokio::select! {
                 biased;
-                through = self.tasks.join_next() => through.into_iter().for_each(|it| self.through(it)),
+                through = self.tasks.join_next_with_id() => through.into_iter().for_each(|it| self.through(it)),
                 // A handler that blocks its thread cannot be dropped.
                 () = &mut patience => break,
             }
@@ -210,7 +216,7 @@ impl Slots {
             biased;
             claimed = claim => Event::Claimed(claimed),
             Some(count) = self.settles.next() => Event::Settled(count),
-            Some(through) = self.tasks.join_next() => Event::Through(through),
+            Some(through) = self.tasks.join_next_with_id() => Event::Through(through),
             else => std::future::pending().await,
         }
     }
@@ -231,7 +237,7 @@ impl Slots {
 
     /// Takes whatever else came to its end meanwhile into the same batch.
     fn gather(&mut self) {
-        while let Some(through) = self.tasks.try_join_next() {
+        while let Some(through) = self.tasks.try_join_next_with_id() {
             self.through(through);
         }
     }
@@ -325,10 +331,9 @@ impl Slots {
         }
         match self.plan.handlers.get(&run.job().body.kind) {
             Some(handler) => {
-                self.tasks.spawn(async move {
-                    let outcome = carry_out(&run, handler).await;
-                    (run, outcome)
-                });
+                let its = run.clone();
+                let task = self.tasks.spawn(async move { carry_out(&its, handler).await });
+                self.running.insert(task.id(), run);
             }
             None => {
                 self.note_unknown(run.job());
@@ -338,13 +343,21 @@ impl Slots {
         }
     }
 
-    fn through(&mut self, through: Result<(Run, Option<Outcome>), JoinError>) {
+    fn through(&mut self, through: Through) {
+        let task = match &through {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
+        };
+        let run = self.running.remove(&task);
+        let run = run.expect("a task stands there from its start until it is joined, which is once");
         match through {
-            Ok((run, outcome)) => self.end(run, outcome),
-            // A handler's panic is caught inside; a task that was aborted leaves its run in `held`.
+            Ok((_, outcome)) => self.end(run, outcome),
+            // It was aborted by the hard stop, which then ends whatever is still held.
             Err(error) if error.is_cancelled() => {}
+            // A handler's panic is caught inside. What gets here is worse, such as what it panicked with panicking in turn.
             Err(error) => {
-                tracing::error!(%error, "a run ended without an outcome; its job is left to its lease")
+                tracing::error!(%error, job = %run.id().job, "a run ended without an outcome; its job is left to its lease");
+                self.end(run, None);
             }
         }
     }

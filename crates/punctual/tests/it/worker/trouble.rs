@@ -105,6 +105,41 @@ async fn an_outcome_is_kept_until_the_source_is_back() {
     );
 }
 
+/// What a handler panics with that panics in turn.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("what it panicked with panics");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_task_breaks_is_let_go_and_begins_anew_when_its_lease_is_over() {
+    let house = House::with_caretaker();
+    let id = house.enqueue(note("broken once")).await;
+    let worker = house
+        .worker()
+        .concurrency(1)
+        .handle(|note: Note, run: Run| async move {
+            if run.attempt() == 1 {
+                std::panic::panic_any(Bomb);
+            }
+            Ok(note.text)
+        });
+    let worker = house.start(worker);
+    house.quiet().await;
+    assert_eq!(house.status(id).await.state, JobState::Running);
+    house.pass(minutes(2)).await;
+
+    let status = house.status(id).await;
+    assert_eq!(status.state, JobState::Succeeded);
+    assert_eq!(status.history[0].outcome, AttemptOutcome::Lost);
+    worker.shutdown.cancel();
+    house.pass(seconds(1)).await;
+    assert!(worker.is_stopped(), "nothing is left to wait for");
+}
+
 #[tokio::test]
 async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers() {
     let house = House::new();
