@@ -172,8 +172,11 @@ impl Worker {
         self
     }
 
-    /// The queues that are served, the first one first; unset, `default`. At most [`CLAIM_QUEUES`], each once, by
-    /// names that [can be](QueueName::check).
+    /// The queues that are served; unset, `default`. At most [`CLAIM_QUEUES`], each once, by names that
+    /// [can be](QueueName::check).
+    ///
+    /// They are served in turn: the first claim takes from the first one what it has, then from the second, and so on; the next
+    /// claim begins with the second one, so that a backlog in one queue does not starve the others.
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<QueueName>>) -> Worker {
         self.queues = queues.into_iter().map(Into::into).collect();
         self

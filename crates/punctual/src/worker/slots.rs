@@ -42,6 +42,7 @@ pub(super) struct Plan {
     pub(super) handlers: Handlers,
     pub(super) terms: Arc<Terms>,
     pub(super) held: Arc<Held>,
+    /// In the order in which the next claim names them.
     pub(super) queues: Vec<QueueName>,
     pub(super) concurrency: usize,
     pub(super) prefetch: usize,
@@ -257,6 +258,9 @@ impl Slots {
             lease: self.plan.terms.lease,
             now: None,
         };
+        // A claim serves its queues in their order; were it the same for all claims, a backlog in the first one would
+        // starve the others.
+        self.plan.queues.rotate_left(1);
         let (source, terms, held) = (
             self.plan.source.clone(),
             self.plan.terms.clone(),

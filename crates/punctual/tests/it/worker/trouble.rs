@@ -141,6 +141,32 @@ async fn a_run_whose_task_breaks_is_let_go_and_begins_anew_when_its_lease_is_ove
 }
 
 #[tokio::test]
+async fn a_backlog_in_one_queue_does_not_starve_the_others() {
+    let house = House::new();
+    for at in 0..20 {
+        house.enqueue(note(&format!("first {at}")).queue("first")).await;
+    }
+    for queue in ["second", "third"] {
+        house.enqueue(note(queue).queue(queue)).await;
+    }
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let answer = wait_then_answer(&house.clock, seconds(1));
+    let worker = house.worker().queues(["first", "second", "third"]).concurrency(1);
+    let worker = worker.handle(move |note: Note| {
+        tell.send(note.text.clone()).expect("the test listens");
+        answer(note)
+    });
+    let _worker = house.start(worker);
+    house.pass(seconds(10)).await;
+    let mut begun = Vec::new();
+    while let Ok(text) = told.try_recv() {
+        begun.push(text);
+    }
+    assert!(begun[0].starts_with("first"), "{begun:?}");
+    assert_eq!(begun[1..3], ["second", "third"]);
+}
+
+#[tokio::test]
 async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers() {
     let house = House::new();
     house.source.shut.store(true, Ordering::Relaxed);
