@@ -354,6 +354,20 @@ impl fmt::Debug for Worker {
 }
 
 /// Is done when this process is asked to end: by the first SIGTERM, or SIGINT (Ctrl-C), after this is first polled.
+///
+/// From then on the process hears these signals for good, and is no longer ended by one. Awaited twice, it is done at
+/// the second signal, which is what [`Worker::hard_stop`] is for:
+///
+/// ```no_run
+/// # use punctual::worker::{Worker, shutdown_signal};
+/// # async fn work(worker: Worker) -> Result<(), punctual::Error> {
+/// let second_signal = async {
+///     shutdown_signal().await;
+///     shutdown_signal().await;
+/// };
+/// worker.hard_stop(second_signal).run_until(shutdown_signal()).await
+/// # }
+/// ```
 pub async fn shutdown_signal() {
     use tokio::signal::unix::{SignalKind, signal};
 

@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use punctual::job::State as JobState;
 use punctual::run::AttemptOutcome;
-use punctual::worker::{Run, StopReason};
+use punctual::worker::{Run, StopReason, shutdown_signal};
 use punctual::{milliseconds, seconds};
-use tokio::sync::mpsc;
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::sync::{mpsc, oneshot};
 
 use super::house::House;
 use super::{Note, Told, endless, heeding, note, wait_then_answer};
@@ -184,4 +185,40 @@ async fn a_dropped_worker_drops_what_it_ran_and_beats_no_more() {
     let beats = house.source.beats.load(Ordering::Relaxed);
     house.pass(seconds(60) + milliseconds(1)).await;
     assert_eq!(house.source.beats.load(Ordering::Relaxed), beats);
+}
+
+#[tokio::test]
+async fn the_first_signal_stops_softly_and_the_second_one_at_once() {
+    let house = House::in_real_time();
+    let id = house.enqueue(note("endless")).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = house
+        .worker()
+        .handle(move |note: Note| {
+            let tell = tell.clone();
+            async move {
+                endless(note.text, tell).await;
+                Ok(String::new())
+            }
+        })
+        .hard_stop(async {
+            shutdown_signal().await;
+            shutdown_signal().await;
+        });
+    let (tell_soft, soft) = oneshot::channel();
+    let worker = tokio::spawn(worker.run_until(async {
+        shutdown_signal().await;
+        tell_soft.send(()).expect("the test listens");
+    }));
+    // Once its handler works, it has listened for signals for long.
+    assert_eq!(told.recv().await, Some(Told::Began("endless".to_owned())));
+    let signal = || kill_process(getpid(), Signal::TERM).expect("it is this process");
+    signal();
+    soft.await.expect("the first one is heard");
+    house.quiet().await;
+    assert!(!worker.is_finished());
+    signal();
+    worker.await.expect("no panic").expect("all was put back");
+    assert_eq!(told.recv().await, Some(Told::Dropped("endless".to_owned())));
+    assert_eq!(house.status(id).await.state, JobState::Waiting);
 }
