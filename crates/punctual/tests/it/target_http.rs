@@ -339,7 +339,9 @@ async fn a_call_that_gets_no_connection_may_be_tried_again() {
     );
 
     let (said, again) = house.failure(&get("http://no-such-host.invalid/")).await;
-    assert!(said.contains("the host was not found") && again, "{said}");
+    // Where nobody answers questions for names, the time to connect is over first.
+    let is_unknown = said.contains("the host was not found") || said.contains("got no connection within");
+    assert!(is_unknown && again, "{said}");
 }
 
 #[tokio::test]
