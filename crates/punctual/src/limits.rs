@@ -187,6 +187,9 @@ pub const OUTPUT_PAGE_BYTES: usize = 64 * 1024;
 /// A small document with a rev (queue settings, keys), in bytes.
 pub const RECORD_BYTES: usize = 64 * 1024;
 
+/// How long a job is put off, at no cost of an attempt, when the machine has no file descriptors, processes or memory to
+/// begin it with: other runs end meanwhile.
+pub const SHORTAGE_DELAY: Duration = Duration::from_secs(5);
 /// Headers of one `http` job: it is a message, not a store.
 pub const HTTP_HEADERS: usize = 64;
 /// Time to get a connection, name look-up and TLS included, for an `http` job that does not say.

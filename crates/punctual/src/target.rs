@@ -47,4 +47,6 @@ pub mod command;
 mod fields;
 #[cfg(feature = "target-http")]
 pub mod http;
+#[cfg(any(feature = "target-http", feature = "target-command"))]
+mod shortage;
 mod text;

@@ -22,6 +22,7 @@
 //! | exit code 0 | is done; the result is a [`CommandAnswer`] |
 //! | another exit code, or killed by a signal | tries again after its backoff; the error tells the end of standard error |
 //! | not found, not executable, not allowed | fails at once |
+//! | not started, for want of file descriptors, processes or memory | comes again in 5 s; costs no attempt |
 //! | stopped by Punctual | as the reason says: timed out, cancelled, put back. Whatever code it then exits with, it is not done |
 //!
 //! # How it ends
@@ -61,7 +62,8 @@ use self::program::USUAL_PATH;
 use self::streams::Streams;
 use self::tree::Tree;
 use crate::error::Error;
-use crate::limits::{COMMAND_DRAIN, COMMAND_ERROR_BYTES, COMMAND_KILL_SHARE};
+use crate::limits::{COMMAND_DRAIN, COMMAND_ERROR_BYTES, COMMAND_KILL_SHARE, SHORTAGE_DELAY};
+use crate::target::shortage::is_shortage;
 use crate::target::text;
 use crate::worker::{Handler, Run, States, Stop, StopReason};
 
@@ -286,20 +288,19 @@ fn tree_of(child: &Child, marks: [String; 2]) -> Result<Tree, Stop> {
 
 /// What becomes of a job whose program the system did not start. Only what another attempt may change is tried again.
 fn not_started(program: &Path, call: &CommandCall, error: &io::Error) -> Stop {
-    use io::ErrorKind::{OutOfMemory, QuotaExceeded, ResourceBusy, WouldBlock};
+    use io::ErrorKind::{ExecutableFileBusy, Interrupted, QuotaExceeded, ResourceBusy, WouldBlock};
 
     if let Some(dir) = call.dir.as_deref().filter(|dir| !Path::new(dir).is_dir()) {
         return Stop::fail(format!("there is no directory {dir:?} to run it in"));
     }
     let said = format!("{} was not started: {error}", program.display());
-    let too_many_files = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
-    let too_many_files = too_many_files
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
     match error.kind() {
-        OutOfMemory | QuotaExceeded | ResourceBusy | WouldBlock => Stop::retry(said),
-        io::ErrorKind::ExecutableFileBusy | io::ErrorKind::Interrupted => Stop::retry(said),
-        _ if too_many_files => Stop::retry(said),
+        // EAGAIN: the limit of processes.
+        kind if kind == WouldBlock || is_shortage(error) => {
+            tracing::warn!(%said, "a command is put off");
+            Stop::snooze(SHORTAGE_DELAY)
+        }
+        QuotaExceeded | ResourceBusy | ExecutableFileBusy | Interrupted => Stop::retry(said),
         _ => Stop::fail(said),
     }
 }

@@ -20,6 +20,7 @@
 //! | 429, 503 | tries again after `retry-after`, at most an hour, or else its backoff |
 //! | 408, 425, other 5xx | tries again after its backoff |
 //! | no connection, a broken one, no answer in time | tries again after its backoff |
+//! | no connection, for want of file descriptors or memory here | comes again in 5 s; costs no attempt |
 //! | anything else, redirects among it: they are not followed | fails at once |
 //!
 //! # Whom it calls
@@ -54,8 +55,9 @@ use self::connect::{Connector, DialError};
 use crate::error::Error;
 use crate::limits::{
     ERROR_SOURCES, HTTP_ANSWER_BYTES, HTTP_CONNECTIONS_KEPT, HTTP_ERROR_BODY_BYTES, HTTP_ERROR_BODY_WAIT,
-    HTTP_HEAD_BYTES, HTTP_IDLE,
+    HTTP_HEAD_BYTES, HTTP_IDLE, SHORTAGE_DELAY,
 };
+use crate::target::shortage::is_shortage;
 use crate::target::text;
 use crate::time::format_length;
 use crate::worker::{Handler, Run, States, Stop};
@@ -151,6 +153,9 @@ impl HttpTarget {
             let said = format!("{call} got no answer: {}", story(&error));
             if is_refused(&error) {
                 Stop::fail(said)
+            } else if is_for_want(&error) {
+                tracing::warn!(%said, "a call is put off");
+                Stop::snooze(SHORTAGE_DELAY)
             } else {
                 Stop::retry(said)
             }
@@ -263,6 +268,14 @@ fn story(error: &(dyn StdError + 'static)) -> String {
 /// Whether the reason is an address that may not be called.
 fn is_refused(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| matches!(cause.downcast_ref(), Some(DialError::Refused(..))))
+}
+
+/// Whether the reason is that this machine has nothing left to make a connection with.
+fn is_for_want(error: &(dyn StdError + 'static)) -> bool {
+    causes(error).any(|cause| match cause.downcast_ref() {
+        Some(DialError::Lookup(error) | DialError::Connect(_, error)) => is_shortage(error),
+        _ => false,
+    })
 }
 
 /// An error and what caused it, outermost first.

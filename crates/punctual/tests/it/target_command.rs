@@ -8,6 +8,7 @@ use punctual::job::{Backoff, State};
 use punctual::run::AttemptOutcome;
 use punctual::target::command::{Allow, CommandCall, CommandSettings, CommandTarget};
 use punctual::{JobId, NewJob, milliseconds, seconds};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::target_house::{House, eventually, once};
 
@@ -353,6 +354,62 @@ fn a_command_ends_though_no_thread_for_blocking_work_is_free() {
         assert_eq!(answer.stdout, "done\n");
         release.send(()).expect("the thread waits");
         taken.await.expect("it does not panic").expect("it was told");
+    });
+}
+
+/// Waits until the job has an attempt behind it.
+async fn until_begun(house: &House, id: JobId) {
+    while house
+        .engine
+        .fetch(id)
+        .await
+        .expect("it is there")
+        .status
+        .history
+        .is_empty()
+    {
+        tokio::time::sleep(milliseconds(5)).await;
+    }
+}
+
+/// The test starts itself anew, since a limit holds for all of a process.
+#[test]
+fn a_want_of_file_descriptors_costs_neither_an_attempt_nor_the_grace() {
+    const INSIDE: &str = "PUNCTUAL_TEST_SHORTAGE";
+    if std::env::var_os(INSIDE).is_none() {
+        let name = "target_command::a_want_of_file_descriptors_costs_neither_an_attempt_nor_the_grace";
+        let own = std::env::current_exe().expect("a test is a program");
+        let mut again = std::process::Command::new(own);
+        again.args(["--exact", name, "--nocapture"]).env(INSIDE, "1");
+        assert!(again.status().expect("it starts").success());
+        return;
+    }
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = Some(64);
+    setrlimit(Resource::Nofile, limit).expect("less is always allowed");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let house = house().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mark, file) = (mark(), folder.path().join("tidied"));
+        let script = format!(
+            "trap 'sleep 0.2; echo yes > {}; exit 0' TERM; sleep {mark} & wait",
+            file.display()
+        );
+        let job = house.engine.enqueue(once(&shell(&script))).await.expect("a job");
+        started(&mark, 1).await;
+        let taken: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        job.cancel("no longer wanted").await.expect("it runs");
+        job.ending(crate::target_house::PATIENCE).await.expect("an end");
+
+        let next = house.engine.enqueue(once(&shell("true"))).await.expect("a job");
+        let put_off = tokio::time::timeout(crate::target_house::PATIENCE, until_begun(&house, next.id()));
+        put_off.await.expect("it is put off");
+        drop(taken);
+        let status = house.engine.fetch(next.id()).await.expect("it is there").status;
+        assert_eq!(status.history[0].outcome, AttemptOutcome::Snoozed);
+        assert_eq!(fs::read_to_string(&file).expect("it had the time"), "yes\n");
+        assert_eq!(living(&mark), 0);
     });
 }
 

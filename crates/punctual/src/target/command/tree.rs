@@ -22,11 +22,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::limits::{COMMAND_KILL_ROUNDS, COMMAND_KILL_WAIT, COMMAND_PROCESSES};
+use crate::target::shortage::is_shortage;
 
 /// All processes that came of one command.
 pub(super) struct Tree {
@@ -40,8 +44,9 @@ pub(super) struct Tree {
 
 /// A process of the tree that is alive.
 struct Member {
-    group: i32,
-    handle: OwnedFd,
+    process: Process,
+    /// None while file descriptors are short: then it is known by its number and its start.
+    handle: Option<OwnedFd>,
 }
 
 impl Tree {
@@ -68,12 +73,21 @@ impl Tree {
     pub(super) async fn gone(&self) {
         // Each round waits for all that the last one found, and so ends no sooner than they do.
         loop {
-            let members = self.members();
-            if members.is_empty() {
-                return;
-            }
-            for member in members {
-                let Ok(handle) = watch(member.handle) else { return };
+            let members = match self.members() {
+                Ok(members) if members.is_empty() => return,
+                Ok(members) => members,
+                Err(_) => Vec::new(),
+            };
+            let watched = members
+                .into_iter()
+                .map(|member| member.handle.and_then(|handle| watch(handle).ok()));
+            let watched: Option<Vec<_>> = watched.collect();
+            let Some(watched) = watched.filter(|watched| !watched.is_empty()) else {
+                // File descriptors are short, so that not all can be seen or watched: another look, in a moment.
+                let _ = tokio::time::timeout(COMMAND_KILL_WAIT, std::future::pending::<()>()).await;
+                continue;
+            };
+            for handle in watched {
                 // It fails only when the runtime shuts down.
                 if handle.readable().await.is_err() {
                     return;
@@ -85,11 +99,11 @@ impl Tree {
     /// Asks all of it to end: SIGTERM, to the group at once and to each process that has left it.
     pub(super) fn ask_to_end(&self) {
         // A look first: who has left the group may be known only by a parent that is about to end.
-        let members = self.members();
+        let members = self.members().unwrap_or_default();
         self.signal_group(Signal::TERM);
         for member in members {
-            if member.group != self.leader.as_raw_pid() {
-                let _ = pidfd_send_signal(&member.handle, Signal::TERM);
+            if member.process.group != self.leader.as_raw_pid() {
+                let _ = member.signal(Signal::TERM);
             }
         }
     }
@@ -98,10 +112,15 @@ impl Tree {
     /// process, as when it waits for a disk that is gone.
     pub(super) fn kill(&self) {
         for _ in 0..COMMAND_KILL_ROUNDS {
-            let mut killed = self.members();
+            let found = self.members();
             self.signal_group(Signal::KILL);
+            let Ok(mut killed) = found else {
+                // File descriptors are short. Some may be free in the next round.
+                wait_until_dead(&[]);
+                continue;
+            };
             // What may not be signalled has become another user's, and is out of reach.
-            killed.retain(|member| pidfd_send_signal(&member.handle, Signal::KILL).is_ok());
+            killed.retain(|member| !matches!(member.signal(Signal::KILL), Err(Errno::PERM | Errno::SRCH)));
             if killed.is_empty() {
                 return;
             }
@@ -125,32 +144,35 @@ impl Tree {
         }
     }
 
-    /// The processes of the tree that are alive, or so many of them.
-    fn members(&self) -> Vec<Member> {
+    /// The processes of the tree that are alive, or so many of them. Fails when there are no file descriptors to look with.
+    fn members(&self) -> io::Result<Vec<Member>> {
         let all = match processes() {
             Ok(all) => all,
+            Err(error) if is_shortage(&error) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "/proc cannot be read; what leaves a command's process group is not found");
-                return Vec::new();
+                return Ok(Vec::new());
             }
         };
-        let inside = self.inside(&all);
+        let inside = self.inside(&all)?;
         let alive = all
-            .iter()
+            .into_iter()
             .filter(|process| inside.contains(&process.pid) && process.is_alive);
-        alive.filter_map(Process::open).take(COMMAND_PROCESSES).collect()
+        Ok(alive.filter_map(Process::open).take(COMMAND_PROCESSES).collect())
     }
 
     /// The numbers of those processes that belong to the tree.
-    fn inside(&self, all: &[Process]) -> BTreeSet<i32> {
+    fn inside(&self, all: &[Process]) -> io::Result<BTreeSet<i32>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let own = getpid().as_raw_pid();
         let is_reaped = self.reaped.load(Ordering::Acquire);
-        let belongs = |process: &&Process| {
+        let mut inside = BTreeSet::new();
+        for process in all.iter().filter(|process| process.pid != own) {
             let by_group = !is_reaped && process.group == self.leader.as_raw_pid();
-            process.pid != own && (by_group || known.contains(&process.name()) || self.is_marked(process.pid))
-        };
-        let mut inside: BTreeSet<i32> = all.iter().filter(belongs).map(|process| process.pid).collect();
+            if by_group || known.contains(&process.name()) || self.is_marked(process.pid)? {
+                inside.insert(process.pid);
+            }
+        }
         // Children may stand before their parents, so that one pass may not be enough; each adds at least one.
         for _ in 0..all.len() {
             let found = inside.len();
@@ -163,21 +185,38 @@ impl Tree {
         }
         let found = all.iter().filter(|process| inside.contains(&process.pid));
         *known = found.map(Process::name).collect();
-        inside
+        Ok(inside)
     }
 
     /// Whether the process was started with the variables of this run.
-    fn is_marked(&self, pid: i32) -> bool {
-        // Other users' processes cannot be read, and are not ours.
-        let Ok(environment) = fs::read(format!("/proc/{}/environ", pid)) else {
-            return false;
+    fn is_marked(&self, pid: i32) -> io::Result<bool> {
+        let environment = match fs::read(format!("/proc/{pid}/environ")) {
+            Ok(environment) => environment,
+            Err(error) if is_shortage(&error) => return Err(error),
+            // Other users' processes cannot be read, and are not ours.
+            Err(_) => return Ok(false),
         };
         let has = |mark: &String| {
             environment
                 .split(|byte| *byte == 0)
                 .any(|variable| variable == mark.as_bytes())
         };
-        self.marks.iter().all(has)
+        Ok(self.marks.iter().all(has))
+    }
+}
+
+impl Member {
+    /// Sends it a signal; `SRCH` if it has ended.
+    fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        if let Some(handle) = &self.handle {
+            return pidfd_send_signal(handle, signal);
+        }
+        let now = Process::read(self.process.pid).map_err(|_| Errno::MFILE)?;
+        let is_same = now.is_some_and(|now| now.name() == self.process.name());
+        match Pid::from_raw(self.process.pid).filter(|_| is_same) {
+            Some(pid) => kill_process(pid, signal),
+            None => Err(Errno::SRCH),
+        }
     }
 }
 
@@ -193,8 +232,16 @@ struct Process {
 }
 
 impl Process {
-    fn read(pid: i32) -> Option<Process> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", pid)).ok()?;
+    /// None if there is no such process. Fails when there are no file descriptors to look with.
+    fn read(pid: i32) -> io::Result<Option<Process>> {
+        match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(text) => Ok(Process::parse(pid, &text)),
+            Err(error) if is_shortage(&error) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn parse(pid: i32, text: &str) -> Option<Process> {
         // The second field is the program's name in parentheses, and may hold anything.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         let threads: u64 = fields.get(17)?.parse().ok()?;
@@ -212,14 +259,30 @@ impl Process {
         (self.pid, self.started)
     }
 
-    /// A handle to it, unless it has ended.
-    fn open(&self) -> Option<Member> {
-        let handle = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
-        let again = Process::read(self.pid)?;
-        (again.name() == self.name()).then_some(Member {
-            group: again.group,
-            handle,
-        })
+    /// The same as a member, unless it has ended.
+    fn open(self) -> Option<Member> {
+        let handle = match pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::SRCH) => return None,
+            Err(_) => {
+                return Some(Member {
+                    process: self,
+                    handle: None,
+                });
+            }
+        };
+        // The number may have been given away between the look and the handle.
+        match Process::read(self.pid) {
+            Ok(Some(now)) if now.name() == self.name() => Some(Member {
+                process: now,
+                handle: Some(handle),
+            }),
+            Ok(_) => None,
+            Err(_) => Some(Member {
+                process: self,
+                handle: None,
+            }),
+        }
     }
 }
 
@@ -227,14 +290,24 @@ impl Process {
 fn processes() -> io::Result<Vec<Process>> {
     let entries = fs::read_dir("/proc")?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Ok(pids.filter_map(Process::read).collect())
+    // The folder is closed before the first of them is read, which spares a file descriptor.
+    let pids: Vec<i32> = pids.collect();
+    pids.into_iter()
+        .map(Process::read)
+        .filter_map(Result::transpose)
+        .collect()
 }
 
 /// Waits until these are dead, or one of them takes longer than a round may.
 fn wait_until_dead(killed: &[Member]) {
     let wait = Timespec::try_from(COMMAND_KILL_WAIT).ok();
-    for member in killed {
-        let mut handle = [PollFd::from_borrowed_fd(member.handle.as_fd(), PollFlags::IN)];
+    // One without a handle, like a look that failed, is waited for as long as a round may.
+    if killed.is_empty() || killed.iter().any(|member| member.handle.is_none()) {
+        let _ = poll(&mut [], wait.as_ref());
+        return;
+    }
+    for handle in killed.iter().filter_map(|member| member.handle.as_ref()) {
+        let mut handle = [PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN)];
         if !matches!(poll(&mut handle, wait.as_ref()), Ok(1)) {
             return;
         }
