@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -173,6 +174,7 @@ def start_server(settings: Settings, db: Path) -> subprocess.Popen:
                 return process
         if process.poll() is not None:
             raise Failed(f"the server ended with {process.returncode}")
+        time.sleep(0.1)
     process.kill()
     raise Failed("the server did not listen within 10 s")
 
