@@ -2,7 +2,7 @@
 
 use crate::change::{Applied, Change, Edit, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
-use crate::job::{Job, JobId, OnConflict};
+use crate::job::{Job, JobId, OnConflict, State};
 use crate::limits::CONFLICT_ROUNDS;
 use crate::queue::{QueueName, QueueSettings};
 use crate::rules::admit::Admitted;
@@ -16,8 +16,16 @@ use super::settle::tell_of;
 
 impl Core {
     pub(super) async fn cancel(&self, id: JobId, reason: &str) -> Result<Job, Error> {
-        self.decide(id, None, |job, moment| rules::edit::cancel(job, reason, moment))
-            .await
+        let mut job = self
+            .decide(id, None, |job, moment| rules::edit::cancel(job, reason, moment))
+            .await?;
+        if job.status.state == State::Waiting {
+            // Where nothing is kept the row is gone. What is answered is the end that it came to.
+            job.status.state = State::Cancelled;
+            job.status.cancel = Some(reason.to_owned());
+            job.status.ended_at = Some(self.clock.now());
+        }
+        Ok(job)
     }
 
     pub(super) async fn retry(&self, id: JobId) -> Result<Job, Error> {

@@ -22,6 +22,23 @@ async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_noth
 }
 
 #[tokio::test]
+async fn a_cancel_is_answered_as_one_where_nothing_is_kept() {
+    let stage = Stage::quiet();
+    let kept_nothing = QueueSettings {
+        retention: Some(Retention::all(seconds(0))),
+        ..QueueSettings::default()
+    };
+    let set = stage.engine.set_queue("default", kept_nothing, None).await;
+    set.expect("it is set");
+    let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+    let cancelled = stage.engine.cancel(id, "no").await.expect("it waits");
+    assert_eq!(cancelled.status.state, State::Cancelled);
+    assert_eq!(cancelled.status.cancel.as_deref(), Some("no"));
+    let kind = stage.engine.fetch(id).await.map_err(|error| error.kind());
+    assert_eq!(kind, Err(Kind::NotFound));
+}
+
+#[tokio::test]
 async fn what_has_ended_cannot_be_cancelled_and_what_is_not_there_cannot_be_anything() {
     let stage = Stage::quiet();
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
