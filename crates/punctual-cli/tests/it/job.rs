@@ -99,7 +99,7 @@ fn what_a_server_refuses_is_told_in_one_line_that_points_at_it() {
 #[test]
 fn wrong_usage_exits_64_before_anything_is_asked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cases: [&[&str]; 9] = [
+    let cases: [&[&str]; 11] = [
         &[],
         &["jobs"],
         &["job", "add", "http", "GET"],
@@ -108,6 +108,20 @@ fn wrong_usage_exits_64_before_anything_is_asked() {
         &["job", "add", "mail", "--priority", "10"],
         &["job", "add", "mail", "--payload", "{"],
         &["job", "add", "command"],
+        &[
+            "job",
+            "add",
+            "http",
+            "GET",
+            "http://a/",
+            "--header",
+            "a: 1",
+            "--header",
+            "a: 2",
+        ],
+        &[
+            "job", "add", "command", "--env", "A=1", "--env", "A=2", "--", "env",
+        ],
         &["job", "list", "--server", "nowhere"],
     ];
     for arguments in cases {

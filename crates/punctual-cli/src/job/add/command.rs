@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{JobOptions, Output};
+use super::{JobOptions, Output, payload};
 use crate::failure::Failure;
 
 /// `punctual job add command -- PROGRAM ARGUMENTS`
@@ -16,7 +16,7 @@ pub(super) struct Command {
     /// The program and its arguments, after --; no shell reads them
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     words: Vec<String>,
-    /// A variable of its environment, as NAME=VALUE; may be repeated
+    /// A variable of its environment, as NAME=VALUE; may be repeated with other names
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
     /// The directory to run in; unset, the current one
@@ -47,11 +47,7 @@ impl Command {
         let payload = Payload {
             program,
             args,
-            env: self
-                .variables
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
+            env: payload::by_name("--env", &self.variables)?,
             dir: self.directory()?,
         };
         Ok(to_raw_value(&payload).map_err(std::io::Error::from)?)

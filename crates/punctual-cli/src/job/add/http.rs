@@ -22,7 +22,7 @@ pub(super) struct Http {
     /// The body, as text
     #[arg(long, value_name = "TEXT")]
     body: Option<String>,
-    /// A header, as 'name: value'; may be repeated
+    /// A header, as 'name: value'; may be repeated with other names
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
     headers: Vec<(String, String)>,
     /// A status that means success, such as 204 or 2xx; may be repeated [default: 2xx]
@@ -54,11 +54,7 @@ impl Http {
         let payload = Payload {
             method: &self.method,
             url: &self.url,
-            headers: self
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
+            headers: payload::by_name("--header", &self.headers)?,
             json: self
                 .json
                 .as_deref()

@@ -1,5 +1,6 @@
 //! JSON from the command line, from a file, or from the input.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -24,6 +25,20 @@ pub(super) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
             "{flag}: this is not JSON: {error}; a text needs quotes of its own, as in '\"text\"'"
         ))
     })
+}
+
+/// Values by their names, each of which may be given once: of two, one would be lost without a word.
+pub(super) fn by_name<'a>(
+    option: &str,
+    pairs: &'a [(String, String)],
+) -> Result<BTreeMap<&'a str, &'a str>, Failure> {
+    let mut values = BTreeMap::new();
+    for (name, value) in pairs {
+        if values.insert(name.as_str(), value.as_str()).is_some() {
+            return Err(Failure::usage(format!("{option}: {name} is given twice")));
+        }
+    }
+    Ok(values)
 }
 
 fn contents(file: &str) -> io::Result<String> {
