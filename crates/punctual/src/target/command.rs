@@ -29,9 +29,10 @@
 //!
 //! Asked to stop, the program and all that came of it are sent SIGTERM, and after four fifths of the
 //! [grace](crate::worker::StopSignal::grace) SIGKILL. When the program itself ends, the run ends: what it left behind has a second to
-//! close its output, and is then killed. So no grandchild outlives its run; who wants to start a daemon asks the system's own
-//! service manager. If the worker drops the run, all of it is killed on the spot. Only a worker that is killed itself leaves
-//! its commands behind.
+//! close its output, and is then killed. What can outlive its run is only a process that, before anybody could look, left the
+//! group, emptied its environment and lost its parent; who wants to start a daemon asks the system's own service manager.
+//! If the worker drops the run, all of it is killed on the spot. Only a worker that is killed itself leaves its commands
+//! behind.
 //!
 //! # What may be run
 //!
