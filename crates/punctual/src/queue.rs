@@ -1,6 +1,7 @@
 //! Queues: named lines of jobs, and what holds for each of them.
 
 mod document;
+mod gate;
 mod rate;
 
 use std::fmt;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::job::State;
 use crate::limits;
+
+pub use gate::Gate;
 
 /// The name of a queue: 1 to 128 bytes of letters, digits, `.`, `_`, `-`, `/` and `:`. It is [checked](QueueName::check)
 /// where it is used, so that a name is free to write here.

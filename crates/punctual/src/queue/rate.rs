@@ -11,17 +11,7 @@ use crate::time::{Timestamp, micros};
 
 impl Rate {
     /// How many jobs may start at `now`, when the bucket is full again at `full_at`.
-    ///
-    /// ```
-    /// use punctual::queue::Rate;
-    /// use punctual::time::{Timestamp, seconds};
-    ///
-    /// let rate = Rate { n: 1, per: seconds(10), burst: 3 };
-    /// let now = Timestamp::EPOCH;
-    /// assert_eq!(rate.room(now, now), 3);
-    /// assert_eq!(rate.room(rate.drawn(now, 2, now), now), 1);
-    /// ```
-    pub fn room(&self, full_at: Timestamp, now: Timestamp) -> u32 {
+    pub(super) fn room(&self, full_at: Timestamp, now: Timestamp) -> u32 {
         let unused = (now + self.bucket()).since(full_at.max(now));
         let starts = unused.as_micros() / self.interval().as_micros();
         u32::try_from(starts).unwrap_or(u32::MAX).min(self.burst)
@@ -30,7 +20,7 @@ impl Rate {
     /// When the bucket is full again after so many more starts at `now`. Keep it also when nothing started: after
     /// the clock stepped back, or the rate was changed, it brings an instant that is too far ahead back to that
     /// of an empty bucket.
-    pub fn drawn(&self, full_at: Timestamp, starts: u32, now: Timestamp) -> Timestamp {
+    pub(super) fn drawn(&self, full_at: Timestamp, starts: u32, now: Timestamp) -> Timestamp {
         let full_at = full_at.min(now + self.bucket());
         match starts {
             0 => full_at,
@@ -39,7 +29,7 @@ impl Rate {
     }
 
     /// The instant, `now` or later, from which another job may start.
-    pub fn next(&self, full_at: Timestamp, now: Timestamp) -> Timestamp {
+    pub(super) fn next(&self, full_at: Timestamp, now: Timestamp) -> Timestamp {
         let full_at = full_at.min(now + self.bucket());
         (full_at - self.interval().saturating_mul(self.burst - 1)).max(now)
     }

@@ -303,13 +303,8 @@ impl Rows {
 
     /// The earliest due instant among a queue's waiting jobs.
     fn oldest_due(&self, queue: &QueueName) -> Option<Timestamp> {
-        let lines = self
-            .lines
-            .range((queue.clone(), u8::MIN)..=(queue.clone(), u8::MAX));
-        lines
-            .filter_map(|(_, line)| line.first())
-            .map(|(due, _)| *due)
-            .min()
+        let firsts = self.lines_of(queue).filter_map(|line| line.first());
+        firsts.map(|(due, _)| *due).min()
     }
 }
 

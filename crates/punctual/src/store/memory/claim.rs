@@ -1,13 +1,14 @@
 //! Claim and beat: the two verbs that move rows without deciding about them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::Tables;
 use super::rows::Rows;
 use crate::change::RecordKind;
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
-use crate::queue::{QueueName, QueueSettings, Rate};
+use crate::queue::{Gate, QueueName, QueueSettings};
 use crate::run::{Beat, BeatRun, BeatVerdict, Beaten, Claim, ClaimFrom, Claimed};
 use crate::time::Timestamp;
 
@@ -27,7 +28,7 @@ impl Tables {
 
     fn claim_queues(&mut self, claim: &Claim, queues: &[QueueName], now: Timestamp) -> Result<Taken, Error> {
         let mut jobs = Vec::new();
-        let mut next_due: Option<Timestamp> = None;
+        let mut opens = Vec::new();
         for queue in queues {
             let mut gate = self.gate(queue)?;
             for id in self
@@ -38,10 +39,10 @@ impl Tables {
                 jobs.push(self.start(id, claim, now));
             }
             let due = self.rows.next_due(queue, now);
-            next_due = earlier(next_due, due.and_then(|due| gate.opens(due, now)));
+            opens.extend(due.and_then(|due| gate.opens(due, now)));
             self.close(queue, &gate, now);
         }
-        Ok((jobs, next_due))
+        Ok((jobs, opens.into_iter().min()))
     }
 
     fn claim_ids(&mut self, claim: &Claim, ids: &[JobId], now: Timestamp) -> Result<Taken, Error> {
@@ -53,10 +54,10 @@ impl Tables {
                 continue;
             };
             let (queue, due) = (job.body.queue.clone(), job.status.due);
-            if !gates.contains_key(&queue) {
-                gates.insert(queue.clone(), self.gate(&queue)?);
-            }
-            let gate = gates.get_mut(&queue).expect("it was put there just now");
+            let gate = match gates.entry(queue.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.gate(&queue)?),
+            };
             if due <= now && gate.room(now) > 0 && jobs.len() < claim.max {
                 gate.pass(now);
                 jobs.push(self.start(*id, claim, now));
@@ -101,19 +102,14 @@ impl Tables {
             Some(record) => QueueSettings::from_json(&record.document)?,
             None => QueueSettings::default(),
         };
-        let limit = settings.max_running.map_or(u64::MAX, u64::from);
         let full_at = self.buckets.get(queue).copied().unwrap_or(Timestamp::MIN);
-        Ok(Gate {
-            paused: settings.paused.is_some(),
-            slots: limit.saturating_sub(self.rows.running_in(queue)),
-            bucket: settings.rate.map(|rate| (rate, full_at)),
-        })
+        Ok(Gate::new(&settings, self.rows.running_in(queue), full_at))
     }
 
     /// Remembers how far the queue's rate is used up.
     fn close(&mut self, queue: &QueueName, gate: &Gate, now: Timestamp) {
-        if let Some((rate, full_at)) = gate.bucket {
-            self.buckets.insert(queue.clone(), rate.drawn(full_at, 0, now));
+        if let Some(full_at) = gate.full_at(now) {
+            self.buckets.insert(queue.clone(), full_at);
         }
     }
 
@@ -149,54 +145,11 @@ impl Tables {
 
 type Taken = (Vec<Job>, Option<Timestamp>);
 
-/// What a queue's settings still allow in the course of one claim.
-struct Gate {
-    paused: bool,
-    /// How many more may run beside those that do.
-    slots: u64,
-    /// The queue's rate, and when its bucket is full again.
-    bucket: Option<(Rate, Timestamp)>,
-}
-
-impl Gate {
-    /// How many jobs may start.
-    fn room(&self, now: Timestamp) -> usize {
-        if self.paused {
-            return 0;
-        }
-        let saved = self
-            .bucket
-            .map_or(u64::MAX, |(rate, full_at)| rate.room(full_at, now).into());
-        usize::try_from(self.slots.min(saved)).unwrap_or(usize::MAX)
-    }
-
-    /// One job starts.
-    fn pass(&mut self, now: Timestamp) {
-        self.slots -= 1;
-        if let Some((rate, full_at)) = &mut self.bucket {
-            *full_at = rate.drawn(*full_at, 1, now);
-        }
-    }
-
-    /// From when on a job that is due then may start, as far as time alone tells: nobody knows when a pause ends or
-    /// a slot becomes free.
-    fn opens(&self, due: Timestamp, now: Timestamp) -> Option<Timestamp> {
-        if self.paused || self.slots == 0 {
-            return None;
-        }
-        let next = self.bucket.map(|(rate, full_at)| rate.next(full_at, now));
-        Some(next.map_or(due, |next| next.max(due)))
-    }
-}
-
 impl Rows {
     /// The first so many jobs of a queue that may start now.
     fn due(&self, queue: &QueueName, now: Timestamp, count: usize) -> Vec<JobId> {
-        let lines = self
-            .lines
-            .range((queue.clone(), u8::MIN)..=(queue.clone(), u8::MAX));
-        lines
-            .flat_map(|(_, line)| line.iter().take_while(|(due, _)| *due <= now))
+        self.lines_of(queue)
+            .flat_map(|line| line.iter().take_while(|(due, _)| *due <= now))
             .filter(|(_, id)| self.get(*id).is_some_and(|job| can_start(job, now)))
             .map(|(_, id)| *id)
             .take(count)
@@ -205,24 +158,15 @@ impl Rows {
 
     /// The earliest due instant of a queue's jobs that may start sooner or later.
     fn next_due(&self, queue: &QueueName, now: Timestamp) -> Option<Timestamp> {
-        let lines = self
-            .lines
-            .range((queue.clone(), u8::MIN)..=(queue.clone(), u8::MAX));
-        lines
-            .filter_map(|(_, line)| {
-                line.iter()
-                    .find(|(_, id)| self.get(*id).is_some_and(|job| can_start(job, now)))
-                    .map(|(due, _)| *due)
-            })
-            .min()
+        let firsts = self.lines_of(queue).filter_map(|line| {
+            line.iter()
+                .find(|(_, id)| self.get(*id).is_some_and(|job| can_start(job, now)))
+        });
+        firsts.map(|(due, _)| *due).min()
     }
 }
 
 /// Whether the job waits and its start deadline, if it has one, is still to come.
 fn can_start(job: &Job, now: Timestamp) -> bool {
     job.status.state == State::Waiting && job.status.alarm.is_none_or(|deadline| deadline > now)
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    [one, other].into_iter().flatten().min()
 }

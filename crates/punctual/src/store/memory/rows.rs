@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub(super) struct Rows {
     jobs: BTreeMap<JobId, Job>,
     /// Waiting jobs of each queue and priority, by due instant.
-    pub(super) lines: BTreeMap<(QueueName, u8), BTreeSet<(Timestamp, JobId)>>,
+    lines: BTreeMap<(QueueName, u8), BTreeSet<(Timestamp, JobId)>>,
     /// Waiting jobs by due instant.
     pub(super) waiting: BTreeSet<(Timestamp, JobId)>,
     /// Running jobs by the end of their lease.
@@ -35,6 +35,13 @@ impl Rows {
 
     pub(super) fn all(&self) -> &BTreeMap<JobId, Job> {
         &self.jobs
+    }
+
+    /// A queue's waiting jobs by due instant, one line for each priority, the highest first.
+    pub(super) fn lines_of(&self, queue: &QueueName) -> impl Iterator<Item = &BTreeSet<(Timestamp, JobId)>> {
+        let first = (queue.clone(), u8::MIN);
+        let last = (queue.clone(), u8::MAX);
+        self.lines.range(first..=last).map(|(_, line)| line)
     }
 
     /// How many jobs of this queue are running.

@@ -5,37 +5,37 @@
 //! looks first, as a reader, and takes the file's lock only for a job that is there.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use super::fault::Fault;
-use super::row::read_job;
+use super::row::{Columns, read_job};
 use super::writing::{Writing, all, first};
 use crate::job::{Job, JobId, State};
 use crate::limits;
-use crate::queue::{QueueName, QueueSettings, Rate};
+use crate::queue::{Gate, QueueName, QueueSettings};
 use crate::run::{Claim, ClaimFrom, Claimed};
 use crate::time::Timestamp;
 
 /// The answer of a claim that would bring nothing and write nothing; none if it has to write.
 pub(super) fn look(connection: &Connection, claim: &Claim, now: Timestamp) -> Result<Option<Claimed>, Fault> {
-    let mut next_due = None;
-    match &claim.from {
-        ClaimFrom::Ids(_) => return Ok(None),
-        ClaimFrom::Queues(queues) => {
-            for queue in queues {
-                let gate = gate(connection, queue, 0)?;
-                let due = earliest_due(connection, queue, now)?;
-                if gate.is_out_of_date(now) || (gate.room(now) > 0 && due.is_some_and(|due| due <= now)) {
-                    return Ok(None);
-                }
-                next_due = earlier(next_due, due.and_then(|due| gate.opens(due, now)));
-            }
+    let ClaimFrom::Queues(queues) = &claim.from else {
+        return Ok(None);
+    };
+    let mut opens = Vec::new();
+    for queue in queues {
+        let stored = stored_gate(connection, queue, 0)?;
+        let due = earliest_due(connection, queue, now)?;
+        let may_start = stored.gate.room(now) > 0 && due.is_some_and(|due| due <= now);
+        if may_start || stored.news(now).is_some() {
+            return Ok(None);
         }
+        opens.extend(due.and_then(|due| stored.gate.opens(due, now)));
     }
     Ok(Some(Claimed {
         jobs: Vec::new(),
-        next_due: next_due.filter(|_| claim.max > 0),
+        next_due: opens.into_iter().min().filter(|_| claim.max > 0),
         now,
     }))
 }
@@ -62,20 +62,21 @@ fn claim_queues(
     now: Timestamp,
 ) -> Result<Taken, Fault> {
     let mut jobs = Vec::new();
-    let mut next_due = None;
+    let mut opens = Vec::new();
     for queue in queues {
-        let mut gate = gate(writing.connection(), queue, writing.running_since(queue.as_str()))?;
-        let count = gate.room(now).min(claim.max - jobs.len());
+        let more = writing.running_since(queue.as_str());
+        let mut stored = stored_gate(writing.connection(), queue, more)?;
+        let count = stored.gate.room(now).min(claim.max - jobs.len());
         let started = start_due(writing, queue, claim, count, now)?;
-        started.iter().for_each(|_| gate.pass(now));
+        started.iter().for_each(|_| stored.gate.pass(now));
         jobs.extend(started);
-        close(writing, queue, &gate, now)?;
+        close(writing, queue, &stored, now)?;
         if jobs.len() < claim.max {
             let due = earliest_due(writing.connection(), queue, now)?;
-            next_due = earlier(next_due, due.and_then(|due| gate.opens(due, now)));
+            opens.extend(due.and_then(|due| stored.gate.opens(due, now)));
         }
     }
-    Ok((jobs, next_due))
+    Ok((jobs, opens.into_iter().min()))
 }
 
 fn claim_ids(
@@ -84,37 +85,32 @@ fn claim_ids(
     ids: &[JobId],
     now: Timestamp,
 ) -> Result<Taken, Fault> {
-    let mut gates: BTreeMap<QueueName, Gate> = BTreeMap::new();
+    let mut gates: BTreeMap<QueueName, StoredGate> = BTreeMap::new();
     let (mut jobs, mut left) = (Vec::new(), Vec::new());
     for id in ids {
-        let key = params![id.0.as_bytes(), now.as_micros()];
-        let sql = include_str!("claim_id.sql");
-        let Some((row, job)) = first(writing.connection(), sql, key, read_numbered)? else {
+        let Some(Startable { row, queue, due }) = startable(writing.connection(), *id, now)? else {
             continue;
         };
-        let (queue, due) = (job.body.queue.clone(), job.status.due);
-        if !gates.contains_key(&queue) {
-            let gate = gate(
-                writing.connection(),
-                &queue,
-                writing.running_since(queue.as_str()),
-            )?;
-            gates.insert(queue.clone(), gate);
-        }
-        let gate = gates.get_mut(&queue).expect("it was put there just now");
+        let gate = match gates.entry(queue.clone()) {
+            Entry::Occupied(known) => &mut known.into_mut().gate,
+            Entry::Vacant(new) => {
+                let more = writing.running_since(queue.as_str());
+                &mut new.insert(stored_gate(writing.connection(), &queue, more)?).gate
+            }
+        };
         if due <= now && gate.room(now) > 0 && jobs.len() < claim.max {
             gate.pass(now);
-            jobs.push(start(writing, row, job, claim, now)?);
+            jobs.extend(start(writing, row, &queue, claim, now)?);
         } else {
             left.push((queue, due));
         }
     }
-    for (queue, gate) in &gates {
-        close(writing, queue, gate, now)?;
+    for (queue, stored) in &gates {
+        close(writing, queue, stored, now)?;
     }
     let opens = left
         .iter()
-        .filter_map(|(queue, due)| gates[queue].opens(*due, now));
+        .filter_map(|(queue, due)| gates[queue].gate.opens(*due, now));
     Ok((jobs, opens.min()))
 }
 
@@ -148,37 +144,53 @@ fn start_due(
         of_line.sort_unstable_by_key(|job| (job.status.due, job.id()));
         started.append(&mut of_line);
     }
-    let count = number(started.len());
-    writing.count(queue.as_str(), State::Waiting, -count);
-    writing.count(queue.as_str(), State::Running, count);
+    count_started(writing, queue, started.len());
     Ok(started)
 }
 
-/// Turns a waiting job into a running one.
+/// A waiting job whose start deadline, if it has one, is still to come.
+struct Startable {
+    row: i64,
+    queue: QueueName,
+    due: Timestamp,
+}
+
+fn startable(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<Startable>, Fault> {
+    let key = params![id.0.as_bytes(), now.as_micros()];
+    first(connection, include_str!("claim_id.sql"), key, |row| {
+        let columns = Columns { row, first: 0 };
+        Ok(Startable {
+            row: row.get(0)?,
+            queue: QueueName::from(columns.text(1)?),
+            due: columns.instant(2)?,
+        })
+    })
+}
+
+/// Turns a waiting job of a queue into a running one.
 fn start(
     writing: &mut Writing<'_>,
     row: i64,
-    mut job: Job,
+    queue: &QueueName,
     claim: &Claim,
     now: Timestamp,
-) -> Result<Job, Fault> {
-    let alarm = now + claim.lease;
-    writing.execute(
+) -> Result<Vec<Job>, Fault> {
+    let alarm = (now + claim.lease).as_micros();
+    let run = params![row, claim.worker.as_str(), alarm, now.as_micros()];
+    let started = all(
+        writing.connection(),
         include_str!("claim_start.sql"),
-        params![row, claim.worker.as_str(), alarm.as_micros(), now.as_micros()],
+        run,
+        |row| read_job(row, 0),
     )?;
-    writing.count(job.body.queue.as_str(), State::Waiting, -1);
-    writing.count(job.body.queue.as_str(), State::Running, 1);
-    let status = &mut job.status;
-    status.state = State::Running;
-    status.rev += 1;
-    status.run = status.rev;
-    status.attempt += 1;
-    status.started_at = Some(now);
-    status.first_started_at.get_or_insert(now);
-    status.alarm = Some(alarm);
-    status.worker = Some(claim.worker.clone());
-    Ok(job)
+    count_started(writing, queue, started.len());
+    Ok(started)
+}
+
+fn count_started(writing: &mut Writing<'_>, queue: &QueueName, jobs: usize) {
+    let jobs = number(jobs);
+    writing.count(queue.as_str(), State::Waiting, -jobs);
+    writing.count(queue.as_str(), State::Running, jobs);
 }
 
 fn earliest_due(
@@ -193,68 +205,21 @@ fn earliest_due(
     Ok(due.flatten().map(Timestamp::from_micros))
 }
 
-/// What a queue's settings still allow in the course of one claim.
-struct Gate {
-    paused: bool,
-    /// How many more may run beside those that do.
-    slots: u64,
-    /// The queue's rate, and when its bucket is full again.
-    bucket: Option<(Rate, Timestamp)>,
-    /// What the store holds of that instant.
-    stored: Timestamp,
+/// What a queue's settings allow in the course of one claim, and what the store holds of its bucket.
+struct StoredGate {
+    gate: Gate,
+    full_at: Timestamp,
 }
 
-impl Gate {
-    const OPEN: Gate = Gate {
-        paused: false,
-        slots: u64::MAX,
-        bucket: None,
-        stored: Timestamp::MIN,
-    };
-
-    /// How many jobs may start.
-    fn room(&self, now: Timestamp) -> usize {
-        if self.paused {
-            return 0;
-        }
-        let saved = self
-            .bucket
-            .map_or(u64::MAX, |(rate, full_at)| rate.room(full_at, now).into());
-        usize::try_from(self.slots.min(saved)).unwrap_or(usize::MAX)
-    }
-
-    /// One job starts.
-    fn pass(&mut self, now: Timestamp) {
-        self.slots -= 1;
-        if let Some((rate, full_at)) = &mut self.bucket {
-            *full_at = rate.drawn(*full_at, 1, now);
-        }
-    }
-
-    /// From when on a job that is due then may start, as far as time alone tells: nobody knows when a pause ends or
-    /// a slot becomes free.
-    fn opens(&self, due: Timestamp, now: Timestamp) -> Option<Timestamp> {
-        if self.paused || self.slots == 0 {
-            return None;
-        }
-        let next = self.bucket.map(|(rate, full_at)| rate.next(full_at, now));
-        Some(next.map_or(due, |next| next.max(due)))
-    }
-
-    /// What the store should hold of the bucket at the end of the claim.
-    fn full_at(&self, now: Timestamp) -> Timestamp {
-        self.bucket
-            .map_or(self.stored, |(rate, full_at)| rate.drawn(full_at, 0, now))
-    }
-
-    /// Whether the store has to be told of the bucket.
-    fn is_out_of_date(&self, now: Timestamp) -> bool {
-        self.full_at(now) != self.stored
+impl StoredGate {
+    /// What the store should hold of the bucket instead.
+    fn news(&self, now: Timestamp) -> Option<Timestamp> {
+        self.gate.full_at(now).filter(|full_at| *full_at != self.full_at)
     }
 }
 
-/// What the queue's settings allow, with `more` jobs running than the counter rows say.
-fn gate(connection: &Connection, queue: &QueueName, more: i64) -> Result<Gate, Fault> {
+/// The queue's gate, with `more` jobs running than the counter rows say.
+fn stored_gate(connection: &Connection, queue: &QueueName, more: i64) -> Result<StoredGate, Fault> {
     let key = params![queue.as_str()];
     let sql = include_str!("claim_settings.sql");
     let settings = first(connection, sql, key, |row| {
@@ -262,49 +227,34 @@ fn gate(connection: &Connection, queue: &QueueName, more: i64) -> Result<Gate, F
             row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?,
         )?)
     })?;
-    let Some(settings) = settings else {
-        return Ok(Gate::OPEN);
-    };
-    let slots = match settings.max_running {
-        None => u64::MAX,
-        Some(limit) => {
+    let settings = settings.unwrap_or_default();
+    let running = match settings.max_running {
+        None => 0,
+        Some(_) => {
             let counted: Option<i64> = first(connection, include_str!("claim_running.sql"), key, |row| {
                 Ok(row.get(0)?)
             })?;
-            let running = counted.unwrap_or(0).saturating_add(more);
-            u64::from(limit).saturating_sub(u64::try_from(running).unwrap_or(0))
+            counted.unwrap_or(0).saturating_add(more)
         }
     };
-    let stored = match settings.rate {
+    let full_at = match settings.rate {
         None => None,
         Some(_) => first(connection, include_str!("claim_bucket.sql"), key, |row| {
             Ok(Timestamp::from_micros(row.get(0)?))
         })?,
     };
-    let stored = stored.unwrap_or(Timestamp::MIN);
-    Ok(Gate {
-        paused: settings.paused.is_some(),
-        slots,
-        bucket: settings.rate.map(|rate| (rate, stored)),
-        stored,
-    })
+    let full_at = full_at.unwrap_or(Timestamp::MIN);
+    let gate = Gate::new(&settings, u64::try_from(running).unwrap_or(0), full_at);
+    Ok(StoredGate { gate, full_at })
 }
 
 /// Remembers how far the queue's rate is used up.
-fn close(writing: &Writing<'_>, queue: &QueueName, gate: &Gate, now: Timestamp) -> Result<(), Fault> {
-    if gate.is_out_of_date(now) {
-        let draw = params![queue.as_str(), gate.full_at(now).as_micros()];
+fn close(writing: &Writing<'_>, queue: &QueueName, stored: &StoredGate, now: Timestamp) -> Result<(), Fault> {
+    if let Some(full_at) = stored.news(now) {
+        let draw = params![queue.as_str(), full_at.as_micros()];
         writing.execute(include_str!("claim_draw.sql"), draw)?;
     }
     Ok(())
-}
-
-fn read_numbered(row: &Row<'_>) -> Result<(i64, Job), Fault> {
-    Ok((row.get(0)?, read_job(row, 1)?))
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    [one, other].into_iter().flatten().min()
 }
 
 /// A count as SQLite takes it.

@@ -1,1 +1,1 @@
-select rowid, * from jobs where id = ?1 and state = 0 and (alarm is null or alarm > ?2)
+select rowid, queue, due from jobs where id = ?1 and state = 0 and (alarm is null or alarm > ?2)
