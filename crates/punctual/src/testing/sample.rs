@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::job::{Backoff, Body, Failure, FailureReason, Job, JobId, OnLost, Options, State, Status};
 use crate::queue::QueueName;
 use crate::run::{Attempt, AttemptOutcome, WorkerId};
+use crate::store::View;
 use crate::time::{Timestamp, hours, minutes, seconds};
 
 /// The instant at which every case begins: far from any machine's own time, so that a store which reads the wrong
@@ -20,6 +21,17 @@ pub(super) const LEASE: Duration = seconds(30);
 
 /// The first rev of every sample.
 pub(super) const REV: u64 = 2_000_000_000_000_000;
+
+/// Every view of a store's jobs.
+pub(super) const VIEWS: [View; 7] = [
+    View::All,
+    View::Waiting,
+    View::Running,
+    View::Ended(None),
+    View::Ended(Some(State::Succeeded)),
+    View::Ended(Some(State::Failed)),
+    View::Ended(Some(State::Cancelled)),
+];
 
 /// The id of sample `n`: they sort by `n`.
 pub(super) fn id(n: u64) -> JobId {

@@ -7,7 +7,7 @@ use crate::job::{Job, State};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::store::{Filter, Head, Page, View};
-use crate::testing::sample::{Draft, NOW, full, id, job, jobs, shuffled};
+use crate::testing::sample::{Draft, NOW, VIEWS, full, id, job, jobs, shuffled};
 use crate::time::{Timestamp, minutes};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -45,16 +45,6 @@ fn crowd() -> Vec<Job> {
     });
     shuffled(rows.collect())
 }
-
-const VIEWS: [View; 7] = [
-    View::All,
-    View::Waiting,
-    View::Running,
-    View::Ended(None),
-    View::Ended(Some(State::Succeeded)),
-    View::Ended(Some(State::Failed)),
-    View::Ended(Some(State::Cancelled)),
-];
 
 /// What the view must show of these rows.
 fn shown(mut rows: Vec<Job>, view: View) -> Vec<u64> {

@@ -6,20 +6,10 @@ use super::Told;
 use super::play::{Played, Twins, same};
 use crate::change::RecordKind;
 use crate::error::Error;
-use crate::job::{JobId, State};
+use crate::job::JobId;
 use crate::queue::Counts;
-use crate::store::{Answer, Filter, Head, Page, Store, View};
-use crate::testing::sample::id;
-
-const VIEWS: [View; 7] = [
-    View::All,
-    View::Waiting,
-    View::Running,
-    View::Ended(None),
-    View::Ended(Some(State::Succeeded)),
-    View::Ended(Some(State::Failed)),
-    View::Ended(Some(State::Cancelled)),
-];
+use crate::store::{Answer, Filter, Head, Page, Store};
+use crate::testing::sample::{VIEWS, id};
 
 impl Twins {
     /// Compares the rows, their order in every view, what is overdue, the counts, the records and the output.
