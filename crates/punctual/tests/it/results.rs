@@ -6,7 +6,6 @@ use bytes::Bytes;
 use punctual::engine::{Ending, ResultError};
 use punctual::job::{FailureReason, Job};
 use punctual::limits::{RESCAN, RESULT_ROWS, WAITERS};
-use punctual::queue::{QueueSettings, Retention};
 use punctual::run::Outcome;
 use punctual::signals::Signal;
 use punctual::source::Source;
@@ -280,15 +279,7 @@ async fn a_job_that_is_deleted_is_not_waited_for_any_longer() {
 #[tokio::test]
 async fn waiting_is_refused_where_nothing_is_kept() {
     let stage = Stage::quiet();
-    let keeps_nothing = QueueSettings {
-        retention: Some(Retention::all(seconds(0))),
-        ..QueueSettings::default()
-    };
-    stage
-        .engine
-        .set_queue("brief", keeps_nothing, None)
-        .await
-        .expect("it is set");
+    stage.keep("brief", seconds(0)).await;
     let id = stage
         .engine
         .enqueue(work().queue("brief"))
@@ -304,12 +295,7 @@ async fn waiting_is_refused_where_nothing_is_kept() {
 #[tokio::test]
 async fn what_is_left_of_a_job_to_hold_its_key_has_no_result() {
     let stage = Stage::quiet();
-    let keeps_nothing = QueueSettings {
-        retention: Some(Retention::all(seconds(0))),
-        ..QueueSettings::default()
-    };
-    let set = stage.engine.set_queue("default", keeps_nothing, None).await;
-    set.expect("it is set");
+    stage.keep("default", seconds(0)).await;
     let job = work().unique("k").unique_for(minutes(5));
     let id = stage.engine.enqueue(job).await.expect("it is stored").id();
     let running = stage.claim(1).await.remove(0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use punctual::clock::{Clock, ManualClock};
 use punctual::job::{Job, OnLost, Options};
-use punctual::queue::QueueName;
+use punctual::queue::{QueueName, QueueSettings, Retention};
 use punctual::run::{Claim, ClaimFrom, Outcome, RunId, Settlement, WorkerId};
 use punctual::source::Source;
 use punctual::store::memory::MemoryStore;
@@ -127,6 +127,16 @@ impl Stage {
     /// Another engine on the same store, as in another process.
     pub(crate) fn neighbour(&self) -> Engine {
         engine_on(&self.store, &self.clock, false)
+    }
+
+    /// Keeps every ended job of the queue for so long; for no time, nothing.
+    pub(crate) async fn keep(&self, queue: &str, length: Duration) {
+        let settings = QueueSettings {
+            retention: Some(Retention::all(length)),
+            ..QueueSettings::default()
+        };
+        let set = self.engine.set_queue(queue, settings, None).await;
+        set.expect("it is set");
     }
 
     /// Claims up to `max` jobs of the queue `default`, without waiting.

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use punctual::job::{FailureReason, State};
 use punctual::limits::{KEEP_SUCCEEDED, LEASE, PRUNE_SCAN};
-use punctual::queue::{QueueSettings, Retention};
 use punctual::source::Source;
 use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, days, hours, minutes, seconds};
@@ -179,12 +178,7 @@ async fn a_queues_own_retention_is_read_when_pruning() {
     stage.engine.cancel(id, "").await.expect("it waits");
     stage.advance(minutes(5)).await;
     assert_eq!(state(&stage, id).await, Ok(State::Cancelled));
-    let briefly = QueueSettings {
-        retention: Some(Retention::all(minutes(1))),
-        ..QueueSettings::default()
-    };
-    let set = stage.engine.set_queue("default", briefly, None).await;
-    set.expect("it is set");
+    stage.keep("default", minutes(1)).await;
     stage.advance(seconds(20)).await;
     assert_eq!(state(&stage, id).await, Err(Kind::NotFound));
 }
@@ -253,12 +247,7 @@ async fn a_long_history_holds_up_no_lost_run() {
 #[tokio::test]
 async fn what_is_kept_longer_is_not_read_again_and_again() {
     let stage = Stage::with_caretaker();
-    let for_a_year = QueueSettings {
-        retention: Some(Retention::all(days(365))),
-        ..QueueSettings::default()
-    };
-    let set = stage.engine.set_queue("default", for_a_year, None).await;
-    set.expect("it is set");
+    stage.keep("default", days(365)).await;
     succeed(&stage, 3).await;
     stage.clock.advance(KEEP_SUCCEEDED * 2);
     let (filters, now) = (Arc::new(Mutex::new(Vec::new())), stage.engine.now());

@@ -3,7 +3,7 @@
 use punctual::change::Edit;
 use punctual::job::State;
 use punctual::limits::SETTINGS_AGE;
-use punctual::queue::{QueueSettings, Retention};
+use punctual::queue::QueueSettings;
 use punctual::source::Source;
 use punctual::store::{Filter, Page};
 use punctual::testing::{Call, Fate};
@@ -24,12 +24,7 @@ async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_noth
 #[tokio::test]
 async fn a_cancel_is_answered_as_one_where_nothing_is_kept() {
     let stage = Stage::quiet();
-    let kept_nothing = QueueSettings {
-        retention: Some(Retention::all(seconds(0))),
-        ..QueueSettings::default()
-    };
-    let set = stage.engine.set_queue("default", kept_nothing, None).await;
-    set.expect("it is set");
+    stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let cancelled = stage.engine.cancel(id, "no").await.expect("it waits");
     assert_eq!(cancelled.status.state, State::Cancelled);
@@ -121,12 +116,7 @@ async fn a_queue_that_was_set_is_said_to_be_although_it_cannot_be_read_again() {
 #[tokio::test]
 async fn settings_that_cannot_be_read_again_stay_in_force() {
     let stage = Stage::quiet();
-    let keeps_nothing = QueueSettings {
-        retention: Some(Retention::all(seconds(0))),
-        ..QueueSettings::default()
-    };
-    let set = stage.engine.set_queue("default", keeps_nothing, None).await;
-    set.expect("it is set");
+    stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     stage.clock.advance(SETTINGS_AGE);
     stage.store.rule(|call| match call {

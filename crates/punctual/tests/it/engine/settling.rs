@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use punctual::job::{Backoff, State};
-use punctual::queue::Retention;
 use punctual::run::{Beat, BeatRun, Outcome, RetryCause, RunId, SettleVerdict, WorkerId, WorkerInfo};
 use punctual::source::Source;
 use punctual::store::Store;
@@ -226,15 +225,7 @@ async fn a_running_job_is_cancelled_in_two_steps() {
 #[tokio::test]
 async fn a_queue_without_retention_keeps_nothing() {
     let stage = Stage::quiet();
-    let kept_nothing = punctual::queue::QueueSettings {
-        retention: Some(Retention::all(seconds(0))),
-        ..Default::default()
-    };
-    stage
-        .engine
-        .set_queue("default", kept_nothing, None)
-        .await
-        .expect("it is set");
+    stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
     let verdicts = stage.engine.settle(vec![settlement(&job, done("1"))]).await;
