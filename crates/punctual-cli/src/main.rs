@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use punctual::target::command::Supervisor;
 
 use crate::failure::Failure;
 
@@ -32,9 +33,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let supervisor = Supervisor::enter();
     let matched = without_empty_variables(Punctual::command()).try_get_matches();
     let done = match matched.and_then(|matches| Punctual::from_arg_matches(&matches)) {
-        Ok(punctual) => run(punctual),
+        Ok(punctual) => run(punctual, supervisor),
         Err(usage) => Err(usage.into()),
     };
     match done {
@@ -64,14 +66,14 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 /// written by then; a runtime that is merely dropped would wait for them without bound.
 const LAST_THREADS: Duration = Duration::from_secs(2);
 
-fn run(punctual: Punctual) -> Result<ExitCode, Failure> {
+fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> {
     let mut runtime = match punctual.command {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         Command::Job(_) => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build()?;
     let done = match punctual.command {
-        Command::Serve(serve) => runtime.block_on(serve.run()),
+        Command::Serve(serve) => runtime.block_on(serve.run(supervisor)),
         Command::Job(job) => runtime.block_on(job.run()),
     };
     runtime.shutdown_timeout(LAST_THREADS);

@@ -9,6 +9,7 @@ use clap::Args;
 use punctual::job::Defaults;
 use punctual::limits::LEASE_MIN;
 use punctual::queue::Retention;
+use punctual::target::command::Supervisor;
 use punctual::worker::Worker;
 use punctual::{Engine, limits};
 use punctual_http::Server;
@@ -146,7 +147,7 @@ struct DefaultArgs {
 
 impl Serve {
     /// Serves until it is told to stop.
-    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
+    pub(crate) async fn run(self, supervisor: Supervisor) -> Result<ExitCode, Failure> {
         write_logs()?;
         if self.dev {
             tell("--dev: whoever can log in to this machine can run commands as you")?;
@@ -171,7 +172,7 @@ impl Serve {
         let stop = Stop::listen()?;
         let worker = self
             .allowed()
-            .handle(self.worker(&engine))?
+            .handle(self.worker(&engine), supervisor)?
             .hard_stop(stop.hard());
         worker.check()?;
         self.announce(server.address())?;

@@ -239,6 +239,8 @@ pub const COMMAND_PROCESSES: usize = 256;
 pub const COMMAND_KILL_ROUNDS: usize = 100;
 /// How long each of these rounds waits for the killed to be gone.
 pub const COMMAND_KILL_WAIT: Duration = Duration::from_millis(20);
+/// How long a supervisor is waited for that was told to kill its command: what its rounds may take, and then some.
+pub const COMMAND_SUPERVISOR_WAIT: Duration = Duration::from_secs(4);
 
 /// How long a transaction waits for a database file that another one holds. A file has one lock, so whoever holds it
 /// holds up everybody; a slow disk does so for a second.

@@ -1,7 +1,7 @@
 //! The targets that the runner serves, and what they may do.
 
 use punctual::Error;
-use punctual::target::command::{Allow, CommandSettings, CommandTarget};
+use punctual::target::command::{Allow, CommandSettings, CommandTarget, Supervisor};
 use punctual::target::http::{HttpSettings, HttpTarget};
 use punctual::worker::Worker;
 
@@ -33,9 +33,9 @@ impl Allowed {
     }
 
     /// The worker with a handler for each target. `Invalid` if what is allowed is no program, or no range of addresses.
-    pub(super) fn handle(self, worker: Worker) -> Result<Worker, Error> {
+    pub(super) fn handle(self, worker: Worker, supervisor: Supervisor) -> Result<Worker, Error> {
         let http = HttpTarget::new(self.http)?;
-        let command = CommandTarget::new(self.command)?;
+        let command = CommandTarget::new(self.command)?.supervised_by(supervisor);
         Ok(worker.handle(http).handle(command))
     }
 }

@@ -29,10 +29,38 @@
 //!
 //! Asked to stop, the program and all that came of it are sent SIGTERM, and after four fifths of the
 //! [grace](crate::worker::StopSignal::grace) SIGKILL. When the program itself ends, the run ends: what it left behind has a second to
-//! close its output, and is then killed. What can outlive its run is only a process that, before anybody could look, left the
-//! group, emptied its environment and lost its parent; who wants to start a daemon asks the system's own service manager.
-//! If the worker drops the run, all of it is killed on the spot. Only a worker that is killed itself leaves its commands
-//! behind.
+//! close its output, and is then killed. If the worker drops the run, all of it is killed on the spot.
+//!
+//! Who belongs to a command is known exactly under a [`Supervisor`], as `punctual serve` has it: a process may leave the group and
+//! the session, empty its environment and lose its parent, and ends with its command all the same. A worker that is itself
+//! killed takes its commands with it. Two kinds of process are out of reach: those of another user, as `sudo` starts them,
+//! and those that another service was asked to start, which is what a daemon should be.
+//!
+//! A program of one's own offers a supervisor by a line at the top of its `main`, before there are threads:
+//!
+//! ```standalone_crate
+//! use punctual::target::command::{Allow, CommandCall, CommandSettings, CommandTarget, Supervisor};
+//! use punctual::{Engine, Worker};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let supervisor = Supervisor::enter();
+//!     tokio::runtime::Runtime::new()?.block_on(work(supervisor))
+//! }
+//!
+//! async fn work(supervisor: Supervisor) -> Result<(), Box<dyn std::error::Error>> {
+//!     let engine = Engine::open("memory:").await?;
+//!     let job = engine.enqueue(CommandCall::new("echo").arg("hello")).await?;
+//!     let result = async move { assert_eq!(job.result().await.unwrap().stdout, "hello\n") };
+//!
+//!     let settings = CommandSettings { allow: Allow::Programs(vec!["echo".to_owned()]) };
+//!     let target = CommandTarget::new(settings)?.supervised_by(supervisor);
+//!     Worker::new(&engine).handle(target).queues(["command"]).run_until(result).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Without a supervisor, processes are looked for by group, by parent and by the variables above. One that lost all three before
+//! anybody looked outlives its run, and the commands of a worker that is killed live on beside their next attempt.
 //!
 //! # What may be run
 //!
@@ -40,33 +68,24 @@
 
 mod call;
 mod capture;
+mod ending;
+mod held;
+mod line;
 mod program;
+mod started;
 mod streams;
+mod supervisor;
 mod tree;
 
 use std::fmt;
-use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-
-use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 pub use self::call::{CommandAnswer, CommandCall};
 pub use self::program::Allow;
-use self::program::USUAL_PATH;
-use self::streams::Streams;
-use self::tree::Tree;
+use self::started::Started;
+pub use self::supervisor::Supervisor;
 use crate::error::Error;
-use crate::limits::{COMMAND_DRAIN, COMMAND_ERROR_BYTES, COMMAND_KILL_SHARE, SHORTAGE_DELAY};
-use crate::target::shortage::is_shortage;
-use crate::target::text;
-use crate::worker::{Handler, Run, States, Stop, StopReason};
+use crate::worker::{Handler, Run, States, Stop};
 
 /// What the operator says of commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,6 +105,7 @@ impl CommandSettings {
 #[derive(Clone)]
 pub struct CommandTarget {
     settings: Arc<CommandSettings>,
+    supervisor: Option<Supervisor>,
 }
 
 impl CommandTarget {
@@ -94,7 +114,14 @@ impl CommandTarget {
         settings.allow.check()?;
         Ok(CommandTarget {
             settings: Arc::new(settings),
+            supervisor: None,
         })
+    }
+
+    /// Starts each command under a supervisor, so that nothing of it can outlive its run, see [how it ends](self#how-it-ends).
+    pub fn supervised_by(mut self, supervisor: Supervisor) -> CommandTarget {
+        self.supervisor = Some(supervisor);
+        self
     }
 }
 
@@ -107,7 +134,7 @@ impl Handler<CommandCall> for CommandTarget {
             .allow
             .find(&call.program, call.dir.as_deref())
             .map_err(Stop::fail)?;
-        let started = Started::new(&program, call, &run)?;
+        let started = Started::new(program, call, &run, self.supervisor).await?;
         started.finish(&run).await
     }
 
@@ -120,218 +147,7 @@ impl fmt::Debug for CommandTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommandTarget")
             .field("settings", &self.settings)
+            .field("supervisor", &self.supervisor)
             .finish()
     }
 }
-
-/// Of the worker's own environment, what its commands are given as well.
-const PASSED_ON: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
-
-/// A command that was started. Dropped before it is over, it kills all that came of it.
-struct Started {
-    child: Child,
-    tree: Arc<Tree>,
-    streams: Streams,
-    is_over: bool,
-}
-
-impl Started {
-    fn new(program: &Path, call: CommandCall, run: &Run) -> Result<Started, Stop> {
-        let marks = [
-            ("PUNCTUAL_JOB_ID", run.id().job.to_string()),
-            ("PUNCTUAL_RUN", run.id().run.to_string()),
-        ];
-        let mut command = Command::new(program);
-        command.arg0(&call.program).args(&call.args);
-        command.env_clear().env("PATH", USUAL_PATH);
-        command.envs(
-            PASSED_ON
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        );
-        command.envs(&call.env);
-        command.envs(marks.iter().map(|(name, value)| (name, value)));
-        command.env("PUNCTUAL_ATTEMPT", run.attempt().to_string());
-        command.env("PUNCTUAL_QUEUE", run.job().body.queue.as_str());
-        if let Some(dir) = &call.dir {
-            command.current_dir(dir);
-        }
-        command.stdin(if call.stdin.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        });
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-
-        let mut child = command
-            .spawn()
-            .map_err(|error| not_started(program, &call, &error))?;
-        let tree = tree_of(&child, marks.map(|(name, value)| format!("{name}={value}")))?;
-        Ok(Started {
-            streams: Streams::of(&mut child, Bytes::from(call.stdin.unwrap_or_default())),
-            child,
-            tree: Arc::new(tree),
-            is_over: false,
-        })
-    }
-
-    /// Waits for its end, or brings it about; then nothing of it is left.
-    async fn finish(mut self, run: &Run) -> Result<CommandAnswer, Stop> {
-        let stop = run.stop();
-        let tree = self.tree.clone();
-        let stopped = self.streams.during(async {
-            tokio::select! {
-                biased;
-                () = tree.leader_ended() => None,
-                reason = stop.requested() => Some(reason),
-            }
-        });
-        let stopped = stopped.await;
-        if stopped.is_some() {
-            tree.ask_to_end();
-            let grace = stop.grace();
-            let grace = grace - grace / COMMAND_KILL_SHARE;
-            // Whether all of it heeded or time was up: what is left is killed below.
-            let _ = self.streams.during(timeout(grace, tree.gone())).await;
-        } else {
-            tokio::select! {
-                biased;
-                _ = timeout(COMMAND_DRAIN, self.streams.flow()) => {}
-                _ = stop.requested() => {}
-            }
-        }
-        let ended = self.end().await;
-        let ended = ended.map_err(|error| Stop::retry(format!("how the command ended was lost: {error}")))?;
-        self.answer(ended, stopped)
-    }
-
-    /// Kills what is left, takes what still stands in the pipes, and reaps.
-    async fn end(&mut self) -> io::Result<ExitStatus> {
-        self.streams.during(kill_apart(&self.tree)).await;
-        // All ends that are known are closed by now; one that is not must not hold up the run.
-        let _ = timeout(COMMAND_DRAIN, self.streams.flow()).await;
-        let status = self.child.wait().await;
-        self.tree.set_reaped();
-        self.is_over = true;
-        status
-    }
-
-    fn answer(&mut self, ended: ExitStatus, stopped: Option<StopReason>) -> Result<CommandAnswer, Stop> {
-        let (stdout, cut_out) = std::mem::take(&mut self.streams.out).text();
-        let (stderr, cut_err) = std::mem::take(&mut self.streams.err).text();
-        if let (None, Some(0)) = (stopped, ended.code()) {
-            return Ok(CommandAnswer {
-                exit_code: 0,
-                stdout,
-                stderr,
-                truncated: cut_out || cut_err,
-            });
-        }
-        let mut said = match stopped {
-            Some(reason) => format!("it was stopped ({reason}) and ended with {}", how(ended)),
-            None => how(ended),
-        };
-        let last = text::tail(stderr.trim_end(), COMMAND_ERROR_BYTES, char::len_utf8);
-        if !last.is_empty() {
-            said = format!("{said}: {last}");
-        }
-        Err(Stop::retry(said))
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        if !self.is_over {
-            // It blocks a moment. Whatever would do it later might come too late: the process may be about to exit.
-            self.tree.kill();
-        }
-    }
-}
-
-/// Kills what is left on a thread of its own: those that the runtime has for blocking work may all be taken, by handlers
-/// that block and by look-ups of names, and a command must end all the same.
-async fn kill_apart(tree: &Arc<Tree>) {
-    let (done, killed) = oneshot::channel();
-    let apart = tree.clone();
-    let thread = std::thread::Builder::new().name("punctual-kill".to_owned());
-    let thread = thread.spawn(move || {
-        apart.kill();
-        // Nobody listens when the run was dropped meanwhile.
-        let _ = done.send(());
-    });
-    match thread {
-        Ok(_) => {
-            if killed.await.is_err() {
-                tracing::error!("the thread that kills a command's processes panicked");
-            }
-        }
-        // The system has no thread left; a moment's blocking is the lesser evil.
-        Err(_) => tree.kill(),
-    }
-}
-
-fn tree_of(child: &Child, marks: [String; 2]) -> Result<Tree, Stop> {
-    let pid = child
-        .id()
-        .and_then(|pid| i32::try_from(pid).ok())
-        .and_then(Pid::from_raw);
-    let pid = pid.expect("a child that nobody has waited for has its number");
-    Tree::of(pid, marks).map_err(|error| {
-        let _ = kill_process_group(pid, Signal::KILL);
-        Stop::retry(format!(
-            "the command was started, could not be watched, and was killed: {error}"
-        ))
-    })
-}
-
-/// What becomes of a job whose program the system did not start. Only what another attempt may change is tried again.
-fn not_started(program: &Path, call: &CommandCall, error: &io::Error) -> Stop {
-    use io::ErrorKind::{ExecutableFileBusy, Interrupted, QuotaExceeded, ResourceBusy, WouldBlock};
-
-    if let Some(dir) = call.dir.as_deref().filter(|dir| !Path::new(dir).is_dir()) {
-        return Stop::fail(format!("there is no directory {dir:?} to run it in"));
-    }
-    let said = format!("{} was not started: {error}", program.display());
-    match error.kind() {
-        // EAGAIN: the limit of processes.
-        kind if kind == WouldBlock || is_shortage(error) => {
-            tracing::warn!(%said, "a command is put off");
-            Stop::snooze(SHORTAGE_DELAY)
-        }
-        QuotaExceeded | ResourceBusy | ExecutableFileBusy | Interrupted => Stop::retry(said),
-        _ => Stop::fail(said),
-    }
-}
-
-/// How a process ended, in words.
-fn how(ended: ExitStatus) -> String {
-    match (ended.code(), ended.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => match SIGNALS.iter().find(|(known, _)| known.as_raw() == signal) {
-            Some((_, name)) => format!("signal {signal} ({name})"),
-            None => format!("signal {signal}"),
-        },
-        (None, None) => "no exit code".to_owned(),
-    }
-}
-
-/// The signals that programs usually die of.
-const SIGNALS: [(Signal, &str); 14] = [
-    (Signal::HUP, "SIGHUP"),
-    (Signal::INT, "SIGINT"),
-    (Signal::QUIT, "SIGQUIT"),
-    (Signal::ILL, "SIGILL"),
-    (Signal::ABORT, "SIGABRT"),
-    (Signal::BUS, "SIGBUS"),
-    (Signal::FPE, "SIGFPE"),
-    (Signal::KILL, "SIGKILL"),
-    (Signal::SEGV, "SIGSEGV"),
-    (Signal::PIPE, "SIGPIPE"),
-    (Signal::ALARM, "SIGALRM"),
-    (Signal::TERM, "SIGTERM"),
-    (Signal::XCPU, "SIGXCPU"),
-    (Signal::SYS, "SIGSYS"),
-];

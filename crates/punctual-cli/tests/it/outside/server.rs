@@ -29,7 +29,12 @@ impl Place {
 
     /// Starts a server here, with these further arguments, and waits until it listens.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
-        Server::start(self.0.path(), arguments)
+        self.serve_by(Path::new(env!("CARGO_BIN_EXE_punctual")), arguments)
+    }
+
+    /// The same, from this file.
+    pub(crate) fn serve_by(&self, binary: &Path, arguments: &[&str]) -> Server {
+        Server::start(self.0.path(), binary, arguments)
     }
 
     /// The lines that targets wrote to a file here; none while there is no file.
@@ -48,8 +53,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path, arguments: &[&str]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_punctual"))
+    fn start(folder: &Path, binary: &Path, arguments: &[&str]) -> Server {
+        let mut child = Command::new(binary)
             .args(["serve", "--dev", "--bind", "127.0.0.1:0"])
             .args(arguments)
             .current_dir(folder)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::{Deserialize as DeserializeDerive, Serialize};
@@ -133,6 +135,15 @@ impl CommandCall {
             stdin,
         });
         fields.finish("program, args, env, dir and stdin", call)
+    }
+
+    /// Says to a command what this call says of it, but its input.
+    pub(super) fn describe(&self, command: &mut Command) {
+        command.arg0(&self.program).args(&self.args).envs(&self.env);
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        command.process_group(0);
     }
 }
 

@@ -58,7 +58,8 @@ impl Streams {
     }
 }
 
-async fn feed(stdin: &mut Option<ChildStdin>, input: &mut Bytes) {
+/// Writes the input, as long as it is read, and closes the pipe.
+pub(super) async fn feed(stdin: &mut Option<ChildStdin>, input: &mut Bytes) {
     let Some(pipe) = stdin else { return };
     while input.has_remaining() {
         match pipe.write(input).await {

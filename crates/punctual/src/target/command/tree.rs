@@ -1,14 +1,14 @@
 //! The tree of a command: all processes that came of it, found again and ended together.
 //!
-//! A command may start others, and those may leave its process group, its session and even their parent. So they are known
-//! by three things, each of which survives where others are lost:
+//! A command may start others, and those may leave its process group, its session and even their parent. They are known by
 //!
 //! * the process group of the command itself,
 //! * the way from child to parent that leads to one of them,
-//! * the variables that name the job and the run, which children inherit.
+//! * and their [`Kin`]: under a supervisor, all that stands below it, which leaves nobody out; without one, the variables that
+//!   name the job and the run, which children inherit.
 //!
-//! What escapes is a process that has left the group, cleared its environment and lost its parent before anybody looked.
-//! Only a container, or a control group of its own, holds on to that.
+//! Without a supervisor, what escapes is a process that has left the group, cleared its environment and lost its parent before
+//! anybody looked.
 //!
 //! Processes are signalled by file descriptor (pidfd, Linux 5.3), so that a number which the system gave to another process
 //! meanwhile does no harm; and the command itself is reaped only after its group was killed, which keeps the group's
@@ -35,11 +35,18 @@ use crate::target::shortage::is_shortage;
 /// All processes that came of one command.
 pub(super) struct Tree {
     leader: Pid,
-    ended: AsyncFd<OwnedFd>,
-    marks: [String; 2],
+    kin: Kin,
     reaped: AtomicBool,
     /// Who belonged to it at the last look, by number and start: it still does, though its parent has died since.
     known: Mutex<BTreeSet<(i32, u64)>>,
+}
+
+/// By what those are known that have nothing else left.
+pub(super) enum Kin {
+    /// All that stands below this process, which adopts whoever loses its parent there.
+    Below,
+    /// Two variables, `NAME=value`, that stand in the environment of this run's processes and of no others.
+    Marks([String; 2]),
 }
 
 /// A process of the tree that is alive.
@@ -50,23 +57,20 @@ struct Member {
 }
 
 impl Tree {
-    /// The tree of a process that was just started as the leader of its own group, with these variables, `NAME=value`, in its
-    /// environment. It is not yet reaped, and this is told when it is.
-    pub(super) fn of(leader: Pid, marks: [String; 2]) -> io::Result<Tree> {
-        let handle = pidfd_open(leader, PidfdFlags::empty())?;
-        Ok(Tree {
+    /// The tree of a process that was just started as the leader of its own group. It is not yet reaped, and this is told when
+    /// it is.
+    pub(super) fn of(leader: Pid, kin: Kin) -> Tree {
+        Tree {
             leader,
-            ended: watch(handle)?,
-            marks,
+            kin,
             reaped: AtomicBool::new(false),
             known: Mutex::new(BTreeSet::new()),
-        })
+        }
     }
 
-    /// Waits until the command itself has ended. It is not reaped by this.
-    pub(super) async fn leader_ended(&self) {
-        // It fails only when the runtime shuts down; then there is nothing to wait for either.
-        let _ = self.ended.readable().await;
+    /// Whether this is the command itself.
+    pub(super) fn is_leader(&self, pid: Pid) -> bool {
+        pid == self.leader
     }
 
     /// Waits until nothing of the tree is alive.
@@ -109,8 +113,8 @@ impl Tree {
     }
 
     /// Kills all of it, and waits until it is dead. Blocks for some milliseconds, or up to two seconds if the system cannot end a
-    /// process, as when it waits for a disk that is gone.
-    pub(super) fn kill(&self) {
+    /// process, as when it waits for a disk that is gone: then it gives false.
+    pub(super) fn kill(&self) -> bool {
         for _ in 0..COMMAND_KILL_ROUNDS {
             let found = self.members();
             self.signal_group(Signal::KILL);
@@ -122,7 +126,7 @@ impl Tree {
             // What may not be signalled has become another user's, and is out of reach.
             killed.retain(|member| !matches!(member.signal(Signal::KILL), Err(Errno::PERM | Errno::SRCH)));
             if killed.is_empty() {
-                return;
+                return true;
             }
             wait_until_dead(&killed);
         }
@@ -130,6 +134,7 @@ impl Tree {
             leader = self.leader.as_raw_pid(),
             "processes of a command cannot be ended"
         );
+        false
     }
 
     /// Notes that the command itself is reaped: its number, and its group's, may now be another's.
@@ -169,7 +174,7 @@ impl Tree {
         let mut inside = BTreeSet::new();
         for process in all.iter().filter(|process| process.pid != own) {
             let by_group = !is_reaped && process.group == self.leader.as_raw_pid();
-            if by_group || known.contains(&process.name()) || self.is_marked(process.pid)? {
+            if by_group || known.contains(&process.name()) || self.is_kin(process)? {
                 inside.insert(process.pid);
             }
         }
@@ -188,20 +193,11 @@ impl Tree {
         Ok(inside)
     }
 
-    /// Whether the process was started with the variables of this run.
-    fn is_marked(&self, pid: i32) -> io::Result<bool> {
-        let environment = match fs::read(format!("/proc/{pid}/environ")) {
-            Ok(environment) => environment,
-            Err(error) if is_shortage(&error) => return Err(error),
-            // Other users' processes cannot be read, and are not ours.
-            Err(_) => return Ok(false),
-        };
-        let has = |mark: &String| {
-            environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == mark.as_bytes())
-        };
-        Ok(self.marks.iter().all(has))
+    fn is_kin(&self, process: &Process) -> io::Result<bool> {
+        match &self.kin {
+            Kin::Below => Ok(process.parent == getpid().as_raw_pid()),
+            Kin::Marks(marks) => process.has_variables(marks),
+        }
     }
 }
 
@@ -257,6 +253,22 @@ impl Process {
     /// What tells it from every other process, before and after it.
     fn name(&self) -> (i32, u64) {
         (self.pid, self.started)
+    }
+
+    /// Whether it was started with these variables.
+    fn has_variables(&self, variables: &[String]) -> io::Result<bool> {
+        let environment = match fs::read(format!("/proc/{}/environ", self.pid)) {
+            Ok(environment) => environment,
+            Err(error) if is_shortage(&error) => return Err(error),
+            // Other users' processes cannot be read, and are not ours.
+            Err(_) => return Ok(false),
+        };
+        let has = |wanted: &String| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == wanted.as_bytes())
+        };
+        Ok(variables.iter().all(has))
     }
 
     /// The same as a member, unless it has ended.
@@ -319,6 +331,6 @@ fn wait_until_dead(killed: &[Member]) {
     deprecated,
     reason = "what tokio has instead is unsafe, for types that may close their descriptor early; this one owns it"
 )]
-fn watch(handle: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(super) fn watch(handle: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(handle, Interest::READABLE)
 }
