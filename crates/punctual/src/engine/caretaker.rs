@@ -15,9 +15,9 @@ use crate::rules;
 use crate::time::{Timestamp, micros};
 
 use super::Core;
-use super::lane::Tell;
 use super::settings::{ByQueue, is_limited};
 use super::settle::tell_of;
+use super::writes::Tell;
 
 mod pruner;
 

@@ -8,14 +8,12 @@ use crate::change::{Applied, Holder, Inserted};
 use crate::error::{Error, Kind};
 use crate::job::{Job, JobId, NewJob, OnConflict};
 use crate::limits::{CONFLICT_ROUNDS, HOLDER_LINES, SIDE_FLUSHES};
-use crate::queue::QueueName;
-use crate::rules::admit::{self, Admitted, Conflict, Folded};
-use crate::time::Timestamp;
+use crate::rules::admit::{self, Admitted, Conflict};
 
 use super::Core;
 use super::handle::How;
-use super::lane::Tell;
 use super::settle::tell_of;
+use super::writes::Tell;
 
 /// A job that was asked for and is there.
 pub(super) type Placed = (Job, How);
@@ -29,32 +27,81 @@ impl Core {
     /// Enqueues a batch: in the lane as one bulk caller, and what meets a held key after that. A job that was refused
     /// stands for nobody else: those that it was to stand for are then placed by themselves.
     pub(super) async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Vec<Result<Placed, Error>> {
-        let asked: Vec<Result<Admitted, Error>> = jobs.into_iter().map(|job| self.admit(job)).collect();
-        let admitted: Vec<Admitted> = asked.iter().flatten().cloned().collect();
-        let Folded { distinct, place } = admit::fold(admitted.clone());
-        let ids: Vec<JobId> = distinct.iter().map(|new| new.job.id()).collect();
-        let placed = self.place_all(distinct).await;
-        let alone: Vec<Admitted> = admitted
-            .into_iter()
-            .zip(&place)
-            .filter(|(new, stands)| is_left_alone(new, ids[**stands], &placed[**stands]))
-            .map(|(new, _)| new)
-            .collect();
-        let alone = self.place_all(alone).await;
-        unfold(asked, &place, &ids, &placed, alone)
+        let count = jobs.len();
+        let mut batch = Vec::with_capacity(count);
+        let mut refused = Vec::new();
+        for (place, job) in jobs.into_iter().enumerate() {
+            match self.admit(job) {
+                Ok(new) => batch.push(new),
+                Err(error) => refused.push((place, error)),
+            }
+        }
+        let mut answers = self.place_batch(&batch).await;
+        if refused.is_empty() {
+            return answers;
+        }
+        let mut admitted = answers.drain(..);
+        let mut refused = refused.into_iter().peekable();
+        (0..count)
+            .map(|place| match refused.next_if(|(of, _)| *of == place) {
+                Some((_, error)) => Err(error),
+                None => admitted.next().expect("every admitted job was placed"),
+            })
+            .collect()
     }
 
-    async fn place_all(&self, jobs: Vec<Admitted>) -> Vec<Result<Placed, Error>> {
-        let inserts = jobs
-            .iter()
-            .map(|new| (new.job.clone(), tell_due(&new.job)))
-            .collect();
-        let inserted = self.inserts.submit_all(inserts).await;
-        stream::iter(jobs.into_iter().zip(inserted))
-            .map(|(new, inserted)| async { self.place(new, Some(inserted?)).await })
+    /// Places those of a batch that stand for themselves, and gives each of the others the answer of the one that
+    /// stands for it.
+    async fn place_batch(&self, batch: &[Admitted]) -> Vec<Result<Placed, Error>> {
+        let stands = admit::fold(batch);
+        let (own, folded): (Vec<usize>, Vec<usize>) = (0..batch.len()).partition(|at| stands[*at] == *at);
+        let placed = self.place_all(batch, &own).await;
+        if folded.is_empty() {
+            return placed;
+        }
+        let mut placed: BTreeMap<usize, Result<Placed, Error>> = own.into_iter().zip(placed).collect();
+        let is_alone = |at: &usize| is_left_alone(&batch[*at], &batch[stands[*at]], &placed[&stands[*at]]);
+        let alone: Vec<usize> = folded.into_iter().filter(is_alone).collect();
+        let placed_alone = self.place_all(batch, &alone).await;
+        placed.extend(alone.into_iter().zip(placed_alone));
+        let mut first: BTreeMap<usize, JobId> = BTreeMap::new();
+        (0..batch.len())
+            .map(|at| {
+                let new = &batch[at];
+                let came_first = *first.entry(stands[at]).or_insert(new.job.id()) == new.job.id();
+                match placed.get(&at) {
+                    Some(own) => own.clone(),
+                    None => share(new, placed[&stands[at]].clone()?, came_first),
+                }
+            })
+            .collect()
+    }
+
+    /// Places those of a batch that are at `places`. What was inserted at once, as most are, needs nothing more.
+    async fn place_all(&self, batch: &[Admitted], places: &[usize]) -> Vec<Result<Placed, Error>> {
+        let inserts = places.iter().map(|at| (batch[*at].job.clone(), ()));
+        let inserted = self.inserts.submit_all(inserts.collect()).await;
+        let mut others = Vec::new();
+        for (at, inserted) in places.iter().zip(&inserted) {
+            match inserted {
+                Ok(Inserted::Inserted) | Err(_) => {}
+                Ok(other) => others.push((batch[*at].clone(), other.clone())),
+            }
+        }
+        let others: Vec<_> = stream::iter(others)
+            .map(|(new, inserted)| self.place(new, Some(inserted)))
             .buffered(SIDE_FLUSHES)
             .collect()
-            .await
+            .await;
+        let mut others = others.into_iter();
+        let placed = places.iter().zip(inserted).map(|(at, inserted)| match inserted? {
+            Inserted::Inserted => {
+                self.counters.enqueued();
+                Ok((batch[*at].job.clone(), How::Inserted))
+            }
+            _ => others.next().expect("every other job was placed"),
+        });
+        placed.collect()
     }
 
     fn admit(&self, job: NewJob) -> Result<Admitted, Error> {
@@ -63,7 +110,7 @@ impl Core {
     }
 
     async fn insert(&self, job: &Job) -> Result<Inserted, Error> {
-        self.inserts.submit(job.clone(), tell_due(job)).await
+        self.inserts.submit(job.clone(), ()).await
     }
 
     /// Inserts a job, and again where a held key came free. Answers the job that stands for it. `first`: what its first
@@ -115,11 +162,7 @@ impl Core {
         match admit::conflict(new, &row, now) {
             Conflict::Gone => Ok(None),
             Conflict::Existing => Ok(Some((row, How::Deduplicated))),
-            Conflict::Reject => Err(Error::conflict(format!(
-                "the unique key {} is held by job {}",
-                key_of(&new.job),
-                row.id()
-            ))),
+            Conflict::Reject => Err(held(new, &row)),
             Conflict::Evict(change) => {
                 // Whether it was done or somebody was faster, the insert will tell.
                 self.changes.submit(change, Tell::default()).await?;
@@ -150,61 +193,31 @@ impl Core {
 
 /// Whether the job that was to stand for `new` cannot, for a reason that need not be one for `new`. A store that cannot
 /// be written to is one for both.
-fn is_left_alone(new: &Admitted, stands: JobId, placed: &Result<Placed, Error>) -> bool {
+fn is_left_alone(new: &Admitted, stands: &Admitted, placed: &Result<Placed, Error>) -> bool {
     let refused = placed
         .as_ref()
         .is_err_and(|error| error.kind() != Kind::Unavailable);
-    refused && new.job.id() != stands
+    refused && new.job.id() != stands.job.id()
 }
 
-/// Gives each job that was asked for its own answer in `alone`, or that of the one in `placed` that stood for it.
-fn unfold(
-    asked: Vec<Result<Admitted, Error>>,
-    place: &[usize],
-    ids: &[JobId],
-    placed: &[Result<Placed, Error>],
-    alone: Vec<Result<Placed, Error>>,
-) -> Vec<Result<Placed, Error>> {
-    let mut place = place.iter();
-    let mut alone = alone.into_iter();
-    let mut first: BTreeMap<usize, JobId> = BTreeMap::new();
-    asked
-        .into_iter()
-        .map(|ask| {
-            let new = ask?;
-            let id = new.job.id();
-            let stands = *place.next().expect("every admitted job has a place");
-            let came_first = *first.entry(stands).or_insert(id) == id;
-            if is_left_alone(&new, ids[stands], &placed[stands]) {
-                return alone.next().expect("every job that was left alone was placed");
-            }
-            let (row, how) = placed[stands].clone()?;
-            if row.id() == id {
-                return Ok((row, how));
-            }
-            let was_held = !came_first || how == How::Deduplicated;
-            if was_held && new.on_conflict == OnConflict::Reject {
-                return Err(Error::conflict(format!(
-                    "the unique key {} is held by job {}",
-                    key_of(&row),
-                    row.id()
-                )));
-            }
-            Ok((row, How::Deduplicated))
-        })
-        .collect()
-}
-
-/// When which queue has work, where this job waits.
-pub(super) fn due_of(job: &Job) -> (QueueName, Timestamp) {
-    (job.body.queue.clone(), job.status.due)
-}
-
-fn tell_due(job: &Job) -> Tell {
-    Tell {
-        due: vec![due_of(job)],
-        job: None,
+/// What `new` is answered where another job of its batch took its key and came to be `row`.
+fn share(new: &Admitted, (row, how): Placed, came_first: bool) -> Result<Placed, Error> {
+    if row.id() == new.job.id() {
+        return Ok((row, how));
     }
+    let was_held = !came_first || how == How::Deduplicated;
+    if was_held && new.on_conflict == OnConflict::Reject {
+        return Err(held(new, &row));
+    }
+    Ok((row, How::Deduplicated))
+}
+
+fn held(new: &Admitted, holder: &Job) -> Error {
+    Error::conflict(format!(
+        "the unique key {} is held by job {}",
+        key_of(&new.job),
+        holder.id()
+    ))
 }
 
 fn key_of(job: &Job) -> &str {

@@ -41,6 +41,8 @@ const PLACE_BYTES: usize = LANE_BYTES / LANE_ITEMS;
 pub(crate) trait Write: Send + Sync + 'static {
     /// One thing to write.
     type Item: Send + Sync + 'static;
+    /// What others are told of a thing once it stands, beside what can be seen of the thing itself.
+    type Tell: Send + Sync + 'static;
     /// What became of it.
     type Out: Send + 'static;
 
@@ -56,20 +58,43 @@ pub(crate) trait Write: Send + Sync + 'static {
     /// What an answer means when the same item may have been written by an earlier try of the same batch.
     fn repeated(item: &Self::Item, out: Self::Out) -> Self::Out;
 
-    /// Whether the item now stands in the store, so that its [`Tell`] is to be told.
+    /// Whether the item now stands in the store, so that others are to be told of it.
     fn stands(out: &Self::Out) -> bool;
+
+    /// Adds what others are to be told of an item.
+    fn gather(item: &Self::Item, tell: &Self::Tell, told: &mut Told);
 
     /// Tells others what was written: once a flush, after its commit.
     fn tell(&self, signals: &[Signal]);
 }
 
-/// What others are told of an item once it stands.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tell {
-    /// These queues have work that is due then.
-    pub(crate) due: Vec<(QueueName, Timestamp)>,
-    /// What happened to the job itself.
-    pub(crate) job: Option<Signal>,
+/// What others are told of a flush.
+#[derive(Default)]
+pub(crate) struct Told {
+    signals: Vec<Signal>,
+    /// The queues that have work, and when the earliest of it is due.
+    due: BTreeMap<QueueName, Timestamp>,
+}
+
+impl Told {
+    /// A queue has work that is due then.
+    pub(crate) fn due(&mut self, queue: &QueueName, at: Timestamp) {
+        match self.due.get_mut(queue) {
+            Some(earliest) => *earliest = (*earliest).min(at),
+            None => drop(self.due.insert(queue.clone(), at)),
+        }
+    }
+
+    /// Something happened to a job.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.signals.push(signal);
+    }
+
+    pub(crate) fn into_signals(mut self) -> Vec<Signal> {
+        let due = self.due.into_iter().map(|(queue, at)| Signal::Due(queue, at));
+        self.signals.extend(due);
+        self.signals
+    }
 }
 
 /// A lane of natural batching. Clones share it.
@@ -97,11 +122,20 @@ struct Waiting<W: Write> {
     caller: Caller<W>,
 }
 
+impl<W: Write> Waiting<W> {
+    fn new(item: W::Item, tell: W::Tell) -> (Waiting<W>, Answered<W>) {
+        let (answer, answered) = oneshot::channel();
+        let place = None;
+        let caller = Caller { tell, answer, place };
+        (Waiting { item, caller }, answered)
+    }
+}
+
 struct Caller<W: Write> {
-    tell: Tell,
+    tell: W::Tell,
     answer: oneshot::Sender<Result<W::Out, Error>>,
     /// Given back when the item is answered.
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 type Answered<W> = oneshot::Receiver<Result<<W as Write>::Out, Error>>;
@@ -134,55 +168,50 @@ impl<W: Write> Lane<W> {
     ///
     /// `Unavailable`: it was not written, since the store could not, the lane is full or it is closed. `Internal`: it
     /// is not known whether it was written.
-    pub(crate) async fn submit(&self, item: W::Item, tell: Tell) -> Result<W::Out, Error> {
+    pub(crate) async fn submit(&self, item: W::Item, tell: W::Tell) -> Result<W::Out, Error> {
         let place = self.0.place(weight::<W>(&item)).await?;
-        let (waiting, answered) = wait_in(item, tell, place);
+        let (mut waiting, answered) = Waiting::new(item, tell);
+        waiting.caller.place = Some(place);
         self.join(VecDeque::from([waiting]))?;
         answered.await.unwrap_or_else(|_| Err(abandoned()))
     }
 
     /// Writes many items, a flush's worth at a time, and answers in their order. Errors are those of
     /// [`submit`](Self::submit), for each item.
-    pub(crate) async fn submit_all(&self, items: Vec<(W::Item, Tell)>) -> Vec<Result<W::Out, Error>> {
+    pub(crate) async fn submit_all(&self, items: Vec<(W::Item, W::Tell)>) -> Vec<Result<W::Out, Error>> {
         let mut answers = Vec::with_capacity(items.len());
         let mut items = items.into_iter().peekable();
         while items.peek().is_some() {
-            let mut chunk = Vec::new();
+            let mut party = VecDeque::with_capacity(items.len().min(FLUSH_ITEMS));
+            let mut answered = Vec::with_capacity(party.capacity());
             let mut bytes = 0;
             while let Some((item, tell)) = items.next_if(|(item, _)| {
                 bytes += W::bytes(item);
-                chunk.is_empty() || (chunk.len() < FLUSH_ITEMS && bytes <= FLUSH_BYTES)
+                party.is_empty() || (party.len() < FLUSH_ITEMS && bytes <= FLUSH_BYTES)
             }) {
-                chunk.push((item, tell));
+                let (waiting, answer) = Waiting::new(item, tell);
+                party.push_back(waiting);
+                answered.push(answer);
             }
-            self.submit_chunk(chunk, &mut answers).await;
+            match self.submit_party(party).await {
+                Ok(()) => {
+                    for answer in answered {
+                        answers.push(answer.await.unwrap_or_else(|_| Err(abandoned())));
+                    }
+                }
+                Err(error) => answers.extend(answered.iter().map(|_| Err(error.clone()))),
+            }
         }
         answers
     }
 
-    async fn submit_chunk(&self, chunk: Vec<(W::Item, Tell)>, answers: &mut Vec<Result<W::Out, Error>>) {
-        let count = chunk.len();
-        let weight = chunk.iter().map(|(item, _)| weight::<W>(item)).sum();
-        let joined = self.0.place(weight).await.and_then(|mut room| {
-            let (party, answered): (VecDeque<_>, Vec<_>) = chunk
-                .into_iter()
-                .map(|(item, tell)| {
-                    let place = room
-                        .split(weight_usize::<W>(&item))
-                        .expect("the room is the sum of its items' weights");
-                    wait_in(item, tell, place)
-                })
-                .unzip();
-            self.join(party).map(|()| answered)
-        });
-        match joined {
-            Ok(answered) => {
-                for answer in answered {
-                    answers.push(answer.await.unwrap_or_else(|_| Err(abandoned())));
-                }
-            }
-            Err(error) => answers.extend(std::iter::repeat_n(error, count).map(Err)),
+    async fn submit_party(&self, mut party: VecDeque<Waiting<W>>) -> Result<(), Error> {
+        let weights = party.iter().map(|waiting| weight::<W>(&waiting.item));
+        let mut room = self.0.place(weights.sum()).await?;
+        for waiting in &mut party {
+            waiting.caller.place = room.split(weight_usize::<W>(&waiting.item));
         }
+        self.join(party)
     }
 
     /// Takes no more items, and returns once all it has are answered.
@@ -248,9 +277,15 @@ impl<W: Write> Inner<W> {
             state.flushing = false;
             return None;
         }
-        let flush = state.line.cut(|waiting| W::bytes(&waiting.item));
-        let (items, callers) = flush.into_iter().map(|w| (w.item, w.caller)).unzip();
-        Some(Batch { items, callers })
+        let mut batch = Batch::new();
+        state.line.cut(
+            |waiting| W::bytes(&waiting.item),
+            |waiting| {
+                batch.items.push(waiting.item);
+                batch.callers.push(waiting.caller);
+            },
+        );
+        Some(batch)
     }
 
     /// Writes a batch. One item's fault halves it until that item stands alone; items that wait for a lock leave.
@@ -369,28 +404,23 @@ struct Batch<W: Write> {
 }
 
 impl<W: Write> Batch<W> {
+    fn new() -> Batch<W> {
+        Batch {
+            items: Vec::new(),
+            callers: Vec::new(),
+        }
+    }
+
     fn answer(self, write: &W, outs: Vec<W::Out>) {
-        let mut told = Vec::new();
-        let mut due: BTreeMap<QueueName, Timestamp> = BTreeMap::new();
-        let stands = outs.iter().map(W::stands);
-        for tell in self
-            .callers
-            .iter()
-            .zip(stands)
-            .filter(|(_, stands)| *stands)
-            .map(|(caller, _)| &caller.tell)
-        {
-            told.extend(tell.job.clone());
-            for (queue, at) in &tell.due {
-                match due.get_mut(queue) {
-                    Some(earliest) => *earliest = (*earliest).min(*at),
-                    None => drop(due.insert(queue.clone(), *at)),
-                }
+        let mut told = Told::default();
+        for ((item, caller), out) in self.items.iter().zip(&self.callers).zip(&outs) {
+            if W::stands(out) {
+                W::gather(item, &caller.tell, &mut told);
             }
         }
-        told.extend(due.into_iter().map(|(queue, at)| Signal::Due(queue, at)));
-        if !told.is_empty() {
-            write.tell(&told);
+        let signals = told.into_signals();
+        if !signals.is_empty() {
+            write.tell(&signals);
         }
         for (caller, out) in self.callers.into_iter().zip(outs) {
             caller.answer.send(Ok(out)).ok();
@@ -425,16 +455,6 @@ impl<W: Write> FromIterator<(W::Item, Caller<W>)> for Batch<W> {
         let (items, callers) = pairs.into_iter().unzip();
         Batch { items, callers }
     }
-}
-
-fn wait_in<W: Write>(item: W::Item, tell: Tell, place: OwnedSemaphorePermit) -> (Waiting<W>, Answered<W>) {
-    let (answer, answered) = oneshot::channel();
-    let caller = Caller {
-        tell,
-        answer,
-        _place: place,
-    };
-    (Waiting { item, caller }, answered)
 }
 
 /// The room that an item takes.

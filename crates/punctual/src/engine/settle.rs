@@ -14,9 +14,8 @@ use crate::signals::Signal;
 use crate::time::Timestamp;
 
 use super::Core;
-use super::enqueue::due_of;
-use super::lane::Tell;
 use super::settings::{ByQueue, is_limited, retention_of};
+use super::writes::Tell;
 use super::writes::stands_in;
 
 /// A settlement without a verdict.
@@ -210,38 +209,8 @@ pub(super) fn tell_of(job: &Job, change: &Change, limited: bool, now: Timestamp)
         (None, true) => Some(now),
         (due, false) => due,
     };
-    let due = due.map(|due| (job.body.queue.clone(), due)).into_iter();
     Tell {
-        due: due.chain(change.then.iter().map(due_of)).collect(),
+        due: due.map(|due| (job.body.queue.clone(), due)),
         job: signal,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::{Defaults, NewJob};
-
-    fn job(queue: &str) -> Job {
-        let defaults = Defaults::default();
-        let moment = rules::Moment {
-            now: Timestamp::EPOCH,
-            defaults: &defaults,
-            retention: defaults.retention,
-            chance: 0.0,
-        };
-        let new = NewJob::bytes("work", "{}").queue(queue);
-        let admitted = rules::admit::admit(new, JobId::named(queue), &moment);
-        admitted.expect("it may be inserted").job
-    }
-
-    #[test]
-    fn the_queues_of_jobs_that_come_with_a_change_are_told_of_too() {
-        let gone = job("a");
-        let mut change = Change::delete(&gone);
-        change.then = vec![job("b"), job("c")];
-        let tell = tell_of(&gone, &change, false, Timestamp::EPOCH);
-        let queues: Vec<_> = tell.due.iter().map(|(queue, _)| queue.as_str()).collect();
-        assert_eq!(queues, ["b", "c"]);
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::change::{Applied, Change, Inserted};
 use crate::job::{Body, Job, Status};
+use crate::queue::QueueName;
 use crate::signals::Signal;
 use crate::store::{Answer, Store};
+use crate::time::Timestamp;
 
-use super::lane::Write;
+use super::lane::{Told, Write};
 
 /// What a row takes beside what its user wrote, in bytes, more or less.
 const ROW_BYTES: usize = 256;
@@ -17,6 +19,7 @@ pub(super) struct Inserts(pub(super) Arc<dyn Store>);
 
 impl Write for Inserts {
     type Item = Job;
+    type Tell = ();
     type Out = Inserted;
 
     fn bytes(job: &Job) -> usize {
@@ -42,9 +45,22 @@ impl Write for Inserts {
         *out == Inserted::Inserted
     }
 
+    fn gather(job: &Job, (): &(), told: &mut Told) {
+        told.due(&job.body.queue, job.status.due);
+    }
+
     fn tell(&self, signals: &[Signal]) {
         self.0.signals().send(signals);
     }
+}
+
+/// What others are told of a change once it stands, beside the jobs that come with it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tell {
+    /// The job's queue has work that is due then.
+    pub(super) due: Option<(QueueName, Timestamp)>,
+    /// What happened to the job itself.
+    pub(super) job: Option<Signal>,
 }
 
 /// Applies changes.
@@ -52,6 +68,7 @@ pub(super) struct Changes(pub(super) Arc<dyn Store>);
 
 impl Write for Changes {
     type Item = Change;
+    type Tell = Tell;
     type Out = Applied;
 
     fn bytes(change: &Change) -> usize {
@@ -84,6 +101,14 @@ impl Write for Changes {
         *out == Applied::Applied
     }
 
+    fn gather(change: &Change, tell: &Tell, told: &mut Told) {
+        tell.job.iter().cloned().for_each(|signal| told.signal(signal));
+        tell.due.iter().for_each(|(queue, at)| told.due(queue, *at));
+        for job in &change.then {
+            told.due(&job.body.queue, job.status.due);
+        }
+    }
+
     fn tell(&self, signals: &[Signal]) {
         self.0.signals().send(signals);
     }
@@ -107,4 +132,35 @@ fn body_bytes(body: &Body) -> usize {
 fn status_bytes(status: &Status) -> usize {
     let errors = status.history.iter().filter_map(|attempt| attempt.error.as_ref());
     status.result.as_ref().map_or(0, |result| result.len()) + errors.map(String::len).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Defaults, JobId, NewJob};
+    use crate::rules;
+
+    fn job(queue: &str) -> Job {
+        let defaults = Defaults::default();
+        let moment = rules::Moment {
+            now: Timestamp::EPOCH,
+            defaults: &defaults,
+            retention: defaults.retention,
+            chance: 0.0,
+        };
+        let new = NewJob::bytes("work", "{}").queue(queue);
+        let admitted = rules::admit::admit(new, JobId::named(queue), &moment);
+        admitted.expect("it may be inserted").job
+    }
+
+    #[test]
+    fn the_queues_of_jobs_that_come_with_a_change_are_told_of_too() {
+        let gone = job("a");
+        let mut change = Change::delete(&gone);
+        change.then = vec![job("b"), job("c")];
+        let mut told = Told::default();
+        Changes::gather(&change, &Tell::default(), &mut told);
+        let due = |queue: &str| Signal::Due(QueueName::from(queue), Timestamp::EPOCH);
+        assert_eq!(told.into_signals(), [due("b"), due("c")]);
+    }
 }

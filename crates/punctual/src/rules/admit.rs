@@ -19,7 +19,7 @@ pub(super) mod cut;
 mod fingerprint;
 mod unique;
 
-pub use unique::{Conflict, Folded, conflict, fold};
+pub use unique::{Conflict, conflict, fold};
 
 use canonical::payload_key;
 use check::Check;

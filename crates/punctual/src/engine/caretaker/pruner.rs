@@ -13,8 +13,8 @@ use crate::store::{Cursor, Filter, Head, Page, View};
 use crate::time::Timestamp;
 
 use super::super::Core;
-use super::super::lane::Tell;
 use super::super::settings::retention_of;
+use super::super::writes::Tell;
 use super::after_failure;
 
 /// Ended jobs of one queue that ended in one way.

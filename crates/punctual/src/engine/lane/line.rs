@@ -30,34 +30,33 @@ impl<T> Line<T> {
     /// Cuts the next flush off the line: at most [`FLUSH_ITEMS`] and [`FLUSH_BYTES`], but at least one item. Whoever
     /// is alone may have the whole flush; otherwise each has at most [`FLUSH_ITEMS_OF_ONE`] of it, and who has more
     /// goes to the end of the line with the rest.
-    pub(super) fn cut(&mut self, bytes_of: impl Fn(&T) -> usize) -> Vec<T> {
+    pub(super) fn cut(&mut self, bytes_of: impl Fn(&T) -> usize, mut put: impl FnMut(T)) {
         let share = match self.callers.len() {
             1 => FLUSH_ITEMS,
             _ => FLUSH_ITEMS_OF_ONE,
         };
-        let mut flush = Vec::with_capacity(self.callers.len().min(FLUSH_ITEMS));
-        let mut bytes = 0;
+        let (mut items, mut bytes) = (0, 0);
         for _ in 0..self.callers.len() {
             let Some(mut caller) = self.callers.pop_front() else {
                 break;
             };
-            let before = flush.len();
+            let before = items;
             while let Some(size) = caller.front().map(&bytes_of) {
-                let full = flush.len() == FLUSH_ITEMS || (bytes + size > FLUSH_BYTES && !flush.is_empty());
-                if full || flush.len() - before == share {
+                let full = items == FLUSH_ITEMS || (bytes + size > FLUSH_BYTES && items > 0);
+                if full || items - before == share {
                     break;
                 }
                 bytes += size;
-                flush.extend(caller.pop_front());
+                items += 1;
+                caller.pop_front().map(&mut put);
             }
-            if flush.len() == before {
+            if items == before {
                 // The flush was full before it came to this caller, who is therefore the first of the next one.
                 self.callers.push_front(caller);
                 break;
             }
             self.join(caller);
         }
-        flush
     }
 }
 
@@ -69,8 +68,14 @@ mod tests {
         std::iter::repeat_n(name, items).collect()
     }
 
+    fn flush(line: &mut Line<char>, bytes_of: impl Fn(&char) -> usize) -> Vec<char> {
+        let mut flush = Vec::new();
+        line.cut(bytes_of, |item| flush.push(item));
+        flush
+    }
+
     fn cut(line: &mut Line<char>, bytes: usize) -> (usize, usize) {
-        let flush = line.cut(|_| bytes);
+        let flush = flush(line, |_| bytes);
         let of_one = flush.iter().filter(|name| **name == 'a').count();
         (of_one, flush.len() - of_one)
     }
@@ -119,8 +124,8 @@ mod tests {
         line.join(caller('b', 1));
         line.join(caller('a', 1));
         let size = |name: &char| if *name == 'a' { FLUSH_BYTES } else { 1 };
-        assert_eq!(line.cut(size), ['b']);
+        assert_eq!(flush(&mut line, size), ['b']);
         line.join(caller('b', 1));
-        assert_eq!(line.cut(size), ['a']);
+        assert_eq!(flush(&mut line, size), ['a']);
     }
 }

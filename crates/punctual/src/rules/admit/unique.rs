@@ -10,43 +10,35 @@ use crate::rules::admit::Admitted;
 use crate::rules::row::{holds_key, is_husk, rewrite, start_alarm};
 use crate::time::Timestamp;
 
-/// A batch without two jobs of one unique key.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Folded {
-    /// What is to be inserted, in the order of the batch.
-    pub distinct: Vec<Admitted>,
-    /// For each job of the batch, which of `distinct` stands for it: itself, or the one that holds its key, which has
-    /// another id.
-    pub place: Vec<usize>,
-}
-
 /// Folds jobs of one unique key, as if they had come one after the other: a job that answers `Existing` or `Reject`
-/// to a conflict gives way to the one before it, one that answers `Replace` or `Debounce` takes its place.
+/// to a conflict gives way to the one before it, one that answers `Replace` or `Debounce` takes its place. Answers for
+/// each job of the batch which of them stands for it: itself, or another that takes its key and has another id.
 ///
 /// Jobs of one id are left for the store, which tells the same job from another one.
-pub fn fold(batch: Vec<Admitted>) -> Folded {
-    let mut distinct: Vec<Admitted> = Vec::with_capacity(batch.len());
-    let mut place = Vec::with_capacity(batch.len());
-    let mut holders: BTreeMap<String, usize> = BTreeMap::new();
-    for new in batch {
-        let holder = match &new.job.status.unique_key {
-            Some(key) => *holders.entry(key.clone()).or_insert(distinct.len()),
-            None => distinct.len(),
-        };
-        match distinct.get_mut(holder) {
-            Some(held) if held.job.id() != new.job.id() => {
-                place.push(holder);
+pub fn fold(batch: &[Admitted]) -> Vec<usize> {
+    // Jobs that are folded are a group, and one of them wins it.
+    let mut winners: Vec<usize> = Vec::with_capacity(batch.len());
+    let mut group_of_key: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut groups = Vec::with_capacity(batch.len());
+    for (place, new) in batch.iter().enumerate() {
+        let key = new.job.status.unique_key.as_deref();
+        let group = key.map_or(winners.len(), |key| {
+            *group_of_key.entry(key).or_insert(winners.len())
+        });
+        match winners.get_mut(group) {
+            Some(winner) if batch[*winner].job.id() != new.job.id() => {
+                groups.push(group);
                 if takes_over(new.on_conflict) {
-                    *held = new;
+                    *winner = place;
                 }
             }
             _ => {
-                place.push(distinct.len());
-                distinct.push(new);
+                groups.push(winners.len());
+                winners.push(place);
             }
         }
     }
-    Folded { distinct, place }
+    groups.into_iter().map(|group| winners[group]).collect()
 }
 
 /// What is to be done about a job that holds the unique key of a new one.

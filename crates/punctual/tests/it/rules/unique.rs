@@ -1,7 +1,7 @@
 //! Unique keys: how a batch is folded, and what becomes of a new job whose key is held.
 
 use punctual::job::OnConflict;
-use punctual::rules::admit::{Conflict, Folded, conflict, fold};
+use punctual::rules::admit::{Admitted, Conflict, conflict, fold};
 use punctual::rules::edit::retry;
 
 use super::*;
@@ -42,30 +42,28 @@ fn a_batch_is_folded_as_its_conflict_modes_say() {
         ([Replace, Replace, Debounce, Debounce], 3),
     ];
     for (modes, winner) in cases {
-        let jobs = (0..4).map(|index| entry(index, Some("k"), modes[index]));
-        let Folded { distinct, place } = fold(jobs.collect());
-        assert_eq!(ids(&distinct), [id(winner)], "{modes:?}");
-        assert_eq!(place, [0; 4]);
+        let jobs: Vec<Admitted> = (0..4)
+            .map(|index| entry(index, Some("k"), modes[index]))
+            .collect();
+        assert_eq!(fold(&jobs), [winner; 4], "{modes:?}");
     }
 }
 
 #[test]
 fn jobs_of_other_keys_or_none_stay_apart_and_in_order() {
     let keys = [Some("a"), None, Some("b"), Some("a"), None, Some("b")];
-    let jobs = (0..6).map(|index| entry(index, keys[index], OnConflict::Existing));
-    let Folded { distinct, place } = fold(jobs.collect());
-    assert_eq!(ids(&distinct), [0, 1, 2, 4].map(id));
-    assert_eq!(place, [0, 1, 2, 0, 3, 2]);
-    assert_eq!(fold(Vec::new()).place, [0; 0]);
+    let jobs: Vec<Admitted> = (0..6)
+        .map(|index| entry(index, keys[index], OnConflict::Existing))
+        .collect();
+    assert_eq!(fold(&jobs), [0, 1, 2, 0, 4, 2]);
+    assert_eq!(fold(&[]), [0; 0]);
 }
 
 #[test]
 fn jobs_of_one_id_are_left_for_the_store() {
     for mode in [OnConflict::Existing, OnConflict::Replace] {
-        let jobs = vec![entry(0, Some("k"), mode), entry(0, Some("k"), mode)];
-        let Folded { distinct, place } = fold(jobs);
-        assert_eq!(ids(&distinct), [id(0), id(0)]);
-        assert_eq!(place, [0, 1]);
+        let jobs = [entry(0, Some("k"), mode), entry(0, Some("k"), mode)];
+        assert_eq!(fold(&jobs), [0, 1]);
     }
 }
 
@@ -234,10 +232,6 @@ fn end(world: &World, job: &Job) -> Job {
 
 fn id(index: usize) -> JobId {
     JobId::named(&index.to_string())
-}
-
-fn ids(entries: &[Admitted]) -> Vec<JobId> {
-    entries.iter().map(|entry| entry.job.id()).collect()
 }
 
 fn entry(index: usize, key: Option<&str>, on_conflict: OnConflict) -> Admitted {
