@@ -51,9 +51,7 @@ def work(delete: bool, tomorrow: int, system: System, settings: Settings) -> dic
     origin = filled(system, settings, jobs=jobs, tomorrow=tomorrow, urgent=True, delete=delete)
     with adapter.fresh_store(settings.folder) as db:
         adapter.copy_store(origin, db)
-        # Deleting, the floor works in batches as large as those of the peer that deletes.
-        batch = 1_000 if delete else system.batch
-        done = adapter.run(system.binary, "work", db, jobs=jobs, delete=delete, batch=batch)["work"]
+        done = adapter.run(system.binary, "work", db, jobs=jobs, delete=delete, batch=system.batch)["work"]
     if tomorrow:
         return {"rate": done["value"], "memory": done["detail"]["memory_mib"]}
     return {"work-delete" if delete else "work": done["value"]}
@@ -104,10 +102,9 @@ def cycle(delete: bool, system: System, settings: Settings) -> dict[str, float]:
     """Two processes on one file: 64 callers enqueue, one worker works, until all is settled."""
     jobs = min(settings.jobs, system.most_cycle)
     with adapter.fresh_store(settings.folder) as db:
-        batch = 1_000 if delete else system.batch
         # Two processes that make the same tables at once is not what is measured.
         adapter.run(system.binary, "fill", db, delete=delete)
-        worker = adapter.start(system.binary, "cycle-work", db, jobs=jobs, delete=delete, batch=batch)
+        worker = adapter.start(system.binary, "cycle-work", db, jobs=jobs, delete=delete, batch=system.batch)
         try:
             adapter.await_ready(worker)
             begun = adapter.run(system.binary, "cycle-enqueue", db, jobs=jobs, delete=delete)

@@ -28,7 +28,7 @@ class System:
     rates: tuple[int, ...] = (25,)
     # Whether it is measured beside a million jobs of tomorrow.
     beside_many: bool = True
-    # Jobs of one claim, for a floor that keeps history.
+    # Jobs of one claim, for a floor.
     batch: int | None = None
     # The measurements it takes part in; None for all.
     only: tuple[str, ...] | None = None
@@ -63,12 +63,12 @@ SQLITE = (
         is_peer=False, rates=(25, 1_000),
     ),
     System(
-        "floor", "floor", None, "group commit; claim 100 and complete 100 (1,000 where finished jobs are deleted)",
+        "floor", "floor", None, "group commit; claim 100 and complete 100",
         is_peer=False, rates=(25, 1_000), batch=100,
     ),
     System(
-        "floor-1000", "floor", None, "the same, claim 1,000 and complete 1,000, history kept",
-        is_peer=False, batch=1_000, only=("work", "cycle", "growth-1m", "growth-10m"), adapter="floor",
+        "floor-1000", "floor", None, "the same, claim 1,000 and complete 1,000",
+        is_peer=False, batch=1_000, only=("work", "work-delete", "cycle", "cycle-delete", "growth-1m", "growth-10m"), adapter="floor",
     ),
     System(
         "riverqueue", "peers/riverqueue", "riverqueue",
