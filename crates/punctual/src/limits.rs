@@ -257,15 +257,18 @@ pub const FILE_GROUP: usize = 64;
 pub const FILE_READERS: usize = 2;
 /// Cache of the connection that writes a database file, in bytes: the pages that a busy system touches again and again.
 pub const FILE_CACHE_BYTES: usize = 16 * 1024 * 1024;
-/// Pages of 4 KiB in a write-ahead log at which they are copied into the file: 16 MiB, so that pages which are written
-/// again and again are copied once.
-pub const FILE_LOG_PAGES: u32 = 4_096;
-/// Pages of 4 KiB in a write-ahead log beyond which writes are refused: 1 GiB. Only somebody who reads for minutes
-/// makes it grow so far, and a full disk would be worse.
-pub const FILE_LOG_PAGES_MAX: u32 = 262_144;
-/// Pages of 4 KiB in a write-ahead log at which whoever writes waits for the copy, and what its file shrinks to
-/// afterwards: 64 MiB, two seconds of a disk that is slow.
-pub const FILE_LOG_PAGES_IN_A_RUSH: u32 = 16_384;
+/// A page of a database file, in bytes: a batch of jobs fills fewer of them than of SQLite's own 4 KiB, and each page
+/// costs the log two writes. A single job still fits its few pages into one write of a disk. Files of other pages work.
+pub const FILE_PAGE_BYTES: u32 = 8 * 1024;
+/// Pages in a write-ahead log at which they are copied into the file: 16 MiB, so that pages which are written again and
+/// again are copied once.
+pub const FILE_LOG_PAGES: u32 = 2_048;
+/// Pages in a write-ahead log beyond which writes are refused: 1 GiB. Only somebody who reads for minutes makes it grow
+/// so far, and a full disk would be worse.
+pub const FILE_LOG_PAGES_MAX: u32 = 131_072;
+/// Pages in a write-ahead log at which whoever writes waits for the copy, and what its file shrinks to afterwards:
+/// 64 MiB, two seconds of a disk that is slow.
+pub const FILE_LOG_PAGES_IN_A_RUSH: u32 = 8_192;
 /// A piece of a run's output in one row, in bytes: shorter ones are joined.
 pub const OUTPUT_PIECE_BYTES: usize = 2 * 1024;
 /// The pause after the first look for other processes' commits to a file; each further one is twice as long.

@@ -129,7 +129,7 @@ fn configure(mut connection: Connection) -> rusqlite::Result<Connection> {
          pragma wal_autocheckpoint = 0;
          pragma journal_size_limit = {};
          pragma temp_store = memory;",
-        u64::from(limits::FILE_LOG_PAGES_IN_A_RUSH) * 4096,
+        u64::from(limits::FILE_LOG_PAGES_IN_A_RUSH) * u64::from(limits::FILE_PAGE_BYTES),
     ))?;
     Ok(connection)
 }
@@ -174,8 +174,9 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
-/// Turns on write-ahead logging, which the file remembers.
+/// Turns on write-ahead logging, which the file remembers, as it does the size of the pages it was made with.
 fn keep_a_log(connection: &Connection) -> Result<(), Fault> {
+    connection.pragma_update(None, "page_size", limits::FILE_PAGE_BYTES)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode == "wal" {
         return Ok(());

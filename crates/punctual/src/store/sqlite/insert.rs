@@ -3,7 +3,7 @@
 use rusqlite::{Statement, params};
 
 use super::fault::Fault;
-use super::row::{read_holder, with_columns};
+use super::row::{is_new, read_holder, with_new, with_status};
 use super::writing::{Writing, first};
 use crate::change::{Holder, Inserted};
 use crate::job::Job;
@@ -20,7 +20,12 @@ fn insert_one(
     statement: &mut Statement<'_>,
     job: &Job,
 ) -> Result<Inserted, Fault> {
-    if with_columns(job, |columns| statement.execute(columns))? == 1 {
+    if with_new(job, |columns| statement.execute(columns))? == 1 {
+        if !is_new(&job.status) {
+            let row = writing.connection().last_insert_rowid();
+            let mut update = writing.statement(include_str!("apply.sql"))?;
+            with_status(row, &job.status, |columns| update.execute(columns))?;
+        }
         writing.count(job.body.queue.as_str(), job.status.state, 1);
         return Ok(Inserted::Inserted);
     }

@@ -16,8 +16,8 @@ use crate::run::WorkerId;
 use crate::store::codec;
 use crate::time::Timestamp;
 
-/// Calls `write` with all columns of the row, in the order of the table.
-pub(super) fn with_columns<T>(job: &Job, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
+/// Calls `write` with the columns in which new jobs differ from each other, in the order of `insert.sql`.
+pub(super) fn with_new<T>(job: &Job, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
     let Job { body, status } = job;
     write(params![
         body.id.0.as_bytes(),
@@ -25,32 +25,28 @@ pub(super) fn with_columns<T>(job: &Job, write: impl FnOnce(&[&dyn ToSql]) -> T)
         body.kind,
         body.priority,
         body.created_at.as_micros(),
-        state_number(status.state),
         status.rev.cast_signed(),
-        status.run.cast_signed(),
-        status.life,
-        status.attempt,
-        status.refunds,
         status.due.as_micros(),
         status.alarm.map(Timestamp::as_micros),
-        status.first_started_at.map(Timestamp::as_micros),
-        status.started_at.map(Timestamp::as_micros),
-        status.ended_at.map(Timestamp::as_micros),
-        status.worker.as_ref().map(WorkerId::as_str),
         status.unique_key,
         status.key_until.map(Timestamp::as_micros),
-        status.cancel,
-        status.deferred,
-        status.failure.as_ref().map(codec::write_failure),
         codec::write_texts(&body.tags),
         codec::write_options(&body.options),
         body.fingerprint.to_be_bytes(),
         body.unique_key,
-        codec::write_history(&status.history),
-        status.progress.as_deref(),
-        status.result.as_deref(),
         body.payload.as_ref(),
     ])
+}
+
+/// Whether a job is one that [`with_new`] tells whole: it waits, and nothing ever happened to it.
+pub(super) fn is_new(status: &Status) -> bool {
+    let new = Status {
+        alarm: status.alarm,
+        unique_key: status.unique_key.clone(),
+        key_until: status.key_until,
+        ..Status::waiting(status.rev, status.due)
+    };
+    *status == new
 }
 
 /// Calls `write` with the number of the row and all columns of its status, in the order of `apply.sql`.

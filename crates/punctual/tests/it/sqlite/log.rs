@@ -7,7 +7,7 @@ use punctual::limits;
 
 use super::{connect, count, folder, insert, job_of, open};
 
-const PAGE_BYTES: u64 = 4096;
+const PAGE_BYTES: u64 = limits::FILE_PAGE_BYTES as u64;
 
 #[tokio::test]
 async fn the_log_stays_bounded_while_much_is_written() {
