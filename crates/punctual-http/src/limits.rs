@@ -14,6 +14,12 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a client may leave an answer unread. One that reads at all starts it anew; one that does not would hold its
 /// place for ever.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a connection that ends over something unread, such as a body that was refused, still listens: a client that
+/// sends all before it reads would otherwise see a reset instead of the answer. On loopback it is done much sooner.
+pub const LINGER: Duration = Duration::from_secs(5);
+/// What such a connection discards at most, in bytes: many times any body that is taken, so that whoever errs by a little,
+/// or by much, is told; what comes without end is not heard out.
+pub const LINGER_BYTES: usize = 64 * 1024 * 1024;
 /// Connections served at once: ten thousand waiters, and room for others. Further ones stay in the system's line.
 /// `punctual serve` takes fewer where the limit of open files asks for it.
 pub const CONNECTIONS: usize = 12_000;

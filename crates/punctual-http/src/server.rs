@@ -24,6 +24,7 @@ mod health;
 mod jobs;
 mod patience;
 mod precondition;
+mod unread;
 mod wait;
 
 /// A server that listens, and serves once it is [run](Server::run_until).

@@ -8,6 +8,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,9 +17,11 @@ use hyper_util::service::TowerToHyperService;
 use punctual::clock::Clock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::util::MapRequest;
 
 use super::ServerSettings;
 use super::patience::Patient;
+use super::unread::Unread;
 use crate::limits;
 
 /// Serves connections until `shutdown` completes, then lets requests under way end for at most [`limits::DRAIN`].
@@ -90,12 +94,15 @@ fn spawn(
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
-    let stream = TokioIo::new(Patient::new(stream, settings.write_deadline));
+    let unread = Unread::default();
+    let stream = TokioIo::new(Patient::new(stream, settings.write_deadline, unread.clone()));
+    let watch = move |request: Request<Incoming>| request.map(|body| unread.watch(body));
+    let service = MapRequest::new(router, watch);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_deadline)
         .max_header_size(limits::HEADER_BYTES)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .serve_connection(stream, TowerToHyperService::new(service));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -1,4 +1,5 @@
-//! Patience with who reads: a write that gets nowhere for too long ends its connection.
+//! Patience with clients: a write that gets nowhere for too long ends its connection, and one that ends while its client
+//! still sends hears it out first, so that the client gets to read the answer.
 
 use std::future::{Future, Pending, pending};
 use std::io::{self, IoSlice};
@@ -9,21 +10,40 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Timeout, timeout};
 
+use super::unread::Unread;
+use crate::limits::{LINGER, LINGER_BYTES};
+
 /// A stream whose writes fail as `TimedOut` once no byte went out for this long. Reads have deadlines of their own.
+///
+/// When its writing half is shut down over something unread, it reads on, and discards, until the client is done, for at
+/// most [`LINGER`] and [`LINGER_BYTES`].
 pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,
+    unread: Unread,
     /// Runs out while a write waits for its reader; unset, while none does.
-    blocked: Option<Pin<Box<Timeout<Pending<()>>>>>,
+    blocked: Option<Alarm>,
+    /// Set once the writing half is shut down.
+    farewell: Option<Farewell>,
+}
+
+type Alarm = Pin<Box<Timeout<Pending<()>>>>;
+
+/// What a client may still send.
+struct Farewell {
+    over: Alarm,
+    left: usize,
 }
 
 impl<S: AsyncWrite + Unpin> Patient<S> {
-    /// The stream, with this much patience.
-    pub(super) fn new(stream: S, patience: Duration) -> Patient<S> {
+    /// The stream, with this much patience. It notes what arrives in `unread`.
+    pub(super) fn new(stream: S, patience: Duration, unread: Unread) -> Patient<S> {
         Patient {
             stream,
             patience,
+            unread,
             blocked: None,
+            farewell: None,
         }
     }
 
@@ -37,13 +57,38 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
             return Poll::Ready(written);
         }
         let patience = self.patience;
-        let blocked = self
-            .blocked
-            .get_or_insert_with(|| Box::pin(timeout(patience, pending())));
+        let blocked = self.blocked.get_or_insert_with(|| alarm(patience));
         let _ = ready!(blocked.as_mut().poll(context));
         let story = format!("the client took nothing for {patience:?}");
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, story)))
     }
+}
+
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Is ready when the client has sent all that it wanted to, or may not send more.
+    fn hear_out(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let farewell = self.farewell.get_or_insert_with(|| Farewell {
+            over: alarm(LINGER),
+            left: LINGER_BYTES,
+        });
+        let mut piece = [0; PIECE_BYTES];
+        while farewell.left > 0 && farewell.over.as_mut().poll(context).is_pending() {
+            let mut buffer = ReadBuf::new(&mut piece);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            farewell.left = farewell.left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What is discarded is read in pieces of this size.
+const PIECE_BYTES: usize = 8 * 1024;
+
+fn alarm(length: Duration) -> Alarm {
+    Box::pin(timeout(length, pending()))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
@@ -52,11 +97,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.unread.arrived();
+        }
+        read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -84,6 +134,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.farewell.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        if self.unread.is_some() {
+            ready!(self.hear_out(context));
+        }
+        Poll::Ready(Ok(()))
     }
 }

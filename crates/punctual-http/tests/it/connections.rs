@@ -213,6 +213,40 @@ async fn a_client_that_reads_no_answer_loses_its_connection() {
     assert_eq!(house.get("/healthz").await.status, 200);
 }
 
+#[tokio::test]
+async fn a_client_that_sends_all_before_it_reads_is_told_why_it_was_refused() {
+    let house = House::open().await;
+    let json = "Content-Type: application/json\r\n";
+    let large = "x".repeat(10 * 1024 * 1024);
+    let length = format!("Content-Length: {}\r\n", large.len());
+    for (line, headers, status) in [
+        ("POST /v1/jobs", json, 413),
+        ("POST /v1/jobs", "", 415),
+        ("PUT /v1/jobs", json, 405),
+        ("POST /v1/nothing", json, 404),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}{length}\r\n");
+        let mut stream = connect(&house).await;
+        let sent = async {
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(large.as_bytes()).await
+        };
+        within(sent).await.expect("the server hears it out");
+        within(Answer::read(&mut stream)).await.problem(status);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_is_not_heard_out() {
+    let house = House::open().await;
+    let mut stream = connect(&house).await;
+    let head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    let piece = vec![b'x'; 1024 * 1024];
+    within(async { while stream.write_all(&piece).await.is_ok() {} }).await;
+    assert_eq!(house.get("/healthz").await.status, 200);
+}
+
 const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 async fn ask_alive(stream: &mut TcpStream) {
