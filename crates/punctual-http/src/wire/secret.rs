@@ -9,8 +9,29 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::json::Blob;
 
-/// Headers of a call whose values let whoever reads them in.
-const HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// Headers of a call whose values let whoever reads them in: those of HTTP itself (RFC 9110, RFC 6265), and those that
+/// widespread services read keys and tokens from, each in its own way. A name that is not here is told as it was sent.
+const HEADERS: [&str; 17] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    // the customary names of a key or a token
+    "api-key",
+    "apikey",
+    "x-api-key",
+    "x-apikey",
+    "x-api-token",
+    "x-access-token",
+    "x-auth-token",
+    "x-auth-key",
+    "x-csrf-token",
+    "x-secret",
+    // those of services that have one of their own
+    "private-token",
+    "x-amz-security-token",
+    "x-vault-token",
+];
 /// What is told in place of a secret.
 const MASK: &str = "***";
 
@@ -54,6 +75,10 @@ mod tests {
 
     #[test]
     fn only_the_values_of_secret_headers_are_masked() {
+        for name in HEADERS {
+            let call = |value: &str| format!(r#"{{"headers":{{"{name}":"{value}"}}}}"#);
+            assert_eq!(told(&call("hunter2")), Some(call(MASK)));
+        }
         assert_eq!(
             told(
                 r#"{"headers": {"AUTHORIZATION": "Bearer x", "accept": "a", "Cookie": ["y"]}, "json": 1.00}"#
