@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::civil;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 use punctual::Timestamp;
 use punctual::clock::{Clock, SystemClock};
@@ -24,25 +25,40 @@ impl FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<When, String> {
-        if let Ok(at) = text.parse::<Timestamp>() {
-            return Ok(When {
-                at,
-                assumed_local: false,
-            });
+        let refused = match text.parse::<Timestamp>() {
+            Ok(at) => {
+                return Ok(When {
+                    at,
+                    assumed_local: false,
+                });
+            }
+            Err(error) => error.to_string(),
+        };
+        let civil: civil::DateTime = text.parse().map_err(|_| match has_offset(text) {
+            true => refused,
+            false => "write a date and a time, such as 2026-12-01T09:00 or 2026-12-01T09:00:00Z".to_owned(),
+        })?;
+        let local = TimeZone::system().to_ambiguous_zoned(civil);
+        if local.is_ambiguous() {
+            return Err(
+                "clocks change then, and this local time does not exist or exists twice; write it with its offset, \
+                 such as 2026-12-01T09:00:00+01:00"
+                    .to_owned(),
+            );
         }
-        let civil: civil::DateTime = text.parse().map_err(|_| {
-            "write a date and a time, such as 2026-12-01T09:00 or 2026-12-01T09:00:00Z".to_owned()
-        })?;
-        let zoned = TimeZone::system().to_ambiguous_zoned(civil).unambiguous().map_err(|_| {
-            "clocks change then, and this local time does not exist or exists twice; write it with its offset, \
-             such as 2026-12-01T09:00:00+01:00"
-                .to_owned()
-        })?;
+        let zoned = local
+            .unambiguous()
+            .map_err(|_| format!("{text} is beyond the latest instant, {}", Timestamp::MAX))?;
         Ok(When {
             at: zoned.timestamp().into(),
             assumed_local: true,
         })
     }
+}
+
+/// Whether the text names an instant, if only one that is out of range, rather than a local time.
+fn has_offset(text: &str) -> bool {
+    Pieces::parse(text).is_ok_and(|pieces| pieces.offset().is_some())
 }
 
 /// Reads a length of time, for `clap`.
@@ -121,5 +137,9 @@ mod tests {
             assert!(text.parse::<When>().expect(text).assumed_local);
         }
         assert!("tomorrow".parse::<When>().is_err());
+        for beyond in ["9999-12-31T00:00:00Z", "9999-12-31T23:00"] {
+            let told = beyond.parse::<When>().expect_err(beyond);
+            assert!(told.contains("9999-12-30T22:00:00"), "{told}");
+        }
     }
 }

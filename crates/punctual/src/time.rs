@@ -9,8 +9,13 @@ use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use jiff::fmt::temporal::Pieces;
+
 use crate::error::Error;
 use crate::limits::LENGTH_MAX;
+
+/// What holds for an instant that somebody names: the range of [`Timestamp`], but not before the epoch.
+pub(crate) const INSTANTS: &str = "must lie between 1970-01-01T00:00:00Z and 9999-12-30T22:00:00Z";
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z, between the years -9999 and 9999.
 ///
@@ -31,7 +36,8 @@ impl Timestamp {
     pub const EPOCH: Timestamp = Timestamp(0);
     /// The earliest instant, the same as `jiff`'s.
     pub const MIN: Timestamp = Timestamp(-377_705_023_201_000_000);
-    /// The latest instant, the same as `jiff`'s, cut to a whole microsecond.
+    /// The latest instant, the same as `jiff`'s, cut to a whole microsecond: some hours before the year 9999 ends, so that it
+    /// has a local time in every zone.
     pub const MAX: Timestamp = Timestamp(253_402_207_200_999_999);
 
     /// The instant `micros` microseconds after the epoch; beyond the range, the nearer end of it.
@@ -115,12 +121,20 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Timestamp, Error> {
         text.parse::<jiff::Timestamp>().map(Timestamp::from).map_err(|_| {
-            Error::invalid(format!(
-                "{:?} is not an instant; write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z",
-                clip(text)
-            ))
+            Error::invalid(match names_an_instant(text) {
+                true => format!("{:?} is out of range: it {INSTANTS}", clip(text)),
+                false => format!(
+                    "{:?} is not an instant; write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z",
+                    clip(text)
+                ),
+            })
         })
     }
+}
+
+/// Whether the text has the form of an instant, also of one that lies beyond the range.
+fn names_an_instant(text: &str) -> bool {
+    Pieces::parse(text).is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some())
 }
 
 /// `count` milliseconds.
@@ -244,6 +258,24 @@ mod tests {
     fn the_ends_of_the_range_are_written_and_read() {
         for end in [Timestamp::MIN, Timestamp::MAX, Timestamp::from_micros(-1)] {
             assert_eq!(end.to_string().parse(), Ok(end));
+        }
+    }
+
+    #[test]
+    fn an_instant_beyond_the_range_is_told_where_the_range_ends() {
+        let latest: Timestamp = "9999-12-30T22:00:00Z".parse().expect("the range says so");
+        assert!(INSTANTS.ends_with("9999-12-30T22:00:00Z") && latest <= Timestamp::MAX);
+        for beyond in ["9999-12-30T22:00:01Z", "9999-12-31T23:59:59+01:00"] {
+            let told = beyond.parse::<Timestamp>().expect_err(beyond).to_string();
+            assert!(told.contains(INSTANTS), "{told}");
+        }
+        for none in [
+            "99999-01-01T00:00:00Z",
+            "2026-02-30T09:00:00Z",
+            "2026-12-01T09:00:00",
+        ] {
+            let told = none.parse::<Timestamp>().expect_err(none).to_string();
+            assert!(told.contains("is not an instant"), "{told}");
         }
     }
 

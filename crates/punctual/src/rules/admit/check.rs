@@ -7,7 +7,7 @@ use crate::job::{Backoff, Defaults, Options, Unique};
 use crate::limits;
 use crate::queue::name_fault;
 use crate::rules::admit::canonical::PAYLOAD_KEY_PREFIX;
-use crate::time::{Timestamp, format_length};
+use crate::time::{INSTANTS, Timestamp, format_length};
 
 /// Collects what is wrong with an input.
 #[derive(Default)]
@@ -87,12 +87,10 @@ impl Check {
         });
     }
 
-    /// An instant that a user wrote: not before 1970. [`Timestamp::MAX`] ends all of them in the year 9999.
+    /// An instant that a user wrote: not before 1970. [`Timestamp::MAX`] ends all of them.
     pub(in crate::rules) fn instant(&mut self, pointer: &str, instant: Timestamp) {
         let right = instant >= Timestamp::EPOCH;
-        self.hold(right, pointer, || {
-            "must lie between the years 1970 and 9999".to_owned()
-        });
+        self.hold(right, pointer, || INSTANTS.to_owned());
     }
 
     /// A length of time that may be zero.
