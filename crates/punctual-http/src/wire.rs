@@ -14,11 +14,14 @@ mod list;
 mod new_job;
 mod read;
 mod secret;
+mod story;
+mod unique;
 
 pub use ending::{Attempt, Ending};
 pub use fields::{At, Length};
 pub use job::{Failure, Head, Job, Key, Posted};
 pub use json::Blob;
 pub use list::{List, ListQuery, read_cursor, write_cursor};
-pub use new_job::{Backoff, Cancel, NewJob, OnConflict, OnLost, Shape, Unique};
+pub use new_job::{Backoff, Cancel, NewJob, OnLost, Shape};
 pub use read::read;
+pub use unique::{OnConflict, Unique, UniqueKey};

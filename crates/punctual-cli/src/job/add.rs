@@ -9,7 +9,7 @@ use punctual::clock::{Clock, SystemClock};
 use punctual::time::format_length;
 use punctual_http::Client;
 use punctual_http::client::ClientError;
-use punctual_http::wire::{NewJob, OnConflict, Posted, Unique};
+use punctual_http::wire::{NewJob, OnConflict, Posted, Unique, UniqueKey};
 use serde_json::value::RawValue;
 
 use super::wait::{Bound, wait_for};
@@ -239,10 +239,12 @@ impl JobOptions {
             timeout: self.timeout.map(format_length),
             max_attempts: self.max_attempts,
             start_deadline: self.start_deadline.map(|when| when.at.to_string()),
-            unique: self.unique_key.clone().map(|key| Unique {
-                key: Some(key),
-                window: self.unique_window.map(format_length),
-                on_conflict: self.on_conflict.map(OnConflict::from),
+            unique: self.unique_key.clone().map(|key| {
+                Unique::ByKey(UniqueKey {
+                    key: Some(key),
+                    window: self.unique_window.map(format_length),
+                    on_conflict: self.on_conflict.map(OnConflict::from),
+                })
             }),
             ..NewJob::default()
         }

@@ -7,15 +7,16 @@ use punctual::error::Field;
 use punctual::job::{self, Options, Start};
 use punctual::time::parse_length;
 use punctual::{Error, Timestamp};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::json;
+use super::read::{Object, optional_word, word};
+use super::unique::{Unique, UniqueKey};
 
 /// A job as somebody asks for it: the body of `POST /v1/jobs`. Texts that have a form of their own (ids, instants,
-/// lengths) are read only by [`NewJob::read`], so that all that are wrong are told at once.
+/// lengths) are read only by [`NewJob::read`], so that all that are wrong are told at once. A field that is null is as if it were
+/// not there, but for the payload, which may be null.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewJob {
@@ -44,7 +45,7 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<String>,
     /// For people and filters.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub tags: Vec<String>,
     /// The longest that one attempt may take.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,39 +63,11 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_deadline: Option<String>,
     /// What becomes of a run whose worker was lost: `retry` or `fail`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_word")]
     pub on_lost: Option<OnLost>,
     /// At most one live job holds a unique key; `true`: a hash of kind and payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unique: Option<Unique>,
-}
-
-/// What makes a job unique: `true`, or an object with these fields.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Unique {
-    /// The key; unset, a hash of kind and payload.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// How long from creation the key is held at least.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<String>,
-    /// What happens when another job holds the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_conflict: Option<OnConflict>,
-}
-
-/// What becomes of a new job whose unique key another job holds.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnConflict {
-    /// Answer the job that holds the key.
-    Existing,
-    /// 409.
-    Reject,
-    /// The holder takes the new payload and due time.
-    Replace,
-    /// The holder takes the new due time.
-    Debounce,
 }
 
 /// What becomes of a run whose worker was lost.
@@ -112,7 +85,7 @@ pub enum OnLost {
 #[serde(deny_unknown_fields)]
 pub struct Backoff {
     /// Which of the three.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "word")]
     pub shape: Shape,
     /// The first delay, before jitter; unset, 1 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +121,7 @@ pub enum Shape {
 #[serde(deny_unknown_fields, default)]
 pub struct Cancel {
     /// Why, for people.
+    #[serde(deserialize_with = "or_default")]
     pub reason: String,
 }
 
@@ -175,11 +149,7 @@ impl NewJob {
             start_deadline: faults.parse("/start_deadline", self.start_deadline),
             on_lost: self.on_lost.map(Into::into),
         };
-        new.unique = self.unique.map(|unique| job::Unique {
-            key: unique.key,
-            window: faults.length("/unique/window", unique.window),
-            on_conflict: unique.on_conflict.map(Into::into).unwrap_or_default(),
-        });
+        new.unique = self.unique.map(|unique| faults.unique(unique));
         faults.or(new)
     }
 }
@@ -230,6 +200,26 @@ impl Faults {
         let at: Option<Timestamp> = self.parse("/run_at", run_at);
         let after = self.length("/delay", delay);
         at.map(Start::At).or(after.map(Start::In)).unwrap_or_default()
+    }
+
+    fn unique(&mut self, unique: Unique) -> job::Unique {
+        let UniqueKey {
+            key,
+            window,
+            on_conflict,
+        } = match unique {
+            Unique::ByPayload => return job::Unique::default(),
+            Unique::ByKey(unique) => unique,
+        };
+        if key.is_none() {
+            let accepted = "it is missing; for a key made of kind and payload, write \"unique\": true";
+            self.add("/unique/key", accepted);
+        }
+        job::Unique {
+            key,
+            window: self.length("/unique/window", window),
+            on_conflict: on_conflict.map(Into::into).unwrap_or_default(),
+        }
     }
 
     fn payload(&mut self, json: Option<&RawValue>, base64: Option<&str>) -> Bytes {
@@ -306,17 +296,6 @@ impl Faults {
     }
 }
 
-impl From<OnConflict> for job::OnConflict {
-    fn from(wire: OnConflict) -> job::OnConflict {
-        match wire {
-            OnConflict::Existing => job::OnConflict::Existing,
-            OnConflict::Reject => job::OnConflict::Reject,
-            OnConflict::Replace => job::OnConflict::Replace,
-            OnConflict::Debounce => job::OnConflict::Debounce,
-        }
-    }
-}
-
 impl From<OnLost> for job::OnLost {
     fn from(wire: OnLost) -> job::OnLost {
         match wire {
@@ -369,47 +348,13 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawV
 }
 
 fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Backoff>, D::Error> {
-    super::read::object(deserializer).map(Some)
+    let backoff: Option<Object<Backoff>> = Option::deserialize(deserializer)?;
+    Ok(backoff.map(|Object(backoff)| backoff))
 }
 
-/// Reads `true` or an object; `false` is refused, since nobody writes it to say something.
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
-        struct Either;
-
-        impl<'de> Visitor<'de> for Either {
-            type Value = Unique;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("true, or an object with key, window and on_conflict")
-            }
-
-            fn visit_bool<E: de::Error>(self, unique: bool) -> Result<Unique, E> {
-                match unique {
-                    true => Ok(Unique::default()),
-                    false => Err(E::invalid_value(de::Unexpected::Bool(false), &self)),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Unique, A::Error> {
-                let fields = UniqueFields::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Unique {
-                    key: fields.key,
-                    window: fields.window,
-                    on_conflict: fields.on_conflict,
-                })
-            }
-        }
-
-        deserializer.deserialize_any(Either)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct UniqueFields {
-    key: Option<String>,
-    window: Option<String>,
-    on_conflict: Option<OnConflict>,
+/// Reads null as what is there when nothing is given.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 
 use http::StatusCode;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use super::story::{Story, retell};
 use crate::problem::{Fault, Problem};
 
 /// The value that a JSON object tells. What is no JSON, or nests deeper than 128, is a problem with status 400; JSON that
@@ -25,37 +25,47 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     let mut json = serde_json::Deserializer::from_str(text);
     let Object(value) = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refuse(text, &pointer(error.path()), error.inner()))?;
-    json.end().map_err(|error| refuse(text, "", &error))?;
+        .map_err(|error| refuse(&pointer(error.path()), error.inner()))?;
+    json.end().map_err(|error| refuse("", &error))?;
     Ok(value)
 }
 
-/// Reads a value from a JSON object only: a derived reader also takes an array, with its fields by position, which
+/// A value that is read from a JSON object only: a derived reader also takes an array, with its fields by position, which
 /// nobody promised and nobody would want to keep.
-pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct FromMap<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-
-    deserializer.deserialize_map(FromMap(PhantomData))
-}
-
-struct Object<T>(T);
+pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
-        object(deserializer).map(Object)
+        struct FromMap<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(FromMap(PhantomData)).map(Object)
     }
+}
+
+/// Reads one of a few words from a text only: a derived reader also takes an object with the word as its one field.
+pub(super) fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(deserializer)?.into_deserializer())
+}
+
+/// As [`word`], where there may be none.
+pub(super) fn optional_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| T::deserialize(text.into_deserializer()))
+        .transpose()
 }
 
 /// What went wrong, without the place, which is said apart.
@@ -65,32 +75,23 @@ pub(super) fn story(error: &serde_json::Error) -> String {
     story.strip_suffix(&place).unwrap_or(&story).to_owned()
 }
 
-fn refuse(text: &str, pointer: &str, error: &serde_json::Error) -> Problem {
-    let detail = match error.classify() {
-        Category::Data => story(error),
-        // The parser calls it a fault of the syntax when it wants the name of a choice and meets a number.
-        _ if serde_json::from_str::<Value>(text).is_ok() => {
-            "it is no text, and one of a few is expected".to_owned()
-        }
-        _ => return Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")),
-    };
-    let pointer = match twice(&detail) {
-        Some(field) => format!("{pointer}/{}", escape(field)),
+fn refuse(pointer: &str, error: &serde_json::Error) -> Problem {
+    if error.classify() != Category::Data {
+        return Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"));
+    }
+    let Story { field, text } = retell(&story(error));
+    let pointer = match field {
+        Some(field) => format!("{pointer}/{}", escape(&field)),
         None => pointer.to_owned(),
     };
     let place = if pointer.is_empty() { "the body" } else { &pointer };
-    let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{place}: {detail}"));
+    let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{place}: {text}"));
     problem.errors.push(Fault {
         pointer: Some(pointer),
         parameter: None,
-        detail,
+        detail: text,
     });
     problem
-}
-
-/// The field that was given twice, if that is the story: serde tells it of the whole object.
-fn twice(story: &str) -> Option<&str> {
-    story.strip_prefix("duplicate field `")?.strip_suffix('`')
 }
 
 /// The JSON pointer (RFC 6901) of a path; the whole document's is empty.

@@ -27,6 +27,30 @@ const BODIES: &[(&str, u16, &[&str])] = &[
     ),
     (r#"{"kind": "mail", "unique": []}"#, 422, &["/unique"]),
     (r#"{"kind": "mail", "unique": false}"#, 422, &["/unique"]),
+    // an object that names no key is none that says what it is unique by
+    (r#"{"kind": "mail", "unique": {}}"#, 422, &["/unique/key"]),
+    (
+        r#"{"kind": "mail", "unique": {"key": null}}"#,
+        422,
+        &["/unique/key"],
+    ),
+    (
+        r#"{"kind": "mail", "unique": {"window": "5m"}}"#,
+        422,
+        &["/unique/key"],
+    ),
+    // a word is a text, and nothing that could be read as one
+    (
+        r#"{"kind": "mail", "on_lost": {"retry": null}}"#,
+        422,
+        &["/on_lost"],
+    ),
+    (
+        r#"{"kind": "mail", "backoff": {"type": null}}"#,
+        422,
+        &["/backoff/type"],
+    ),
+    (r#"{"kind": "mail", "backoff": {}}"#, 422, &["/backoff/type"]),
     (
         r#"{"kind": "mail", "backoff": ["fixed", null, null, null, "1s"]}"#,
         422,
@@ -166,7 +190,7 @@ const BODIES: &[(&str, u16, &[&str])] = &[
     (
         r#"{"kind": "mail", "id": "x", "delay": "x", "timeout": "x", "unique": {"window": "x"}}"#,
         422,
-        &["/id", "/delay", "/timeout", "/unique/window"],
+        &["/id", "/delay", "/timeout", "/unique/window", "/unique/key"],
     ),
 ];
 
@@ -199,6 +223,88 @@ async fn rules_tell_every_bad_field_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_is_told_without_words_of_rust() {
+    const RUST: [&str; 10] = [
+        "i64", "f64", "variant", "sequence", "map", "struct", "enum", "tuple", "string", "expected",
+    ];
+    let house = House::open().await;
+    for value in [
+        "1.5",
+        "1e30",
+        "\"text\"",
+        "true",
+        "[]",
+        "[[]]",
+        "{}",
+        "{\"a\": 1}",
+        "7",
+    ] {
+        for field in FIELDS {
+            let (front, back) = field.split_once('$').expect("a place for the value");
+            let body = format!("{front}{value}{back}");
+            let answer = house.post("/v1/jobs", &body).await;
+            if answer.status < 400 {
+                continue;
+            }
+            let told = answer.body["detail"].as_str().unwrap_or_default();
+            let words: Vec<&str> = told.split(|c: char| !c.is_alphanumeric()).collect();
+            assert!(!RUST.iter().any(|word| words.contains(word)), "{body}: {told}");
+            assert!(!answer.problem(422).is_empty(), "{body}: {told}");
+        }
+    }
+}
+
+/// Bodies with a place (`$`) for a value of any type.
+const FIELDS: &[&str] = &[
+    "$",
+    r#"{"kind": "mail", "id": $}"#,
+    r#"{"kind": $}"#,
+    r#"{"kind": "mail", "payload_base64": $}"#,
+    r#"{"kind": "mail", "priority": $}"#,
+    r#"{"kind": "mail", "delay": $}"#,
+    r#"{"kind": "mail", "tags": $}"#,
+    r#"{"kind": "mail", "tags": [$]}"#,
+    r#"{"kind": "mail", "max_attempts": $}"#,
+    r#"{"kind": "mail", "on_lost": $}"#,
+    r#"{"kind": "mail", "colour": $}"#,
+    r#"{"kind": "mail", "unique": $}"#,
+    r#"{"kind": "mail", "unique": {"key": $}}"#,
+    r#"{"kind": "mail", "unique": {"key": "k", "on_conflict": $}}"#,
+    r#"{"kind": "mail", "backoff": $}"#,
+    r#"{"kind": "mail", "backoff": {"type": $}}"#,
+    r#"{"kind": "mail", "backoff": {"type": "exponential", "factor": $}}"#,
+    r#"{"kind": "mail", "backoff": {"type": "list", "delays": $}}"#,
+    r#"{"kind": "http", "payload": $}"#,
+    r#"{"kind": "http", "payload": {"method": "GET", "url": "http://a/", "headers": $}}"#,
+    r#"{"kind": "command", "payload": $}"#,
+    r#"{"kind": "command", "payload": {"program": "true", "args": $}}"#,
+];
+
+#[tokio::test]
+async fn a_field_that_is_null_is_as_if_it_were_not_there() {
+    let house = House::open().await;
+    for body in [
+        r#"{"kind": "mail", "id": null, "payload": null, "payload_base64": null, "queue": null, "priority": null,
+            "run_at": null, "delay": null, "tags": null, "timeout": null, "max_attempts": null, "backoff": null,
+            "max_elapsed": null, "start_deadline": null, "on_lost": null, "unique": null}"#,
+        r#"{"kind": "mail", "unique": {"key": "k", "window": null, "on_conflict": null},
+            "backoff": {"type": "fixed", "delay": "1s", "base": null, "factor": null, "max": null, "delays": null}}"#,
+        r#"{"kind": "http", "payload": {"method": "GET", "url": "http://a/", "headers": null, "body": null,
+            "base64": null, "accept": null, "connect_timeout": null}}"#,
+        r#"{"kind": "http", "payload": {"method": "PUT", "url": "http://a/", "json": null, "body": null}}"#,
+        r#"{"kind": "command", "payload": {"program": "true", "args": null, "env": null, "dir": null, "stdin": null}}"#,
+    ] {
+        let answer = house.post("/v1/jobs", body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
+    let cancelled = house
+        .post(&format!("/v1/jobs/{id}/cancel"), r#"{"reason": null}"#)
+        .await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+}
+
+#[tokio::test]
 async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() {
     let house = House::open().await;
     let large = format!(
@@ -218,6 +324,19 @@ async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() {
     let payload = format!(r#"{{"kind": "mail", "payload": "{}"}}"#, "x".repeat(300 * 1024));
     assert_eq!(house.post("/v1/jobs", payload).await.problem(422), ["/payload"]);
     assert_eq!(house.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn the_latest_instant_is_taken_and_told_to_who_asks_for_a_later_one() {
+    let house = House::open().await;
+    for field in ["run_at", "start_deadline"] {
+        let body = |instant: &str| format!(r#"{{"kind": "mail", "{field}": "{instant}"}}"#);
+        let beyond = house.post("/v1/jobs", body("9999-12-31T00:00:00Z")).await;
+        assert_eq!(beyond.problem(422), [format!("/{field}")]);
+        let told = beyond.body["detail"].as_str().expect("it says why");
+        let latest = told.rsplit(' ').next().expect("it names the latest");
+        assert_eq!(house.post("/v1/jobs", body(latest)).await.status, 201, "{told}");
+    }
 }
 
 #[tokio::test]

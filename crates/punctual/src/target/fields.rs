@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Field};
@@ -19,8 +20,13 @@ pub(super) struct Fields {
 impl Fields {
     /// Reads the payload as a JSON object whose fields all have names of their own.
     pub(super) fn read(payload: &[u8]) -> Result<Fields, Error> {
-        let given = serde_json::from_slice(payload).map_err(|error| {
-            Error::invalid_field(ROOT, format!("it is no JSON object of a call: {error}"))
+        let given = serde_json::from_slice(payload).map_err(|error: serde_json::Error| {
+            let why = match error.classify() {
+                Category::Data if !is_object(payload) => "it must be a JSON object".to_owned(),
+                Category::Data => without_place(&error),
+                _ => format!("it is not JSON: {error}"),
+            };
+            Error::invalid_field(ROOT, why)
         })?;
         Ok(Fields {
             given,
@@ -28,17 +34,16 @@ impl Fields {
         })
     }
 
-    /// Takes a field, if it is given. `read` makes of it what it stands for, or says what is accepted.
+    /// Takes a field, if it is given and not null. `read` makes of it what it stands for, or says what is accepted.
     pub(super) fn optional<T: DeserializeOwned, U>(
         &mut self,
         name: &str,
         accepted: &str,
         read: impl FnOnce(T) -> Result<U, String>,
     ) -> Option<U> {
-        let at = self.given.0.iter().position(|(given, _)| given == name)?;
-        let (_, value) = self.given.0.remove(at);
+        let value = self.value(name).filter(|value| !is_null(value))?;
         let read = serde_json::from_str(value.get())
-            .map_err(|_| format!("it is {accepted}"))
+            .map_err(|_| format!("it must be {accepted}"))
             .and_then(read);
         read.map_err(|why| self.refuse(&[name], why)).ok()
     }
@@ -56,9 +61,16 @@ impl Fields {
         self.optional(name, accepted, read)
     }
 
-    /// Whether this field is given and not yet taken.
+    /// Takes a field as it is given: null, too.
+    pub(super) fn value(&mut self, name: &str) -> Option<Box<RawValue>> {
+        let at = self.given.0.iter().position(|(given, _)| given == name)?;
+        Some(self.given.0.remove(at).1)
+    }
+
+    /// Whether this field is given, not null, and not yet taken.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.given.0.iter().any(|(given, _)| given == name)
+        let mut given = self.given.0.iter();
+        given.any(|(given, value)| given == name && !is_null(value))
     }
 
     /// Takes an object of texts, in the order in which they stand. `read` makes something of each, or says what is accepted.
@@ -70,7 +82,7 @@ impl Fields {
         let members: Option<Members> = self.optional(name, "an object of texts", Ok);
         let mut texts = Vec::new();
         for (key, value) in members.map(|members| members.0).unwrap_or_default() {
-            let text = serde_json::from_str(value.get()).map_err(|_| "it is a text".to_owned());
+            let text = serde_json::from_str(value.get()).map_err(|_| "it must be a text".to_owned());
             match text.and_then(|text| read(&key, text)) {
                 Ok(text) => texts.push(text),
                 Err(why) => self.refuse(&[name, &key], why),
@@ -97,6 +109,22 @@ impl Fields {
             _ => Err(Error::invalid_fields(self.wrong)),
         }
     }
+}
+
+fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+fn is_object(payload: &[u8]) -> bool {
+    payload.trim_ascii_start().starts_with(b"{")
+}
+
+/// What an error says, without its line and column.
+fn without_place(error: &serde_json::Error) -> String {
+    let story = error.to_string();
+    story
+        .rsplit_once(" at line ")
+        .map_or(story.clone(), |(story, _)| story.to_owned())
 }
 
 /// The JSON pointer (RFC 6901) to a field of the payload.

@@ -418,9 +418,17 @@ fn check_another(
 }
 
 fn read_content(fields: &mut Fields) -> Content {
-    let given: Vec<&str> = ["body", "json", "base64"]
-        .into_iter()
-        .filter(|name| fields.has(name))
+    // Of these, only `json` has a value that is null.
+    let json = fields.value("json").map(Content::Json);
+    let all = [
+        ("body", fields.has("body")),
+        ("json", json.is_some()),
+        ("base64", fields.has("base64")),
+    ];
+    let given: Vec<&str> = all
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(name, _)| *name)
         .collect();
     for name in given.iter().skip(1) {
         fields.refuse(
@@ -429,7 +437,6 @@ fn read_content(fields: &mut Fields) -> Content {
         );
     }
     let text = fields.optional("body", "a text", |text: String| Ok(Content::Text(text)));
-    let json = fields.optional("json", "any JSON", |json: Box<RawValue>| Ok(Content::Json(json)));
     let bytes = fields.optional("base64", "a text in base64", |text: String| {
         let bytes = BASE64
             .decode(text)
@@ -448,7 +455,7 @@ fn read_accept(fields: &mut Fields) -> Vec<Accepted> {
         });
         let accept: Vec<Accepted> = texts.map(|text| text.parse()).collect::<Result<_, _>>()?;
         if accept.is_empty() {
-            Err(format!("it is {LIST}"))
+            Err(format!("it must be {LIST}"))
         } else {
             Ok(accept)
         }
