@@ -25,6 +25,7 @@ use targets::Allowed;
 mod files;
 mod stop;
 mod targets;
+mod variables;
 
 /// `punctual serve`
 #[derive(Args)]
@@ -148,6 +149,7 @@ struct DefaultArgs {
 impl Serve {
     /// Serves until it is told to stop.
     pub(crate) async fn run(self, supervisor: Supervisor) -> Result<ExitCode, Failure> {
+        variables::check(std::env::vars_os().map(|(name, _)| name))?;
         write_logs()?;
         if self.dev {
             tell("--dev: whoever can log in to this machine can run commands as you")?;
