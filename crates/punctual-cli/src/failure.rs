@@ -3,8 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use punctual::{Error, Kind};
 use punctual_http::client::ClientError;
+
+use crate::usage;
 
 /// Exit codes as of `sysexits.h`, which scripts know.
 pub(crate) mod code {
@@ -50,14 +53,20 @@ impl Failure {
                 let _ = writeln!(io::stderr(), "punctual: {}", message.trim_end());
                 ExitCode::from(code)
             }
-            Failure::Usage(usage) => {
-                let code = if usage.use_stderr() { code::USAGE } else { 0 };
-                let _ = usage.print();
+            Failure::Usage(asked) if is_help(&asked) => {
+                let code = if asked.use_stderr() { code::USAGE } else { 0 };
+                let _ = asked.print();
                 ExitCode::from(code)
             }
+            Failure::Usage(wrong) => Failure::usage(usage::line(&wrong)).tell(),
             Failure::NobodyReads => ExitCode::SUCCESS,
         }
     }
+}
+
+/// Whether help or the version was asked for; also by a command that names nothing to do.
+fn is_help(usage: &clap::Error) -> bool {
+    !usage.use_stderr() || usage.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
 fn code_of(kind: Kind) -> u8 {

@@ -13,6 +13,7 @@ mod failure;
 mod job;
 mod print;
 mod serve;
+mod usage;
 mod when;
 
 /// A durable job scheduler: jobs run when they are due, and whoever waits gets the result.

@@ -99,9 +99,18 @@ fn what_a_server_refuses_is_told_in_one_line_that_points_at_it() {
 #[test]
 fn wrong_usage_exits_64_before_anything_is_asked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cases: [&[&str]; 11] = [
-        &[],
+    let cases: [&[&str]; 12] = [
         &["jobs"],
+        &["job", "list", "--jsn"],
+        &[
+            "job",
+            "add",
+            "mail",
+            "--on-conflict",
+            "fight",
+            "--unique-key",
+            "k",
+        ],
         &["job", "add", "http", "GET"],
         &["job", "add", "mail", "--in", "soon"],
         &["job", "add", "mail", "--in", "5m", "--at", "2026-12-01T09:00"],
@@ -132,7 +141,64 @@ fn wrong_usage_exits_64_before_anything_is_asked() {
                 .expect("it starts"),
         );
         assert_eq!(ended.code, 64, "{arguments:?}: {ended:?}");
-        assert!(!ended.stderr.is_empty(), "{arguments:?}");
+        assert!(ended.stderr.starts_with("punctual: "), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_slip_on_the_command_line_is_told_in_one_line_with_what_was_meant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["job", "list", "--jsn"],
+            "unexpected argument '--jsn' found; a similar argument exists: '--json'; see --help",
+        ),
+        (
+            &["job", "add", "http"],
+            "the following required arguments were not provided: <METHOD> <URL>; see --help",
+        ),
+        (
+            &[
+                "job",
+                "add",
+                "mail",
+                "--unique-key",
+                "k",
+                "--on-conflict",
+                "debouce",
+            ],
+            "invalid value 'debouce' for '--on-conflict <WHAT>' [possible values: existing, reject, replace, debounce]; \
+             a similar value exists: 'debounce'; see --help",
+        ),
+        (
+            &["job", "list", "--limit", "a\n\nUsage: \u{1b}[2J"],
+            "invalid value 'a; see --help",
+        ),
+    ];
+    for (arguments, told) in cases {
+        let ended = Ended::of(
+            punctual(folder.path())
+                .args(arguments)
+                .output()
+                .expect("it starts"),
+        );
+        assert_eq!((ended.code, ended.stderr), (64, format!("punctual: {told}\n")));
+    }
+}
+
+#[test]
+fn a_command_that_names_nothing_to_do_shows_its_help() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [&[][..], &["job"]] {
+        let ended = Ended::of(
+            punctual(folder.path())
+                .args(arguments)
+                .output()
+                .expect("it starts"),
+        );
+        assert_eq!(ended.code, 64, "{ended:?}");
+        assert!(ended.stderr.contains("Commands:"), "{ended:?}");
     }
 }
 
