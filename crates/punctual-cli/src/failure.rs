@@ -27,6 +27,8 @@ pub(crate) mod code {
     pub(crate) const PENDING: u8 = 75;
     /// It is not allowed.
     pub(crate) const DENIED: u8 = 77;
+    /// Added to the number of the signal that stopped a server at once, as shells do for one that killed a command.
+    pub(crate) const SIGNAL: u8 = 128;
 }
 
 /// Why the command ends early.

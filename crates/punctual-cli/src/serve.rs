@@ -195,7 +195,7 @@ impl Serve {
         let ((), worked) = tokio::join!(serving, working);
         engine.close().await?;
         worked?;
-        Ok(ExitCode::SUCCESS)
+        Ok(stop.code())
     }
 
     fn worker(&self, engine: &Engine) -> Worker {
@@ -257,6 +257,8 @@ fn write_logs() -> Result<(), Failure> {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(colours)
+        // It would say so on the same standard error, and panic: a terminal that is gone takes neither.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

@@ -1,15 +1,22 @@
-//! Stopping: softly at the first SIGTERM or SIGINT, hard at the second.
+//! Stopping: softly at the first SIGTERM or SIGINT, hard at the second. SIGHUP stops nothing.
 
 use std::future::Future;
 use std::io;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::failure::code;
+
 /// Whether, and how, this process is to stop.
+#[derive(Clone)]
 pub(super) struct Stop {
     soft: CancellationToken,
     hard: CancellationToken,
+    /// The signal that asked for a hard stop.
+    second: Arc<OnceLock<SignalKind>>,
 }
 
 impl Stop {
@@ -18,11 +25,12 @@ impl Stop {
         let stop = Stop {
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),
+            second: Arc::default(),
         };
-        let (soft, hard) = (stop.soft.clone(), stop.hard.clone());
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
-        tokio::spawn(hear(terminate, interrupt, soft, hard));
+        tokio::spawn(stop.clone().hear(terminate, interrupt));
+        tokio::spawn(ignore(signal(SignalKind::hangup())?));
         Ok(stop)
     }
 
@@ -40,26 +48,38 @@ impl Stop {
     pub(super) fn now(&self) {
         self.soft.cancel();
     }
+
+    /// What the process exits with: 0, or after a hard stop 130 for SIGINT and 143 for SIGTERM.
+    pub(super) fn code(&self) -> ExitCode {
+        let number = self.second.get().map(SignalKind::as_raw_value);
+        let number = number.and_then(|number| u8::try_from(number).ok());
+        number.map_or(ExitCode::SUCCESS, |number| {
+            ExitCode::from(code::SIGNAL.saturating_add(number))
+        })
+    }
+
+    async fn hear(self, mut terminate: Signal, mut interrupt: Signal) {
+        next(&mut terminate, &mut interrupt).await;
+        tracing::info!("stopping: what runs may come to its end; a second signal stops at once");
+        self.soft.cancel();
+        let second = next(&mut terminate, &mut interrupt).await;
+        tracing::warn!("stopping at once: what runs is put back");
+        self.second.get_or_init(|| second);
+        self.hard.cancel();
+    }
 }
 
-async fn hear(
-    mut terminate: Signal,
-    mut interrupt: Signal,
-    soft: CancellationToken,
-    hard: CancellationToken,
-) {
-    next(&mut terminate, &mut interrupt).await;
-    tracing::info!("stopping: what runs may come to its end; a second signal stops at once");
-    soft.cancel();
-    next(&mut terminate, &mut interrupt).await;
-    tracing::warn!("stopping at once: what runs is put back");
-    hard.cancel();
-}
-
-async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
     tokio::select! {
         biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = interrupt.recv() => SignalKind::interrupt(),
+    }
+}
+
+/// SIGHUP asks a server to read its configuration anew, and there is none yet; unheard, it would kill.
+async fn ignore(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP is ignored: there is nothing to load anew");
     }
 }

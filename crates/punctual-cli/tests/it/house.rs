@@ -71,24 +71,22 @@ impl House {
 
     /// Sends a signal to the server, and gives the code that it ends with.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        self.send_sigterm();
+        self.send("TERM");
         self.exit_code()
     }
 
     /// Sends a signal to the server, and returns once it takes no more requests.
     pub(crate) fn begin_to_terminate(&mut self) {
-        self.send_sigterm();
+        self.send("TERM");
         let address = self.address.trim_start_matches("http://").to_owned();
         wait_until("the server is deaf", || TcpStream::connect(&address).is_err());
     }
 
-    fn send_sigterm(&self) {
+    /// Sends the server a signal by its name.
+    pub(crate) fn send(&self, signal: &str) {
         let pid = self.server.id().to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .expect("kill is there");
-        assert!(sent.success());
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.expect("kill is there").success());
     }
 
     /// The code that the server ends with.
@@ -171,7 +169,7 @@ fn serve(folder: &Path, arguments: &[&str]) -> (Child, String) {
         .args(["serve", "--dev", "--bind", "127.0.0.1:0", "--lease", "2s"])
         .args(arguments)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(unread())
         .spawn()
         .expect("it starts");
     let lines = BufReader::new(server.stdout.take().expect("it is piped")).lines();
@@ -180,6 +178,12 @@ fn serve(folder: &Path, arguments: &[&str]) -> (Child, String) {
         .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
         .expect("it says where it listens");
     (server, address)
+}
+
+/// A pipe that nobody reads, as standard error is once its terminal has gone.
+fn unread() -> std::io::PipeWriter {
+    let (_, writes) = std::io::pipe().expect("a pipe");
+    writes
 }
 
 /// Waits for what other processes bring about.

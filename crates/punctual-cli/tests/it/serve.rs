@@ -106,6 +106,55 @@ fn a_variable_that_is_empty_is_not_set() {
     assert_eq!(ended.code, 77, "{ended:?}");
 }
 
+#[test]
+fn a_variable_that_no_server_knows_is_refused_and_the_nearest_one_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // With nothing wrong but its address, it says so.
+    let serve = |name: &str| {
+        let mut serve = punctual(folder.path());
+        serve.args(["serve", "--bind", "0.0.0.0:0"]).env(name, "info");
+        Ended::of(serve.output().expect("it starts"))
+    };
+    for (misspelt, nearest) in [
+        ("PUNCTUAL_RUNNER_CONCURRENCY", "PUNCTUAL_RUNNER__CONCURRENCY"),
+        ("PUNCTUAL_STOER", "PUNCTUAL_STORE"),
+        ("PUNCTUAL_LOGS", "PUNCTUAL_LOG"),
+        ("PUNCTUAL_RETENTION__SUCCESS", "PUNCTUAL_RETENTION__SUCCEEDED"),
+    ] {
+        let ended = serve(misspelt);
+        assert_eq!(ended.code, 64, "{ended:?}");
+        assert!(
+            ended.stderr.contains(misspelt) && ended.stderr.contains(nearest),
+            "{ended:?}"
+        );
+    }
+    for other in [
+        "PUNCTUAL_LOG",
+        "PUNCTUAL_SERVER",
+        "PUNCTUAL_KEY",
+        "PUNCTUAL_TEST_BLESS",
+        "PUNCTUAL_JOB_ID",
+    ] {
+        assert_eq!(serve(other).code, 77, "{other}");
+    }
+}
+
+#[test]
+fn a_hangup_is_no_reason_to_stop_even_where_nobody_reads_the_logs() {
+    let mut house = House::open();
+    for _ in 0..2 {
+        house.send("HUP");
+    }
+    let ended = house.job(&["add", "command", "--wait=20s", "--", "echo", "alive"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "alive\n"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(house.terminate(), Some(0));
+}
+
 /// Runs one command at a time, and reserves one more.
 const ONE_BY_ONE: &[&str] = &["--concurrency", "1", "--prefetch", "1"];
 
@@ -137,7 +186,7 @@ fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
     house.wait_for_file("begun");
     let second = house.sh("echo second >> log");
     house.begin_to_terminate();
-    assert_eq!(house.terminate(), Some(0));
+    assert_eq!(house.terminate(), Some(143), "as its page says");
     assert!(
         !house.folder.path().join("log").exists(),
         "nothing came to its end"
