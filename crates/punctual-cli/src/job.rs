@@ -12,6 +12,7 @@ mod cancel;
 mod ending;
 mod list;
 mod show;
+mod tale;
 mod wait;
 
 /// `punctual job …`

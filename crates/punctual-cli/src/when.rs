@@ -90,7 +90,12 @@ pub(crate) fn local(at: Timestamp) -> String {
 
 /// The instant as a local time, and how far it is: `2026-12-01 09:00:00 CET (in 5m)`.
 pub(crate) fn local_and_distance(at: Timestamp) -> String {
-    format!("{} ({})", local(at), distance(at, now()))
+    format!("{} ({})", local(at), distance_from_now(at))
+}
+
+/// How far the instant is: `in 5m`, `3s ago`.
+pub(crate) fn distance_from_now(at: Timestamp) -> String {
+    distance(at, now())
 }
 
 fn distance(at: Timestamp, now: Timestamp) -> String {

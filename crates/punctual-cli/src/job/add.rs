@@ -12,6 +12,7 @@ use punctual_http::client::ClientError;
 use punctual_http::wire::{NewJob, OnConflict, Posted, Unique, UniqueKey};
 use serde_json::value::RawValue;
 
+use super::tale::Tale;
 use super::wait::{Bound, wait_for};
 use super::{ending, show};
 use crate::failure::Failure;
@@ -181,12 +182,14 @@ async fn add(
     match wait {
         None => report(&posted, options.on_conflict, json).map(|()| ExitCode::SUCCESS),
         Some(bound) => {
-            let id = &posted.job.head.id;
-            let end = wait_for(client, id, bound).await?;
+            let head = &posted.job.head;
+            let tale = Tale::after(head, !posted.deduplicated);
+            let id = &head.id;
+            let end = wait_for(client, id, bound, tale).await?;
             let printed = if json {
                 print::json(&client.job(id).await?)
             } else {
-                ending::print(&posted.job.head.kind, &end)
+                ending::print(&head.kind, &end)
             };
             print::if_read(printed)?;
             Ok(ending::code(&end))

@@ -12,3 +12,4 @@ mod house;
 mod job;
 mod outside;
 mod serve;
+mod terminal;
