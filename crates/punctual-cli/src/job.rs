@@ -36,7 +36,7 @@ pub(crate) struct JobArgs {
 enum JobCommand {
     /// Add a job
     Add(Box<add::Add>),
-    /// List jobs
+    /// List jobs: what runs, what is due next, what ended last
     List(list::ListArgs),
     /// Show all there is to know of a job
     Show(show::Show),

@@ -1,5 +1,6 @@
 //! `punctual job list`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -14,7 +15,8 @@ use crate::when;
 /// `punctual job list`
 #[derive(Args)]
 pub(super) struct ListArgs {
-    /// Jobs in this state: waiting, running, succeeded, failed, cancelled; also scheduled, ready, retrying, cancelling
+    /// Jobs in this state: waiting (the next due first), running, ended (the last first), succeeded, failed, cancelled; also
+    /// scheduled, ready, retrying, cancelling
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Jobs of this queue
@@ -32,39 +34,92 @@ pub(super) struct ListArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Print JSON, one line a job
+    /// Print JSON, one line a job; without --state, all in the order of their ids
     #[arg(long)]
     json: bool,
 }
 
+/// Jobs of one view, in its order.
+struct Found {
+    jobs: Vec<Head>,
+    /// Whether there are others.
+    more: bool,
+}
+
 impl ListArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let mut shown = Vec::new();
-        let mut left = self.limit as usize;
-        let mut query = self.query();
-        loop {
-            query.limit = Some(left.min(PAGE_ITEMS).to_string());
-            let page = client.list(&query).await?;
-            left = left.saturating_sub(page.items.len());
-            if self.json {
-                page.items.iter().try_for_each(print::json)?;
-            } else {
-                shown.extend(page.items);
-            }
-            query.cursor = page.next;
-            if query.cursor.is_none() || left == 0 {
-                break;
-            }
-        }
-        if !self.json {
-            self.print(&shown, query.cursor.is_some())?;
+        let state = self.state.as_deref();
+        if self.json {
+            let print = |page: Vec<Head>| page.iter().try_for_each(print::json);
+            self.each_page(client, state, print).await?;
+        } else if state.is_some() || self.key.is_some() {
+            self.print(&self.find(client, state).await?)?;
+        } else {
+            self.print(&self.survey(client).await?)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn query(&self) -> ListQuery {
+    /// What runs, what is due next, and what ended last: at least a third of the table for each, if there is so much of it.
+    async fn survey(&self, client: &Client) -> Result<Found, Failure> {
+        // In the order in which jobs move on: one that does so meanwhile is found twice, and not missed.
+        let mut waiting = self.find(client, Some("waiting")).await?;
+        let mut running = self.find(client, Some("running")).await?;
+        let ended = self.find(client, Some("ended")).await?;
+        waiting.drop_those_in(&running);
+        waiting.drop_those_in(&ended);
+        running.drop_those_in(&ended);
+
+        let views = [running, waiting, ended];
+        let limit = self.limit as usize;
+        let shares = shares(views.each_ref().map(|view| view.jobs.len()), limit);
+        let more = views.iter().zip(shares);
+        let more = more.fold(false, |more, (view, share)| {
+            more || view.more || view.jobs.len() > share
+        });
+        let shown = views.into_iter().zip(shares);
+        Ok(Found {
+            jobs: shown
+                .flat_map(|(view, share)| view.jobs.into_iter().take(share))
+                .collect(),
+            more,
+        })
+    }
+
+    async fn find(&self, client: &Client, state: Option<&str>) -> Result<Found, Failure> {
+        let mut jobs = Vec::new();
+        let keep = |page| {
+            jobs.extend(page);
+            Ok(())
+        };
+        let more = self.each_page(client, state, keep).await?;
+        Ok(Found { jobs, more })
+    }
+
+    /// Takes jobs page by page, up to the limit. Tells whether there are more.
+    async fn each_page(
+        &self,
+        client: &Client,
+        state: Option<&str>,
+        mut take: impl FnMut(Vec<Head>) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        let mut left = self.limit as usize;
+        let mut query = self.query(state);
+        loop {
+            query.limit = Some(left.min(PAGE_ITEMS).to_string());
+            let page = client.list(&query).await?;
+            left = left.saturating_sub(page.items.len());
+            take(page.items)?;
+            query.cursor = page.next;
+            if query.cursor.is_none() || left == 0 {
+                return Ok(query.cursor.is_some());
+            }
+        }
+    }
+
+    fn query(&self, state: Option<&str>) -> ListQuery {
         ListQuery {
-            state: self.state.clone(),
+            state: state.map(str::to_owned),
             queue: self.queue.clone(),
             kind: self.kind.clone(),
             tag: self.tag.clone(),
@@ -73,7 +128,8 @@ impl ListArgs {
         }
     }
 
-    fn print(&self, jobs: &[Head], more: bool) -> Result<(), Failure> {
+    fn print(&self, found: &Found) -> Result<(), Failure> {
+        let jobs = &found.jobs;
         if jobs.is_empty() {
             print::note("no jobs");
             return Ok(());
@@ -92,9 +148,45 @@ impl ListArgs {
             &["ID", "KIND", "QUEUE", "STATE", "ATTEMPT", "DUE OR ENDED"],
             jobs.iter().map(row).collect(),
         )?;
-        if more {
-            print::note(&format!("these are the first {}; --limit shows more", jobs.len()));
+        if found.more {
+            let shown = jobs.len();
+            print::note(&format!(
+                "there are more than these {shown}; --limit and --state show others"
+            ));
         }
         Ok(())
+    }
+}
+
+impl Found {
+    fn drop_those_in(&mut self, later: &Found) {
+        let later: BTreeSet<&str> = later.jobs.iter().map(|job| job.id.as_str()).collect();
+        self.jobs.retain(|job| !later.contains(job.id.as_str()));
+    }
+}
+
+/// How many of each view are shown, of so many found: a third of the limit each; what one leaves goes to the first that has more.
+fn shares(found: [usize; 3], limit: usize) -> [usize; 3] {
+    let mut shares = found.map(|found| found.min(limit / 3));
+    let mut left = limit.saturating_sub(shares.iter().sum());
+    for (share, found) in shares.iter_mut().zip(found) {
+        let more = left.min(found - *share);
+        *share += more;
+        left -= more;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_view_hides_another() {
+        assert_eq!(shares([100, 100, 100], 50), [18, 16, 16]);
+        assert_eq!(shares([2, 100, 5], 50), [2, 43, 5]);
+        assert_eq!(shares([0, 0, 100], 50), [0, 0, 50]);
+        assert_eq!(shares([1, 1, 1], 50), [1, 1, 1]);
+        assert_eq!(shares([0, 3, 3], 2), [0, 2, 0]);
     }
 }

@@ -289,6 +289,39 @@ fn lists_are_one_line_an_item_for_scripts_and_columns_for_people() {
 }
 
 #[test]
+fn a_list_shows_what_runs_then_what_is_due_next_then_what_ended_last() {
+    let house = House::open();
+    let first = house.sh("true");
+    assert_eq!(house.job(&["wait", &first]).code, 0);
+    let second = house.sh("true");
+    assert_eq!(house.job(&["wait", &second]).code, 0);
+    let add = |when: &str| house.json(&["add", "mail", "--json", "--in", when])["id"].clone();
+    let (later, soon) = (add("2h"), add("1h"));
+    let running = house.sh("touch begun; sleep 600");
+    house.wait_for_file("begun");
+
+    let columns = house.job(&["list"]).stdout;
+    let ids: Vec<&str> = columns
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let due = [&soon, &later].map(|id| id.as_str().expect("an id"));
+    assert_eq!(ids, [&running, due[0], due[1], &second, &first], "{columns}");
+
+    let ended = house.job(&["list", "--state", "ended", "--json"]).stdout;
+    assert_eq!(ended.lines().count(), 2, "{ended}");
+    let short = house.job(&["list", "--limit", "3"]);
+    let states = ["running", "scheduled", "succeeded"];
+    let shown = short.stdout.lines().skip(1).zip(states);
+    assert!(
+        shown.clone().count() == 3 && shown.clone().all(|(line, state)| line.contains(state)),
+        "{short:?}"
+    );
+    assert!(short.stderr.contains("--limit"), "{short:?}");
+}
+
+#[test]
 fn a_second_job_of_one_key_answers_the_first() {
     let house = House::open();
     let add = [

@@ -23,7 +23,7 @@ pub struct List<T> {
 /// The query of `GET /v1/jobs`. What is unset does not restrict.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListQuery {
-    /// One of the five stored states, or of the phases.
+    /// One of the five stored states, or of the phases; or `ended`, for the three ends together.
     pub state: Option<String>,
     /// One of the phases.
     pub phase: Option<String>,
@@ -124,6 +124,9 @@ impl ListQuery {
     }
 }
 
+/// The name of all that has ended, however it did.
+const ENDED: &str = "ended";
+
 fn limit(text: &str) -> Result<usize, Problem> {
     let wrong = || Problem::parameter("limit", format!("write a number from 1 to {PAGE_ITEMS_MAX}"));
     let limit = text.parse().map_err(|_| wrong())?;
@@ -142,9 +145,10 @@ fn view(state: Option<&str>, phase: Option<&str>) -> Result<(View, Option<Phase>
     let mut view = None;
     if let Some(text) = state {
         match (stored(text), seen(text)) {
+            _ if text == ENDED => view = Some(View::Ended(None)),
             (Some(state), _) => view = Some(view_of(state)),
             (None, Some(phase)) => wanted = Some(phase),
-            (None, None) => return Err(unknown_word("state", "waiting, ")),
+            (None, None) => return Err(unknown_word("state", "waiting, ended, ")),
         }
     }
     if let Some(text) = phase {
@@ -263,6 +267,7 @@ mod tests {
             view(None, Some("failed")),
             Ok((View::Ended(Some(State::Failed)), Some(Phase::Failed)))
         );
+        assert_eq!(view(Some("ended"), None), Ok((View::Ended(None), None)));
         assert_eq!(view(None, None), Ok((View::All, None)));
         assert!(view(Some("asleep"), None).is_err());
     }
