@@ -10,11 +10,13 @@ use tokio::net::TcpListener;
 
 use crate::target_house::eventually;
 
+/// Between the choice of a free port and nginx's own bind, another test may take it; hardly so often.
+const PORT_TRIES: usize = 5;
+
 pub(super) struct Nginx {
     process: Child,
     port: u16,
     https_port: u16,
-    #[expect(dead_code, reason = "its files go with it")]
     folder: TempDir,
 }
 
@@ -25,6 +27,16 @@ impl Nginx {
         if without.split_whitespace().any(|server| server == "nginx") {
             return None;
         }
+        for _ in 0..PORT_TRIES {
+            let mut nginx = Nginx::spawn().await;
+            if nginx.listens().await {
+                return Some(nginx);
+            }
+        }
+        panic!("{PORT_TRIES} times somebody else took a port that had just been free");
+    }
+
+    async fn spawn() -> Nginx {
         let folder = tempfile::tempdir().expect("a folder");
         let (port, https_port) = (free_port().await, free_port().await);
         write_files(folder.path(), port, https_port);
@@ -37,19 +49,31 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx is installed (scripts/needs), or left out by PUNCTUAL_TEST_WITHOUT=nginx");
-        let nginx = Nginx {
+        Nginx {
             process,
             port,
             https_port,
             folder,
-        };
-        eventually("nginx listens on both ports", || {
-            [port, https_port]
-                .iter()
-                .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
+        }
+    }
+
+    /// Waits until it listens; not, if a port was taken before it could have it.
+    async fn listens(&mut self) -> bool {
+        let ports = [self.port, self.https_port];
+        let mut ended = None;
+        eventually("nginx listens on both ports, or has ended", || {
+            ended = self.process.try_wait().expect("it is our child");
+            let is_open = |port: &u16| TcpStream::connect(("127.0.0.1", *port)).is_ok();
+            ended.is_some() || ports.iter().all(is_open)
         })
         .await;
-        Some(nginx)
+        let Some(status) = ended else { return true };
+        let log = fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default();
+        assert!(
+            log.contains("Address already in use"),
+            "nginx ended with {status}:\n{log}"
+        );
+        false
     }
 
     pub(super) fn url(&self, path: &str) -> String {
