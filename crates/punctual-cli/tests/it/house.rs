@@ -27,9 +27,15 @@ pub(crate) fn punctual(folder: &Path) -> Command {
 pub(crate) struct House {
     pub(crate) folder: TempDir,
     server: Child,
-    /// What it is told beside the usual.
-    arguments: &'static [&'static str],
+    beside: Beside,
     pub(crate) address: String,
+}
+
+/// What a server is told beside the usual.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside {
+    pub(crate) arguments: &'static [&'static str],
+    pub(crate) variables: &'static [(&'static str, &'static str)],
 }
 
 /// How a command ended.
@@ -42,17 +48,17 @@ pub(crate) struct Ended {
 
 impl House {
     pub(crate) fn open() -> House {
-        House::with(&[])
+        House::with(Beside::default())
     }
 
     /// A server that is told this beside the usual.
-    pub(crate) fn with(arguments: &'static [&'static str]) -> House {
+    pub(crate) fn with(beside: Beside) -> House {
         let folder = tempfile::tempdir().expect("a folder");
-        let (server, address) = serve(folder.path(), arguments);
+        let (server, address) = serve(folder.path(), beside);
         House {
             folder,
             server,
-            arguments,
+            beside,
             address,
         }
     }
@@ -66,7 +72,7 @@ impl House {
     /// Starts another server on the same file, once this one is gone.
     pub(crate) fn restart(&mut self) {
         self.server.wait().expect("it is gone");
-        (self.server, self.address) = serve(self.folder.path(), self.arguments);
+        (self.server, self.address) = serve(self.folder.path(), self.beside);
     }
 
     /// Sends a signal to the server, and gives the code that it ends with.
@@ -91,7 +97,12 @@ impl House {
 
     /// The code that the server ends with.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        self.server.wait().expect("it ends").code()
+        let mut ended = None;
+        wait_until("the server ends", || {
+            ended = self.server.try_wait().expect("it is our child");
+            ended.is_some()
+        });
+        ended.and_then(|status| status.code())
     }
 
     /// Adds a job that runs this script; gives its id.
@@ -164,10 +175,11 @@ impl Ended {
 }
 
 /// Starts a server on a free port, and waits until it says where it listens.
-fn serve(folder: &Path, arguments: &[&str]) -> (Child, String) {
+fn serve(folder: &Path, beside: Beside) -> (Child, String) {
     let mut server = punctual(folder)
         .args(["serve", "--dev", "--bind", "127.0.0.1:0", "--lease", "2s"])
-        .args(arguments)
+        .args(beside.arguments)
+        .envs(beside.variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(unread())
         .spawn()

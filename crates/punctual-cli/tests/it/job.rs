@@ -1,5 +1,7 @@
 //! `punctual job`.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
 use crate::house::{Ended, House, punctual};
@@ -212,6 +214,43 @@ fn a_server_that_is_not_there_exits_69_and_says_how_to_start_one() {
         ended.stderr.contains("http://127.0.0.1:1") && ended.stderr.contains("punctual serve --dev"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn a_connection_that_breaks_off_is_tried_once_more_and_adds_one_job() {
+    let house = House::open();
+    let gate = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let through = format!("http://{}", gate.local_addr().expect("its address"));
+    let server = house.address.trim_start_matches("http://").to_owned();
+    let gate = std::thread::spawn(move || {
+        // The first answer is lost, and the second one comes through.
+        let (client, _) = gate.accept().expect("it asks");
+        pass_on(&client, &server);
+        drop(client);
+        let (mut client, _) = gate.accept().expect("it asks again");
+        let answer = pass_on(&client, &server);
+        client.write_all(&answer).expect("it listens");
+    });
+    let added = house.job(&["add", "mail", "--in", "1h", "--server", &through]);
+    assert_eq!(added.code, 0, "{added:?}");
+    gate.join().expect("it was asked twice");
+    let listed = house.job(&["list", "--json"]).stdout;
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+}
+
+/// Passes one request on, and gives the first piece of its answer.
+fn pass_on(mut client: &TcpStream, server: &str) -> Vec<u8> {
+    let mut server = TcpStream::connect(server).expect("it listens");
+    let mut piece = vec![0; 64 * 1024];
+    let mut request = Vec::new();
+    while !request.ends_with(b"}") {
+        let read = client.read(&mut piece).expect("it asks");
+        request.extend_from_slice(&piece[..read]);
+    }
+    server.write_all(&request).expect("it reads");
+    let read = server.read(&mut piece).expect("it answers");
+    piece.truncate(read);
+    piece
 }
 
 #[test]

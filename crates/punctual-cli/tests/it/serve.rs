@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::house::{Ended, House, punctual, wait_until};
+use crate::house::{Beside, Ended, House, punctual, wait_until};
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill() {
@@ -156,7 +156,10 @@ fn a_hangup_is_no_reason_to_stop_even_where_nobody_reads_the_logs() {
 }
 
 /// Runs one command at a time, and reserves one more.
-const ONE_BY_ONE: &[&str] = &["--concurrency", "1", "--prefetch", "1"];
+const ONE_BY_ONE: Beside = Beside {
+    arguments: &["--concurrency", "1", "--prefetch", "1"],
+    variables: &[],
+};
 
 #[test]
 fn a_soft_stop_waits_for_what_runs_and_puts_back_what_has_not_begun() {
@@ -204,6 +207,34 @@ fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
     let mut lines: Vec<_> = log.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["first", "second"]);
+}
+
+/// The system's look-up of a name without dots begins with this file. Nobody writes to it, so that it never ends.
+const LOOK_UPS_HANG: Beside = Beside {
+    arguments: &[],
+    variables: &[("HOSTALIASES", "aliases")],
+};
+
+#[test]
+fn a_second_signal_stops_at_once_while_a_look_up_of_a_name_hangs() {
+    let mut house = House::with(LOOK_UPS_HANG);
+    let made = Command::new("mkfifo")
+        .arg(house.folder.path().join("aliases"))
+        .status();
+    assert!(made.expect("mkfifo is there").success());
+    let call = [
+        "add",
+        "http",
+        "GET",
+        "http://nobody/",
+        "--timeout",
+        "1h",
+        "--print-json",
+    ];
+    let id = house.json(&call)["id"].as_str().expect("an id").to_owned();
+    wait_until("it is looked up", || house.state(&id) == "running");
+    house.begin_to_terminate();
+    assert_eq!(house.terminate(), Some(143));
 }
 
 #[test]
