@@ -12,7 +12,13 @@ use tempfile::TempDir;
 
 /// The binary under test, in a clean environment.
 pub(crate) fn punctual(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_punctual"));
+    clean(BINARY, folder)
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_punctual");
+
+fn clean(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     let path = std::env::var_os("PATH").unwrap_or_default();
     command
         .env_clear()
@@ -20,6 +26,13 @@ pub(crate) fn punctual(folder: &Path) -> Command {
         .env("TZ", "UTC")
         .current_dir(folder)
         .stdin(Stdio::null());
+    command
+}
+
+/// The binary with this soft limit of open files.
+fn limited(folder: &Path, soft: u64) -> Command {
+    let mut command = clean("sh", folder);
+    command.args(["-c", "ulimit -Sn \"$0\"; exec \"$@\"", &soft.to_string(), BINARY]);
     command
 }
 
@@ -32,11 +45,19 @@ pub(crate) struct House {
 }
 
 /// What a server is told beside the usual.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Beside {
     pub(crate) arguments: &'static [&'static str],
     pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// Its soft limit of open files.
+    pub(crate) files: Option<u64>,
 }
+
+pub(crate) const NOTHING_BESIDE: Beside = Beside {
+    arguments: &[],
+    variables: &[],
+    files: None,
+};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -48,7 +69,7 @@ pub(crate) struct Ended {
 
 impl House {
     pub(crate) fn open() -> House {
-        House::with(Beside::default())
+        House::with(NOTHING_BESIDE)
     }
 
     /// A server that is told this beside the usual.
@@ -176,7 +197,11 @@ impl Ended {
 
 /// Starts a server on a free port, and waits until it says where it listens.
 fn serve(folder: &Path, beside: Beside) -> (Child, String) {
-    let mut server = punctual(folder)
+    let mut server = match beside.files {
+        None => punctual(folder),
+        Some(soft) => limited(folder, soft),
+    };
+    let mut server = server
         .args(["serve", "--dev", "--bind", "127.0.0.1:0", "--lease", "2s"])
         .args(beside.arguments)
         .envs(beside.variables.iter().copied())

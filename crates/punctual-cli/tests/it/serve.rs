@@ -1,11 +1,11 @@
 //! `punctual serve`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use crate::house::{Beside, Ended, House, punctual, wait_until};
+use crate::house::{Beside, Ended, House, NOTHING_BESIDE, punctual, wait_until};
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill() {
@@ -158,7 +158,7 @@ fn a_hangup_is_no_reason_to_stop_even_where_nobody_reads_the_logs() {
 /// Runs one command at a time, and reserves one more.
 const ONE_BY_ONE: Beside = Beside {
     arguments: &["--concurrency", "1", "--prefetch", "1"],
-    variables: &[],
+    ..NOTHING_BESIDE
 };
 
 #[test]
@@ -211,8 +211,8 @@ fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
 
 /// The system's look-up of a name without dots begins with this file. Nobody writes to it, so that it never ends.
 const LOOK_UPS_HANG: Beside = Beside {
-    arguments: &[],
     variables: &[("HOSTALIASES", "aliases")],
+    ..NOTHING_BESIDE
 };
 
 #[test]
@@ -238,25 +238,21 @@ fn a_second_signal_stops_at_once_while_a_look_up_of_a_name_hangs() {
 }
 
 #[test]
-fn a_crowd_beyond_the_soft_limit_of_open_files_is_served() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut server = Command::new("sh")
-        .args(["-c", "ulimit -Sn 64; exec \"$0\" serve --dev --bind 127.0.0.1:0"])
-        .arg(env!("CARGO_BIN_EXE_punctual"))
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let lines = BufReader::new(server.stdout.take().expect("it is piped")).lines();
-    let address = lines
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned))
-        .expect("it says where it listens");
-    let crowd: Vec<_> = (0..100).map(|_| ask_alive(&address)).collect();
+fn a_crowd_beyond_the_soft_limit_of_open_files_is_served_and_commands_get_that_limit() {
+    let house = House::with(Beside {
+        files: Some(64),
+        ..NOTHING_BESIDE
+    });
+    let address = house.address.trim_start_matches("http://");
+    let crowd: Vec<_> = (0..100).map(|_| ask_alive(address)).collect();
     assert!(crowd.iter().all(|(_, answer)| answer.starts_with("HTTP/1.1 200")));
-    server.kill().expect("it runs");
-    server.wait().expect("it ends");
+    let limits = "ulimit -Sn; ulimit -Hn";
+    let told = house.job(&["add", "command", "--wait=20s", "--", "sh", "-c", limits]);
+    let here = Command::new("sh")
+        .args(["-c", &format!("ulimit -Sn 64; {limits}")])
+        .output()
+        .expect("sh is there");
+    assert_eq!(told.stdout.as_bytes(), here.stdout, "{told:?}");
 }
 
 /// A connection on which the server has answered, and that stays open.

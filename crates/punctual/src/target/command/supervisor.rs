@@ -23,7 +23,9 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};
+use rustix::process::{
+    Pid, Resource, Rlimit, WaitOptions, getpid, getrlimit, set_child_subreaper, setrlimit, wait,
+};
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 use rustix::thread::set_name;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,7 +39,7 @@ use super::streams::feed;
 use super::tree::{Kin, Tree};
 use crate::limits::COMMAND_KILL_ROUNDS;
 
-/// The first argument of a process that is to be a supervisor; the second is the program's path.
+/// The first argument of a process that is to be a supervisor; then come the soft limit of open files, and the program's path.
 const SUPERVISE: &str = "supervise-a-command-of-punctual";
 
 /// The right to start commands under supervision, for [`CommandTarget::supervised_by`](super::CommandTarget::supervised_by).
@@ -45,8 +47,14 @@ const SUPERVISE: &str = "supervise-a-command-of-punctual";
 /// For each command the running program is then started anew, as a process that starts the command and holds on to all that
 /// comes of it: what it leaves behind ends with the run, and all of it ends with this process, however that ends. It costs
 /// about a millisecond a command.
+///
+/// Commands get the soft limit of open files that this process was given, also when it has raised its own: a program that
+/// calls `select(2)` breaks beyond 1,024 of them.
 #[derive(Clone, Copy, Debug)]
-pub struct Supervisor(());
+pub struct Supervisor {
+    /// The soft limit of open files at the start; unset, there was none.
+    files: Option<u64>,
+}
 
 impl Supervisor {
     /// To be called first thing in `main`, before threads are started. In a process that was started as a supervisor it serves as
@@ -54,10 +62,13 @@ impl Supervisor {
     pub fn enter() -> Supervisor {
         let mut arguments = std::env::args_os().skip(1);
         if arguments.next().is_none_or(|word| word != SUPERVISE) {
-            return Supervisor(());
+            return Supervisor {
+                files: getrlimit(Resource::Nofile).current,
+            };
         }
+        let files = arguments.next().and_then(|files| files.to_str()?.parse().ok());
         let program = arguments.next().unwrap_or_default();
-        let done = supervise(Path::new(&program));
+        let done = supervise(files, Path::new(&program));
         // There is nobody to tell but the worker, who takes a supervisor that has said nothing for lost.
         std::process::exit(i32::from(done.is_err()))
     }
@@ -70,13 +81,30 @@ impl Supervisor {
         command
             .arg0("punctual")
             .arg(SUPERVISE)
+            .arg(
+                self.files
+                    .map_or_else(|| "unlimited".to_owned(), |files| files.to_string()),
+            )
             .arg(program)
             .process_group(0);
         command
     }
 }
 
-fn supervise(program: &Path) -> io::Result<()> {
+/// Takes this soft limit of open files, for the program to inherit. Should it fail, a program with more files than it was meant
+/// to have is better than none.
+fn limit_files(soft: u64) {
+    let limit = Rlimit {
+        current: Some(soft),
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+fn supervise(files: Option<u64>, program: &Path) -> io::Result<()> {
+    if let Some(soft) = files {
+        limit_files(soft);
+    }
     set_child_subreaper(Some(getpid()))?;
     // Else lists of processes would call it "exe". It does not matter if they do.
     let _ = set_name(c"punctual-run");
