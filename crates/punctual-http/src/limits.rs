@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const BODY_BYTES: usize = 1024 * 1024;
 /// A request's line and headers, in bytes.
 pub const HEADER_BYTES: usize = 32 * 1024;
+/// Headers of a request: what hyper takes unless it is told otherwise, which would cost an allocation for each request.
+pub const HEADERS: usize = 100;
 /// From the first byte of a connection, or the end of an answer on it, to the end of the next request's headers.
 /// It also ends connections that nobody uses.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);

@@ -26,6 +26,7 @@ mod patience;
 mod precondition;
 mod unread;
 mod wait;
+mod worded;
 
 /// A server that listens, and serves once it is [run](Server::run_until).
 pub struct Server {
@@ -143,14 +144,19 @@ fn router(rooms: Rooms, guard: guard::Guard) -> Router {
 async fn unknown_route(uri: Uri) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        format!("there is nothing at {}", uri.path()),
+        format!("there is nothing at {}", beginning(uri.path())),
     )
 }
 
 async fn unknown_method(method: Method, uri: Uri) -> Problem {
     let detail = format!(
         "{} does not take {method}; the header Allow says what it takes",
-        uri.path()
+        beginning(uri.path())
     );
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+/// As much of a path as tells which one it is.
+fn beginning(path: &str) -> String {
+    path.chars().take(200).collect()
 }

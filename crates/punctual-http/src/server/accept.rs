@@ -22,6 +22,7 @@ use tower::util::MapRequest;
 use super::ServerSettings;
 use super::patience::Patient;
 use super::unread::Unread;
+use super::worded::Worded;
 use crate::limits;
 
 /// Serves connections until `shutdown` completes, then lets requests under way end for at most [`limits::DRAIN`].
@@ -95,14 +96,17 @@ fn spawn(
         return;
     }
     let unread = Unread::default();
-    let stream = TokioIo::new(Patient::new(stream, settings.write_deadline, unread.clone()));
+    let stream = Patient::new(stream, settings.write_deadline, unread.clone());
     let watch = move |request: Request<Incoming>| request.map(|body| unread.watch(body));
     let service = MapRequest::new(router, watch);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_deadline)
         .max_header_size(limits::HEADER_BYTES)
-        .serve_connection(stream, TowerToHyperService::new(service));
+        .serve_connection(
+            TokioIo::new(Worded::new(stream)),
+            TowerToHyperService::new(service),
+        );
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -34,6 +34,25 @@ async fn garbage_is_answered_or_dropped_and_the_server_lives_on() {
 }
 
 #[tokio::test]
+async fn what_is_no_request_at_all_is_answered_with_a_problem_as_well() {
+    let house = House::open().await;
+    let host = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
+    for (request, status) in [
+        ("GET\r\n\r\n".to_owned(), 400),
+        (format!("{host}Content-Length: -1\r\n\r\n"), 400),
+        (format!("{host}X: {}\r\n\r\n", "x".repeat(200_000)), 431),
+        (format!("{host}{}\r\n", "X: y\r\n".repeat(150)), 431),
+    ] {
+        let mut stream = connect(&house).await;
+        within(stream.write_all(request.as_bytes()))
+            .await
+            .expect("the server hears it out");
+        let answer = within(Answer::read(&mut stream)).await;
+        assert!(answer.problem(status).is_empty(), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn headers_without_end_are_cut_off() {
     let house = House::open().await;
     let mut stream = TcpStream::connect(house.address).await.expect("it listens");
