@@ -77,6 +77,8 @@ def copy_store(origin: Path, db: Path) -> None:
         source = Path(f"{origin}{suffix}")
         if source.exists():
             shutil.copyfile(source, f"{db}{suffix}")
+    # Whoever is measured next syncs its own writes, and is not to wait for these.
+    os.sync()
 
 
 def store_bytes(db: Path) -> int:
