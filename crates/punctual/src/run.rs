@@ -232,6 +232,9 @@ pub enum SettleVerdict {
     Settled,
     /// The run was no longer this worker's, and nothing was changed.
     Stale,
+    /// The store can take no outcome of this run, not even that it failed: asking again changes nothing. The run is left
+    /// to its lease.
+    Refused,
 }
 
 /// A run that has ended, as a job's history keeps it.

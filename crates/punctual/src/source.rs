@@ -21,7 +21,8 @@ pub trait Source: Send + Sync + 'static {
     /// One heartbeat.
     fn beat(&self, beat: Beat) -> Answer<'_, Beaten>;
 
-    /// Tells what became of runs, in order. It answers once it stands in the store, or is refused as stale.
+    /// Tells what became of runs, in order. It answers once each stands in the store, or is stale or
+    /// refused for good.
     fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>>;
 
     /// Jobs that were asked to stop, as soon as that is known: a hint to beat now, which tells for sure.

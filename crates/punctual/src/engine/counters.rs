@@ -18,6 +18,8 @@ pub struct Totals {
     pub settled: u64,
     /// Outcomes refused, since the run was no longer the worker's.
     pub stale: u64,
+    /// Outcomes that the store could not take, so that their runs are left to their leases.
+    pub refused: u64,
     /// Lost runs taken back, and jobs that missed their start deadline.
     pub reclaimed: u64,
     /// Ended jobs deleted, since they had been kept long enough.
@@ -31,6 +33,7 @@ pub(super) struct Counters {
     claimed: AtomicU64,
     settled: AtomicU64,
     stale: AtomicU64,
+    refused: AtomicU64,
     reclaimed: AtomicU64,
     pruned: AtomicU64,
 }
@@ -44,6 +47,7 @@ impl Counters {
             claimed: read(&self.claimed),
             settled: read(&self.settled),
             stale: read(&self.stale),
+            refused: read(&self.refused),
             reclaimed: read(&self.reclaimed),
             pruned: read(&self.pruned),
         }
@@ -62,12 +66,14 @@ impl Counters {
     }
 
     pub(super) fn settled(&self, verdicts: &[SettleVerdict]) {
-        let settled = verdicts
-            .iter()
-            .filter(|verdict| **verdict == SettleVerdict::Settled)
-            .count();
-        add(&self.settled, settled);
-        add(&self.stale, verdicts.len() - settled);
+        for verdict in verdicts {
+            let counter = match verdict {
+                SettleVerdict::Settled => &self.settled,
+                SettleVerdict::Stale => &self.stale,
+                SettleVerdict::Refused => &self.refused,
+            };
+            add(counter, 1);
+        }
     }
 
     pub(super) fn reclaimed(&self, jobs: usize) {

@@ -467,7 +467,7 @@ fn weight<W: Write>(item: &W::Item) -> u32 {
 }
 
 /// Whether an error is about one item of a batch, and not about the store.
-fn is_of_an_item(error: &Error) -> bool {
+pub(super) fn is_of_an_item(error: &Error) -> bool {
     error.kind() != Kind::Unavailable && !error.is_unknown()
 }
 

@@ -18,6 +18,8 @@ use crate::job::{Job, JobId};
 use crate::limits::{RESULT_ROWS, WAITERS};
 use crate::store::Store;
 
+use super::look::{Fetched, fetch_each};
+
 /// All waiters of one engine.
 #[derive(Clone)]
 pub(super) struct Results(Arc<Inner>);
@@ -50,7 +52,7 @@ struct Seat {
 #[derive(Clone)]
 struct Seen {
     scan: u64,
-    row: Result<Option<Job>, Error>,
+    row: Fetched,
 }
 
 impl Results {
@@ -146,7 +148,7 @@ impl Inner {
             done: false,
         };
         while let Some((scan, ids)) = scanner.results.next_scan() {
-            let rows = scanner.results.store.fetch(&ids).await;
+            let rows = fetch_each(scanner.results.store.as_ref(), &ids).await;
             scanner.results.show(scan, &ids, rows);
         }
         scanner.done = true;
@@ -173,11 +175,8 @@ impl Inner {
         Some((awaited.scans, ids))
     }
 
-    fn show(&self, scan: u64, ids: &[JobId], rows: Result<Vec<Option<Job>>, Error>) {
-        let rows: Vec<Result<Option<Job>, Error>> = match rows {
-            Ok(rows) => rows.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error); ids.len()],
-        };
+    fn show(&self, scan: u64, ids: &[JobId], rows: Result<Vec<Fetched>, Error>) {
+        let rows = rows.unwrap_or_else(|error| vec![Err(error); ids.len()]);
         let awaited = self.awaited();
         for (id, row) in ids.iter().zip(rows) {
             if let Some(seat) = awaited.jobs.get(id) {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::change::{Applied, Change};
 use crate::error::{Error, Kind};
 use crate::job::{Job, JobId, State};
-use crate::limits::{CONFLICT_ROUNDS, FLUSH_ITEMS, SETTLE_PAUSE, SETTLE_PAUSE_MAX};
+use crate::limits::{CONFLICT_ROUNDS, SETTLE_PAUSE, SETTLE_PAUSE_MAX};
 use crate::queue::Retention;
 use crate::rules;
-use crate::run::{SettleVerdict, Settlement};
+use crate::run::{Outcome, SettleVerdict, Settlement};
 use crate::signals::Signal;
 use crate::time::Timestamp;
 
@@ -30,8 +30,8 @@ struct Open {
 }
 
 impl Core {
-    /// Settles until each settlement stands or is stale. While the store cannot be reached it goes on trying: who asked
-    /// decides how long that makes sense.
+    /// Settles until each settlement stands, is stale or was refused. While the store cannot be reached it goes on trying:
+    /// who asked decides how long that makes sense.
     pub(super) async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<SettleVerdict>, Error> {
         let mut verdicts = vec![SettleVerdict::Stale; settlements.len()];
         let mut open: Vec<Open> = settlements.into_iter().enumerate().map(Open::new).collect();
@@ -79,7 +79,7 @@ impl Core {
         verdicts: &mut [SettleVerdict],
         mut open: Vec<Open>,
     ) -> Result<Vec<Open>, (Vec<Open>, Error)> {
-        let queues = match self.read_rows(&mut open).await {
+        let queues = match self.read_rows(verdicts, &mut open).await {
             Ok(queues) => queues,
             Err(error) => return Err((open, error)),
         };
@@ -116,12 +116,17 @@ impl Core {
                 Ok(Applied::Missing) => continue,
                 Ok(Applied::Stale(row)) => open.row = Some(*row),
                 Ok(Applied::Held(_)) => open.row = None,
-                Err(error) => {
+                Err(error) if may_pass(&error) => {
                     if error.is_unknown() {
                         open.sent = Some(change);
                         open.row = None;
                     }
                     failed = Some(error);
+                }
+                Err(error) if open.fails_instead(&error) => {}
+                Err(error) => {
+                    verdicts[open.place] = open.refused(&error);
+                    continue;
                 }
             }
             left.push(open);
@@ -132,16 +137,22 @@ impl Core {
         }
     }
 
-    /// Reads the rows that are needed, and the settings of the queues.
-    async fn read_rows(&self, open: &mut [Open]) -> Result<Arc<ByQueue>, Error> {
-        for chunk in open.chunks_mut(FLUSH_ITEMS) {
-            let mut needed: Vec<&mut Open> = chunk.iter_mut().filter(|open| open.row.is_none()).collect();
-            let ids: Vec<JobId> = needed.iter().map(|open| open.settlement.id.job).collect();
-            if !ids.is_empty() {
-                let rows = self.store.fetch(&ids).await?;
-                needed.iter_mut().zip(rows).for_each(|(open, row)| open.row = row);
+    /// Reads the rows that are needed, and the settings of the queues. Nothing can be decided about a row that cannot be
+    /// read: then its settlement is refused.
+    async fn read_rows(
+        &self,
+        verdicts: &mut [SettleVerdict],
+        open: &mut Vec<Open>,
+    ) -> Result<Arc<ByQueue>, Error> {
+        let needed: Vec<usize> = (0..open.len()).filter(|at| open[*at].row.is_none()).collect();
+        let ids: Vec<JobId> = needed.iter().map(|at| open[*at].settlement.id.job).collect();
+        for (at, row) in needed.into_iter().zip(self.fetch_each(&ids).await?) {
+            match row {
+                Ok(row) => open[at].row = row,
+                Err(error) => verdicts[open[at].place] = open[at].refused(&error),
             }
         }
+        open.retain(|open| verdicts[open.place] != SettleVerdict::Refused);
         self.settings.known().await
     }
 
@@ -180,11 +191,33 @@ impl Open {
             sent: None,
         }
     }
+
+    /// Makes a failure of a result that cannot be stored, since the work is done and would end with it again. Answers
+    /// whether it did: what is no result has nothing that could be left out.
+    fn fails_instead(&mut self, why: &Error) -> bool {
+        let is_result = matches!(self.settlement.outcome, Outcome::Done(_));
+        if is_result {
+            let id = self.settlement.id;
+            tracing::error!(job = %id.job, run = id.run, error = %why, "a result cannot be stored; the job fails instead");
+            let error = format!("it is done, but its result cannot be stored: {why}");
+            self.settlement.outcome = Outcome::Fail { error };
+        }
+        is_result
+    }
+
+    fn refused(&self, why: &Error) -> SettleVerdict {
+        let id = self.settlement.id;
+        tracing::error!(
+            job = %id.job, run = id.run, error = %why,
+            "the store refuses an outcome; the run is left to its lease, and the job will be run again or fail as its on_lost says"
+        );
+        SettleVerdict::Refused
+    }
 }
 
 /// Whether trying again makes sense.
 fn may_pass(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Unavailable | Kind::Internal)
+    error.kind() == Kind::Unavailable || error.is_unknown()
 }
 
 /// What others want to know of a change of `job`, once it stands. `limited`: a place that becomes free lets another job

@@ -140,14 +140,14 @@ impl Core {
             }
         }
         ids.truncate(FLUSH_ITEMS);
-        let rows = self.store.fetch(&ids).await?;
+        let rows = self.fetch_each(&ids).await?;
         let still_ours = |job: &Job| {
             let status = &job.status;
             status.state == State::Running
                 && status.worker.as_ref() == Some(&claim.worker)
                 && status.started_at >= Some(since)
         };
-        let jobs: Vec<Job> = rows.into_iter().flatten().filter(still_ours).collect();
+        let jobs: Vec<Job> = rows.into_iter().flatten().flatten().filter(still_ours).collect();
         if jobs.is_empty() {
             return Err(error);
         }

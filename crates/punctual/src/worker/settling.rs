@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Kind};
-use crate::limits::{FLUSH_REPEATS, PAUSE_AFTER_ERROR_MAX};
+use crate::limits::PAUSE_AFTER_ERROR_MAX;
 use crate::run::{Outcome, SettleVerdict, Settlement};
 use crate::source::Source;
 use crate::time::format_length;
@@ -39,24 +39,21 @@ impl Settling {
         self.held.let_go(batch.iter().map(|(run, _)| run));
     }
 
-    /// Offers a batch until it is answered or refused for good. As long as the source is merely unavailable, it is asked
-    /// again: what was done is worth the wait.
+    /// Offers a batch until it is answered or refused for good. As long as the source is merely unavailable, or its answer
+    /// was lost, it is asked again: what was done is worth the wait.
     async fn offer(&self, batch: &[Ended]) -> Result<(), Error> {
         let clock = &self.terms.clock;
         let mut failures: u32 = 0;
-        let mut faults = 0;
         loop {
             let error = match self.source.settle(settlements(batch)).await {
                 Ok(verdicts) => {
-                    note_stale(batch, &verdicts);
+                    note_lost(batch, &verdicts);
                     return Ok(());
                 }
                 Err(error) => error,
             };
-            match error.kind() {
-                Kind::Unavailable => {}
-                Kind::Internal if faults < FLUSH_REPEATS => faults += 1,
-                _ => return Err(error),
+            if error.kind() != Kind::Unavailable && !error.is_unknown() {
+                return Err(error);
             }
             failures = failures.saturating_add(1);
             let pause = pause_after(failures, PAUSE_AFTER_ERROR_MAX, clock.chance());
@@ -80,14 +77,17 @@ fn settlements(batch: &[Ended]) -> Vec<Settlement> {
         .collect()
 }
 
-fn note_stale(batch: &[Ended], verdicts: &[SettleVerdict]) {
+/// Tells of the outcomes that are lost.
+fn note_lost(batch: &[Ended], verdicts: &[SettleVerdict]) {
     for ((run, _), verdict) in batch.iter().zip(verdicts) {
-        if *verdict == SettleVerdict::Stale {
-            let id = run.id();
-            tracing::warn!(
+        let id = run.id();
+        match verdict {
+            SettleVerdict::Settled => {}
+            SettleVerdict::Stale => tracing::warn!(
                 job = %id.job, run = id.run,
                 "an outcome came too late and changed nothing: the run was no longer this worker's"
-            );
+            ),
+            SettleVerdict::Refused => give_up(run, &Error::internal("the store can take no outcome of it")),
         }
     }
 }

@@ -286,3 +286,79 @@ async fn workers_on_many_threads_settle_each_job_exactly_once() {
     let totals = engine.totals();
     assert_eq!((totals.enqueued, totals.settled, totals.stale), (2_000, 2_000, 0));
 }
+
+/// The store takes nothing of what a rule made of these jobs.
+fn refuse_results(stage: &Stage, refused: impl Fn(&punctual::change::Change) -> bool + Send + 'static) {
+    stage.store.rule(move |call| match call {
+        Call::Apply(changes) if changes.iter().any(&refused) => {
+            Fate::Refuse(Error::internal("a fault of the store"))
+        }
+        _ => Fate::Pass,
+    });
+}
+
+#[tokio::test]
+async fn a_result_that_the_store_refuses_fails_its_job_and_no_other() {
+    let stage = Stage::quiet();
+    stage.engine.enqueue_all(vec![work(); 3]).await;
+    let jobs = stage.claim(3).await;
+    let bad = jobs[1].id();
+    refuse_results(&stage, move |change| {
+        let result = change.becomes.as_ref().and_then(|status| status.result.as_ref());
+        change.id == bad && result.is_some()
+    });
+    let settlements = jobs.iter().map(|job| settlement(job, done("1"))).collect();
+    let verdicts = soon(stage.engine.settle(settlements)).await;
+    assert_eq!(verdicts, Ok(vec![SettleVerdict::Settled; 3]));
+    for (job, state) in jobs
+        .iter()
+        .zip([State::Succeeded, State::Failed, State::Succeeded])
+    {
+        let row = stage.engine.fetch(job.id()).await.expect("it is kept");
+        assert_eq!(row.status.state, state);
+        let told = row.status.failure.map(|failure| failure.message);
+        assert!(
+            told.is_none_or(|told| told.contains("a fault of the store")),
+            "it says why"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_store_can_never_take_is_given_up_and_counted() {
+    let stage = Stage::with_caretaker();
+    stage.engine.enqueue_all(vec![work(); 2]).await;
+    let jobs = stage.claim(2).await;
+    let bad = jobs[0].id();
+    refuse_results(&stage, move |change| change.id == bad);
+    let settlements = vec![settlement(&jobs[0], done("1")), settlement(&jobs[1], failed())];
+    let verdicts = soon(stage.engine.settle(settlements)).await;
+    assert_eq!(verdicts, Ok(vec![SettleVerdict::Refused, SettleVerdict::Settled]));
+    let totals = stage.engine.totals();
+    assert_eq!((totals.settled, totals.refused, totals.stale), (1, 1, 0));
+    // Once the store takes it again, its lease brings it back.
+    stage.store.rule(|_| Fate::Pass);
+    stage.advance(seconds(32)).await;
+    let row = stage.engine.fetch(bad).await.expect("it is kept");
+    assert_eq!((row.status.state, row.status.attempt), (State::Waiting, 1));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_no_other_run_from_being_settled() {
+    let stage = Stage::quiet();
+    stage.engine.enqueue_all(vec![work(); 5]).await;
+    let jobs = stage.claim(5).await;
+    let bad = jobs[2].id();
+    stage.store.rule(move |call| match call {
+        Call::Fetch(ids) if ids.contains(&bad) => Fate::Refuse(Error::internal("a row that cannot be read")),
+        _ => Fate::Pass,
+    });
+    let mut settlements: Vec<_> = jobs.iter().map(|job| settlement(job, done("1"))).collect();
+    settlements
+        .iter_mut()
+        .for_each(|settlement| settlement.claimed = None);
+    let verdicts = soon(stage.engine.settle(settlements)).await.expect("it answers");
+    let refused = |at: usize| verdicts[at] == SettleVerdict::Refused;
+    assert_eq!((0..5).filter(|at| refused(*at)).collect::<Vec<_>>(), [2]);
+    assert_eq!(stage.engine.totals().settled, 4);
+}

@@ -105,6 +105,28 @@ async fn an_outcome_is_kept_until_the_source_is_back() {
     );
 }
 
+#[tokio::test]
+async fn an_outcome_that_the_store_can_never_take_is_let_go_and_its_job_begins_anew() {
+    let house = House::with_caretaker();
+    let id = house.enqueue(note("refused")).await;
+    let mut refused = 0;
+    house.store.rule(move |call| match call {
+        // Both the result and the failure in its place.
+        Call::Apply(_) if refused < 2 => {
+            refused += 1;
+            Fate::Refuse(Error::internal("a fault of the store"))
+        }
+        _ => Fate::Pass,
+    });
+    let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
+    let _worker = house.start(worker);
+    house.pass(minutes(1)).await;
+    let status = house.status(id).await;
+    assert_eq!((status.state, status.attempt), (JobState::Succeeded, 2));
+    assert_eq!(status.history[0].outcome, AttemptOutcome::Lost);
+    assert_eq!(house.engine.totals().refused, 1);
+}
+
 /// What a handler panics with that panics in turn.
 struct Bomb;
 
