@@ -19,13 +19,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::change::Edit;
+use crate::change::{Change, Edit};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
 use crate::queue::{QueueName, QueueSettings};
-use crate::run::WorkerInfo;
+use crate::run::{Outcome, WorkerInfo};
 use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
 
@@ -218,6 +218,32 @@ impl Engine {
         placed.into_iter().map(enqueued).collect()
     }
 
+    /// The row that a new job would be, checked as [`enqueue`](Self::enqueue) does and stored nowhere: for whoever inserts it
+    /// within a transaction of their own, as `SqliteStore::insert_in` does. What a held unique key leads to is then the
+    /// caller's decision.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` with every field that is wrong.
+    pub fn admit<J: IntoJob>(&self, job: J) -> Result<Job, Error> {
+        Ok(self.core.admit(job.into_job()?.untyped())?.job)
+    }
+
+    /// What `outcome` makes of a job's row, as a change that is made nowhere yet: for whoever settles a run within a
+    /// transaction of their own, as `SqliteStore::settle_in` does. `run` is [the run's number](crate::run::RunId::run). Nothing
+    /// if that run does not hold the job any more: then its effects are not to happen.
+    ///
+    /// The change fits the row as it is given. Each heartbeat makes a new version of it, so [fetch](Self::fetch) the row
+    /// just before, and decide again on the row that a stale change is answered with.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the queue's settings, which say how long its end is kept, cannot be read.
+    pub async fn decide(&self, job: &Job, run: u64, outcome: &Outcome) -> Result<Option<Change>, Error> {
+        let span = tracing::debug_span!("decide", job = %job.id(), run);
+        self.core.decide(job, run, outcome).instrument(span).await
+    }
+
     /// The job of this name, which need not exist. Its result is read as any JSON unless it is [typed](JobHandle::typed).
     pub fn job(&self, id: JobId) -> JobHandle {
         JobHandle::new(self.clone(), id)
@@ -240,34 +266,37 @@ impl Engine {
     }
 
     /// Cancels a job: one that waits at once, one that runs as soon as its worker has stopped. Once this returns, the job
-    /// can end in no other way. A job that was cancelled before is answered as it is.
+    /// can end in no other way. A job that was cancelled before is answered as it is. With `expect`, only a row of that version
+    /// is cancelled; each heartbeat of a running job makes a new one.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` if it has ended otherwise, or does not stand still; `Invalid` for a reason that is too long.
-    pub async fn cancel(&self, id: JobId, reason: &str) -> Result<Job, Error> {
+    /// `NotFound`; `Conflict` if it has ended otherwise, does not stand still or has [another
+    /// version](Error::version_there); `Invalid` for a reason that is too long.
+    pub async fn cancel(&self, id: JobId, reason: &str, expect: Option<u64>) -> Result<Job, Error> {
         let span = tracing::debug_span!("cancel", job = %id);
-        self.core.cancel(id, reason).instrument(span).await
+        self.core.cancel(id, reason, expect).instrument(span).await
     }
 
-    /// Begins a new life of a job that has ended: due now, its attempts allowed anew.
+    /// Begins a new life of a job that has ended, if its row has the version `expect`, where that is set: due now, its
+    /// attempts allowed anew.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` if it has not ended, or another job holds its unique key.
-    pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
+    /// `NotFound`; `Conflict` if it has not ended, another job holds its unique key, or it has another version.
+    pub async fn retry(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
         let span = tracing::debug_span!("retry", job = %id);
-        self.core.retry(id).instrument(span).await
+        self.core.retry(id, expect).instrument(span).await
     }
 
-    /// Makes a waiting job due now.
+    /// Makes a waiting job due now, if its row has the version `expect`, where that is set.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` if it does not wait.
-    pub async fn run_now(&self, id: JobId) -> Result<Job, Error> {
+    /// `NotFound`; `Conflict` if it does not wait or has another version.
+    pub async fn run_now(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
         let span = tracing::debug_span!("run_now", job = %id);
-        self.core.run_now(id).instrument(span).await
+        self.core.run_now(id, expect).instrument(span).await
     }
 
     /// Deletes a job that does not run, if its row has the version `expect`, where that is set.

@@ -41,6 +41,8 @@ enum Mark {
     None,
     Locked,
     Unknown,
+    /// The version that it has.
+    MovedOn(u64),
 }
 
 /// One field of the input that was wrong.
@@ -108,6 +110,17 @@ impl Error {
         }))
     }
 
+    /// The row has moved on from the version that its caller expected, and is at `rev` now: a `Conflict`.
+    pub fn moved_on(message: impl Into<String>, rev: u64) -> Error {
+        Error(Arc::new(Story {
+            kind: Kind::Conflict,
+            message: message.into(),
+            fields: Vec::new(),
+            mark: Mark::MovedOn(rev),
+            source: None,
+        }))
+    }
+
     /// A fault in Punctual or in the store's data.
     pub fn internal(message: impl Into<String>) -> Error {
         Error::new(Kind::Internal, message)
@@ -160,6 +173,14 @@ impl Error {
     /// Whether it may have been stored all the same: see [`Error::unknown`].
     pub fn is_unknown(&self) -> bool {
         self.0.mark == Mark::Unknown
+    }
+
+    /// The version that the row has, where it is another than was expected: see [`Error::moved_on`].
+    pub fn version_there(&self) -> Option<u64> {
+        match self.0.mark {
+            Mark::MovedOn(rev) => Some(rev),
+            Mark::None | Mark::Locked | Mark::Unknown => None,
+        }
     }
 
     /// The fields of the input that were wrong; empty when the error is about no field.

@@ -120,6 +120,9 @@ mod book {
     mod readme {}
     #[doc = include_str!("../../../docs/jobs.md")]
     mod jobs {}
+    #[cfg(feature = "sqlite")]
+    #[doc = include_str!("../../../docs/transactions.md")]
+    mod transactions {}
     #[doc = include_str!("../../../docs/unique.md")]
     mod unique {}
     #[doc = include_str!("../../../docs/workers.md")]

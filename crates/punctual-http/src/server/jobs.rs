@@ -9,7 +9,7 @@ use punctual::job::{self, JobId, NewJob};
 use punctual::queue::QueueName;
 use punctual::target::command::CommandCall;
 use punctual::target::http::HttpCall;
-use punctual::{Error, Kind, Task};
+use punctual::{Error, Task};
 
 use super::address::{Id, NoParameters};
 use super::precondition::{self, IfMatch};
@@ -90,20 +90,12 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let expect = expected(&rooms, id, &headers).await?;
-    match rooms.engine.delete(id, expect).await {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(error) if error.kind() == Kind::Conflict && expect.is_some() => {
-            let rev = rooms.engine.fetch(id).await?.status.rev;
-            if expect == Some(rev) {
-                return Err(error.into());
-            }
-            Err(precondition::moved_on(rev))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let deleted = rooms.engine.delete(id, expect).await;
+    deleted.map_err(precondition::problem)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /v1/jobs/{id}/cancel`. `If-Match` is compared just before; a job that moves on in between is cancelled, too.
+/// `POST /v1/jobs/{id}/cancel`. `If-Match` is compared with its `ETag`.
 pub(super) async fn cancel(
     State(rooms): State<Rooms>,
     Id(id): Id,
@@ -112,9 +104,9 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let cancel: wire::Cancel = body::read_or_default(request, rooms.body_deadline).await?;
-    expected(&rooms, id, &headers).await?;
-    let row = rooms.engine.cancel(id, &cancel.reason).await?;
-    Ok(rooms.answer(&row))
+    let expect = expected(&rooms, id, &headers).await?;
+    let cancelled = rooms.engine.cancel(id, &cancel.reason, expect).await;
+    Ok(rooms.answer(&cancelled.map_err(precondition::problem)?))
 }
 
 /// `GET /v1/jobs/{id}/result`: 200 once the job has ended, 202 while it is pending.
@@ -169,7 +161,7 @@ fn etag(row: &job::Job) -> [(header::HeaderName, String); 1] {
     [(header::ETAG, format!("\"{}\"", row.status.rev))]
 }
 
-/// The `rev` of a job that is as its caller expects; `None` if any will do.
+/// The `rev` of a job that is as its caller expects, for the engine to compare as it writes; `None` if any will do.
 async fn expected(rooms: &Rooms, id: JobId, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let seen = IfMatch::of(headers)?;
     if seen == IfMatch::Any {

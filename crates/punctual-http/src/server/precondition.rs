@@ -1,6 +1,7 @@
 //! `If-Match`: the version of a job that its caller has seen (RFC 9110, 13.1.1).
 
 use http::{HeaderMap, StatusCode, header};
+use punctual::Error;
 
 use crate::problem::Problem;
 
@@ -42,8 +43,16 @@ impl IfMatch {
     }
 }
 
+/// The answer to a verb that was given a version to expect: 412 if the job moved on before it was written.
+pub(super) fn problem(error: Error) -> Problem {
+    match error.version_there() {
+        Some(rev) => moved_on(rev),
+        None => error.into(),
+    }
+}
+
 /// 412: the job is at this version now.
-pub(super) fn moved_on(rev: u64) -> Problem {
+fn moved_on(rev: u64) -> Problem {
     let detail = format!("the job has moved on: its ETag is \"{rev}\" now");
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }

@@ -1,11 +1,16 @@
 //! What the routes under `/v1/jobs` answer.
 
-use punctual::Kind;
+use std::sync::Arc;
+
 use punctual::run::{Outcome, RetryCause};
+use punctual::store::memory::MemoryStore;
+use punctual::testing::{Call, Fate, FaultyStore};
+use punctual::{Engine, Kind};
 use punctual_http::wire::{ListQuery, NewJob};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
-use crate::house::{DEADLINE, House, done};
+use crate::house::{DEADLINE, House, done, within};
 
 #[tokio::test]
 async fn a_posted_job_is_created_and_can_be_read_again() {
@@ -257,6 +262,36 @@ async fn a_weak_tag_matches_nothing_and_any_member_of_a_list_will_do() {
     let etag = cancelled.header("etag").expect("an ETag");
     let lines = [("If-Match", "\"1\""), ("If-Match", etag)];
     assert_eq!(house.ask("DELETE", &path, &lines, b"").await.status, 204);
+}
+
+#[tokio::test]
+async fn a_job_that_moves_on_while_its_etag_is_compared_is_not_cancelled() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    let house = House::on(Engine::builder().caretaker(false).on(store.clone())).await;
+    let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;
+    let etag = posted.header("etag").expect("an ETag").to_owned();
+    let (read, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, answer) = (read.clone(), go_on.clone());
+    let mut first = true;
+    store.rule(move |call| match call {
+        Call::Fetch(_) if std::mem::take(&mut first) => {
+            tell.notify_one();
+            Fate::Late(answer.clone())
+        }
+        _ => Fate::Pass,
+    });
+    let path = format!("/v1/jobs/{}/cancel", posted.id());
+    let headers = [("If-Match", etag.as_str())];
+    let hurry = async {
+        within(read.notified()).await;
+        let hurried = house.engine.run_now(posted.id(), None).await;
+        go_on.notify_one();
+        hurried.expect("it waits")
+    };
+    let (cancelled, hurried) = tokio::join!(house.ask("POST", &path, &headers, b""), hurry);
+    cancelled.problem(412);
+    let row = house.engine.fetch(posted.id()).await;
+    assert_eq!(row, Ok(hurried), "nothing was cancelled");
 }
 
 #[tokio::test]

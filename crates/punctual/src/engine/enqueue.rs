@@ -104,7 +104,7 @@ impl Core {
         placed.collect()
     }
 
-    fn admit(&self, job: NewJob) -> Result<Admitted, Error> {
+    pub(super) fn admit(&self, job: NewJob) -> Result<Admitted, Error> {
         let fresh_id = job.id.unwrap_or_else(|| JobId(self.clock.fresh_id()));
         admit::admit(job, fresh_id, &self.moment_with(self.defaults.retention))
     }

@@ -136,7 +136,7 @@ impl<O> JobHandle<O> {
 
     /// Cancels the job. Errors are those of [`Engine::cancel`].
     pub async fn cancel(&self, reason: &str) -> Result<Job, Error> {
-        self.engine.cancel(self.id, reason).await
+        self.engine.cancel(self.id, reason, None).await
     }
 }
 

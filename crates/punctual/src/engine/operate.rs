@@ -15,9 +15,9 @@ use super::settings::is_limited;
 use super::settle::tell_of;
 
 impl Core {
-    pub(super) async fn cancel(&self, id: JobId, reason: &str) -> Result<Job, Error> {
+    pub(super) async fn cancel(&self, id: JobId, reason: &str, expect: Option<u64>) -> Result<Job, Error> {
         let mut job = self
-            .decide(id, None, |job, moment| rules::edit::cancel(job, reason, moment))
+            .operate(id, expect, |job, moment| rules::edit::cancel(job, reason, moment))
             .await?;
         if job.status.state == State::Waiting {
             // Where nothing is kept the row is gone. What is answered is the end that it came to.
@@ -28,34 +28,37 @@ impl Core {
         Ok(job)
     }
 
-    pub(super) async fn retry(&self, id: JobId) -> Result<Job, Error> {
-        self.decide(id, None, |job, moment| rules::edit::retry(job, moment).map(Some))
-            .await
+    pub(super) async fn retry(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
+        self.operate(id, expect, |job, moment| {
+            rules::edit::retry(job, moment).map(Some)
+        })
+        .await
     }
 
-    pub(super) async fn run_now(&self, id: JobId) -> Result<Job, Error> {
-        self.decide(id, None, |job, moment| {
+    pub(super) async fn run_now(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
+        self.operate(id, expect, |job, moment| {
             rules::edit::run_now(job, moment).map(Some)
         })
         .await
     }
 
     pub(super) async fn edit(&self, id: JobId, edit: Edit, expect: Option<u64>) -> Result<Job, Error> {
-        self.decide(id, expect, |job, moment| {
+        self.operate(id, expect, |job, moment| {
             rules::edit::edit(job, edit.clone(), moment).map(Some)
         })
         .await
     }
 
     pub(super) async fn delete(&self, id: JobId, expect: Option<u64>) -> Result<(), Error> {
-        self.decide(id, expect, |job, _| rules::edit::delete(job).map(Some))
+        self.operate(id, expect, |job, _| rules::edit::delete(job).map(Some))
             .await?;
         Ok(())
     }
 
     /// Lets a rule decide about a job and writes what it decided, on a fresh row whenever the row moved on. Answers the
-    /// row as it is afterwards, or as it was if it was deleted.
-    async fn decide(
+    /// row as it is afterwards, or as it was if it was deleted. With `expect`, only the row of that version is changed: the
+    /// store compares it in the same step.
+    async fn operate(
         &self,
         id: JobId,
         expect: Option<u64>,
@@ -66,9 +69,8 @@ impl Core {
         for _ in 0..CONFLICT_ROUNDS {
             let rev = job.status.rev;
             if let Some(expect) = expect.filter(|expect| *expect != rev) {
-                return Err(Error::conflict(format!(
-                    "the job is at version {rev}, not {expect}; look at it again"
-                )));
+                let message = format!("the job is at version {rev}, not {expect}; look at it again");
+                return Err(Error::moved_on(message, rev));
             }
             let moment = self.moment(&queues, &job);
             let Some(change) = rule(&job, &moment)? else {
@@ -140,9 +142,10 @@ impl Core {
                 }
                 Some(RecordApplied::Stale(record)) => {
                     let is = record.map_or(0, |record| record.rev);
-                    return Err(Error::conflict(format!(
+                    let message = format!(
                         "the settings of queue {name} are at version {is}, not {rev}; look at them again"
-                    )));
+                    );
+                    return Err(Error::moved_on(message, is));
                 }
                 None => return Err(Error::internal("the store did not answer for every record")),
             }

@@ -167,6 +167,18 @@ impl Core {
         }
     }
 
+    /// What the outcome of a run makes of its job, as a change that is not yet made.
+    pub(super) async fn decide(
+        &self,
+        job: &Job,
+        run: u64,
+        outcome: &Outcome,
+    ) -> Result<Option<Change>, Error> {
+        let queues = self.settings.known().await?;
+        let moment = self.moment(&queues, job);
+        Ok(rules::settle::settle(job, run, outcome, &moment))
+    }
+
     /// The moment at which a rule decides about `job`.
     pub(super) fn moment(&self, queues: &ByQueue, job: &Job) -> rules::Moment<'_> {
         self.moment_with(retention_of(queues, &job.body.queue, self.defaults.retention))

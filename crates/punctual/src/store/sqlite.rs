@@ -20,7 +20,9 @@
 //! do not work there. All threads are the store's own, so that it works under any runtime, and under none.
 //!
 //! [`SqliteStore::insert_in`] and [`SqliteStore::settle_in`] write within a transaction of the caller's own, on a
-//! connection of the caller's own to the same file: a job is enqueued if and only if the transaction commits.
+//! connection of the caller's own to the same file: a job is enqueued if and only if the transaction commits. The
+//! connection's main database has to be Punctual's: that another file is attached to, or this one to another, makes no
+//! atomic commit of the two, since in WAL mode there is none.
 
 mod apply;
 mod beat;
@@ -125,7 +127,30 @@ impl SqliteStore {
     }
 
     /// Inserts rows within the caller's transaction: they are there if and only if it commits. Whoever listens on this
-    /// file, in any process, hears of the commit.
+    /// file, in any process, hears of the commit. [`Engine::admit`](crate::Engine::admit) makes a row of a new job.
+    ///
+    /// ```
+    /// use punctual::store::sqlite::SqliteStore;
+    /// use punctual::{Engine, NewJob};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("jobs.db");
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let engine = Engine::open(&format!("sqlite:{}", path.display())).await?;
+    /// let mut database = rusqlite::Connection::open(&path)?;
+    /// database.execute_batch("create table users (name text)")?;
+    ///
+    /// let job = engine.admit(NewJob::new("mail.welcome", &"ada")?)?;
+    /// let id = job.id();
+    /// let transaction = database.transaction()?;
+    /// transaction.execute("insert into users values ('ada')", [])?;
+    /// SqliteStore::insert_in(&transaction, &[job])?;
+    /// transaction.commit()?;
+    /// assert_eq!(engine.fetch(id).await?.body.kind, "mail.welcome");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -138,7 +163,8 @@ impl SqliteStore {
     }
 
     /// Makes changes within the caller's transaction: a settlement beside the caller's own writes gives exactly-once
-    /// effects. Otherwise as [`insert_in`](Self::insert_in).
+    /// effects. [`Engine::decide`](crate::Engine::decide) makes a change of a run's outcome; `docs/transactions.md`
+    /// shows how. Otherwise as [`insert_in`](Self::insert_in).
     ///
     /// # Errors
     ///

@@ -369,9 +369,9 @@ async fn a_lane_whose_flush_panicked_tells_its_callers_and_goes_on() {
         _ => Fate::Pass,
     });
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
-    let cancelled = soon(stage.engine.cancel(id, "")).await;
+    let cancelled = soon(stage.engine.cancel(id, "", None)).await;
     assert_eq!(cancelled.map_err(|error| error.is_unknown()), Err(true));
-    let cancelled = soon(stage.engine.cancel(id, "")).await;
+    let cancelled = soon(stage.engine.cancel(id, "", None)).await;
     assert_eq!(cancelled.map(|job| job.id()), Ok(id));
 }
 

@@ -68,7 +68,11 @@ async fn every_ending_is_told_apart() {
     }
 
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
-    stage.engine.cancel(id, "not needed").await.expect("it waits");
+    stage
+        .engine
+        .cancel(id, "not needed", None)
+        .await
+        .expect("it waits");
     let cancelled = stage.engine.job(id).result().await;
     assert_eq!(cancelled, Err(ResultError::Cancelled("not needed".into())));
 
@@ -249,7 +253,7 @@ async fn a_read_that_began_before_a_waiter_came_tells_it_nothing() {
     stage.settle_down().await;
     early.abort();
     assert!(!waiter.is_finished(), "it was told what was so before it came");
-    stage.engine.cancel(id, "").await.expect("it waits");
+    stage.engine.cancel(id, "", None).await.expect("it waits");
     assert!(matches!(ending(waiter).await, Ok(Ending::Cancelled(..))));
 }
 

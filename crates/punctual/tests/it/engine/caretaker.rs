@@ -123,7 +123,7 @@ async fn a_step_back_holds_nothing_up() {
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     stage.advance(seconds(2)).await;
     stage.clock.step_to(stage.engine.now() - hours(1));
-    stage.engine.run_now(id).await.expect("it waits");
+    stage.engine.run_now(id, None).await.expect("it waits");
     assert_eq!(stage.claim(1).await.len(), 1);
     stage.advance(LEASE + seconds(2)).await;
     assert_eq!(state(&stage, id).await, Ok(State::Waiting));
@@ -175,7 +175,7 @@ async fn ended_jobs_are_pruned_when_they_were_kept_long_enough() {
 async fn a_queues_own_retention_is_read_when_pruning() {
     let stage = Stage::with_caretaker();
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
-    stage.engine.cancel(id, "").await.expect("it waits");
+    stage.engine.cancel(id, "", None).await.expect("it waits");
     stage.advance(minutes(5)).await;
     assert_eq!(state(&stage, id).await, Ok(State::Cancelled));
     stage.keep("default", minutes(1)).await;

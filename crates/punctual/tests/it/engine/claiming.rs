@@ -337,7 +337,7 @@ async fn workers_hear_of_cancels_at_once() {
         .claim(claim, seconds(0))
         .await
         .expect("the store serves claims");
-    stage.engine.cancel(id, "").await.expect("it runs");
+    stage.engine.cancel(id, "", None).await.expect("it runs");
     assert_eq!(soon(cancels.next()).await, Some(id));
 }
 

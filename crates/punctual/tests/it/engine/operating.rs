@@ -15,9 +15,12 @@ use crate::stage::{Stage, claim, done, settlement, work};
 async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_nothing() {
     let stage = Stage::quiet();
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
-    let cancelled = stage.engine.cancel(id, "no").await.expect("it waits");
+    let cancelled = stage.engine.cancel(id, "no", None).await.expect("it waits");
     assert_eq!(cancelled.status.state, State::Cancelled);
-    assert_eq!(stage.engine.cancel(id, "again").await, Ok(cancelled.clone()));
+    assert_eq!(
+        stage.engine.cancel(id, "again", None).await,
+        Ok(cancelled.clone())
+    );
     assert_eq!(stage.engine.fetch(id).await, Ok(cancelled));
 }
 
@@ -26,7 +29,7 @@ async fn a_cancel_is_answered_as_one_where_nothing_is_kept() {
     let stage = Stage::quiet();
     stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
-    let cancelled = stage.engine.cancel(id, "no").await.expect("it waits");
+    let cancelled = stage.engine.cancel(id, "no", None).await.expect("it waits");
     assert_eq!(cancelled.status.state, State::Cancelled);
     assert_eq!(cancelled.status.cancel.as_deref(), Some("no"));
     let kind = stage.engine.fetch(id).await.map_err(|error| error.kind());
@@ -43,9 +46,9 @@ async fn what_has_ended_cannot_be_cancelled_and_what_is_not_there_cannot_be_anyt
         .settle(vec![settlement(&job, done("1"))])
         .await
         .expect("it is settled");
-    let late = stage.engine.cancel(id, "").await;
+    let late = stage.engine.cancel(id, "", None).await;
     assert_eq!(late.map_err(|error| error.kind()), Err(Kind::Conflict));
-    let unknown = stage.engine.cancel(JobId::named("nobody"), "").await;
+    let unknown = stage.engine.cancel(JobId::named("nobody"), "", None).await;
     assert_eq!(unknown.map_err(|error| error.kind()), Err(Kind::NotFound));
 }
 
@@ -70,10 +73,10 @@ async fn an_ended_job_is_retried_unless_its_key_is_anothers() {
         .await
         .expect("the key is free")
         .id();
-    let held = stage.engine.retry(id).await;
+    let held = stage.engine.retry(id, None).await;
     assert_eq!(held.map_err(|error| error.kind()), Err(Kind::Conflict));
     stage.engine.delete(other, None).await.expect("it waits");
-    let retried = stage.engine.retry(id).await.expect("the key is free");
+    let retried = stage.engine.retry(id, None).await.expect("the key is free");
     assert_eq!((retried.status.state, retried.status.life), (State::Waiting, 2));
     assert_eq!(stage.claim(1).await[0].id(), id);
 }
@@ -83,15 +86,15 @@ async fn a_retried_job_takes_its_key_back_from_an_ended_job_whose_window_is_over
     let stage = Stage::quiet();
     let first = stage.engine.enqueue(work().unique("k")).await;
     let first = first.expect("it is stored").id();
-    stage.engine.cancel(first, "").await.expect("it waits");
+    stage.engine.cancel(first, "", None).await.expect("it waits");
     let windowed = work().unique("k").unique_for(minutes(5));
     let second = stage.engine.enqueue(windowed).await;
     let second = second.expect("the key is free").id();
-    stage.engine.cancel(second, "").await.expect("it waits");
-    let held = stage.engine.retry(first).await;
+    stage.engine.cancel(second, "", None).await.expect("it waits");
+    let held = stage.engine.retry(first, None).await;
     assert_eq!(held.map_err(|error| error.kind()), Err(Kind::Conflict));
     stage.clock.advance(minutes(5));
-    let retried = stage.engine.retry(first).await.expect("the window is over");
+    let retried = stage.engine.retry(first, None).await.expect("the window is over");
     assert_eq!(retried.status.unique_key.as_deref(), Some("k"));
     let second = stage.engine.fetch(second).await.expect("it is kept");
     assert_eq!(second.status.unique_key, None);
@@ -123,7 +126,7 @@ async fn settings_that_cannot_be_read_again_stay_in_force() {
         Call::Records => Fate::Refuse(Error::unavailable("it is down")),
         _ => Fate::Pass,
     });
-    stage.engine.cancel(id, "").await.expect("it waits");
+    stage.engine.cancel(id, "", None).await.expect("it waits");
     let gone = stage.engine.fetch(id).await;
     assert_eq!(gone.map_err(|error| error.kind()), Err(Kind::NotFound));
 }
@@ -142,7 +145,7 @@ async fn an_engine_that_is_closed_reads_but_writes_and_claims_nothing() {
         .set_queue("default", QueueSettings::default(), None)
         .await;
     assert_eq!(set.map_err(|error| error.kind()), Err(Kind::Unavailable));
-    let cancelled = stage.engine.cancel(id, "").await;
+    let cancelled = stage.engine.cancel(id, "", None).await;
     assert_eq!(cancelled.map_err(|error| error.kind()), Err(Kind::Unavailable));
     let row = stage.engine.fetch(id).await.expect("it is there");
     assert_eq!(row.status.state, State::Waiting);
@@ -181,6 +184,28 @@ async fn a_job_is_edited_and_deleted_only_at_the_version_that_was_seen() {
 }
 
 #[tokio::test]
+async fn a_job_is_cancelled_retried_and_hurried_only_at_the_version_that_was_seen() {
+    let stage = Stage::quiet();
+    let enqueued = stage.engine.enqueue(work().delay(minutes(9))).await;
+    let seen = enqueued.expect("it is stored").row().clone();
+    let (id, engine) = (seen.id(), &stage.engine);
+    let mut rev = seen.status.rev;
+    let hurried = engine.run_now(id, Some(rev)).await.expect("it waits");
+    let stale = engine.cancel(id, "", Some(rev)).await.expect_err("it moved on");
+    rev = hurried.status.rev;
+    assert_eq!((stale.kind(), stale.version_there()), (Kind::Conflict, Some(rev)));
+    assert_eq!(engine.fetch(id).await, Ok(hurried));
+
+    let cancelled = engine.cancel(id, "", Some(rev)).await.expect("it waits");
+    let stale = engine.retry(id, Some(rev)).await.expect_err("it moved on");
+    assert_eq!(stale.version_there(), Some(cancelled.status.rev));
+    let retried = engine.retry(id, Some(cancelled.status.rev)).await;
+    let retried = retried.expect("it has ended");
+    let stale = engine.run_now(id, Some(rev)).await.expect_err("it moved on");
+    assert_eq!(stale.version_there(), Some(retried.status.rev));
+}
+
+#[tokio::test]
 async fn a_job_for_later_can_be_run_now() {
     let stage = Stage::quiet();
     let id = stage
@@ -190,7 +215,7 @@ async fn a_job_for_later_can_be_run_now() {
         .expect("it is stored")
         .id();
     assert!(stage.claim(1).await.is_empty());
-    stage.engine.run_now(id).await.expect("it waits");
+    stage.engine.run_now(id, None).await.expect("it waits");
     assert_eq!(stage.claim(1).await.len(), 1);
 }
 

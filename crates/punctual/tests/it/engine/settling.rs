@@ -197,7 +197,11 @@ async fn a_running_job_is_cancelled_in_two_steps() {
         .expect("it is stored")
         .id();
     let job = stage.claim(1).await.remove(0);
-    let noted = stage.engine.cancel(id, "not needed").await.expect("it runs");
+    let noted = stage
+        .engine
+        .cancel(id, "not needed", None)
+        .await
+        .expect("it runs");
     assert_eq!(
         (noted.status.state, noted.status.cancel.as_deref()),
         (State::Running, Some("not needed"))

@@ -11,7 +11,7 @@ use punctual::{JobId, seconds};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::stage::{Stage, claim, work};
+use crate::stage::{Stage, claim, done, work};
 
 thread_local! {
     /// The names of the spans that began on this thread, where a test listens.
@@ -73,7 +73,7 @@ async fn every_verb_of_the_engine_is_one_span_of_its_name() {
     hear("enqueue_all", engine.enqueue_all(vec![work()])).await;
     hear("fetch", engine.fetch(id)).await;
     hear("list", engine.list(Filter::default(), page)).await;
-    hear("run_now", engine.run_now(id)).await;
+    hear("run_now", engine.run_now(id, None)).await;
     hear("edit", engine.edit(id, Edit::default(), None)).await;
     hear("result", engine.result(id, seconds(0))).await;
     hear("check_waitable", engine.check_waitable(&QueueName::default())).await;
@@ -86,8 +86,10 @@ async fn every_verb_of_the_engine_is_one_span_of_its_name() {
     hear("claim", engine.claim(claim("w", 1), seconds(0))).await;
     hear("beat", engine.beat(beat)).await;
     hear("settle", engine.settle(Vec::new())).await;
-    hear("cancel", engine.cancel(id, "")).await;
-    hear("retry", engine.retry(id)).await;
+    let waiting = engine.admit(work()).expect("it is in order");
+    hear("decide", engine.decide(&waiting, 1, &done("1"))).await;
+    hear("cancel", engine.cancel(id, "", None)).await;
+    hear("retry", engine.retry(id, None)).await;
     hear("delete", engine.delete(id, None)).await;
 }
 

@@ -1,12 +1,18 @@
 //! Jobs within the caller's own transaction, and who hears of them.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use futures_util::StreamExt;
-use punctual::Kind;
 use punctual::change::{Applied, Inserted};
 use punctual::job::State;
+use punctual::run::{Claim, ClaimFrom, Outcome};
 use punctual::signals::Signal;
+use punctual::source::Source;
 use punctual::store::Store;
 use punctual::store::sqlite::SqliteStore;
+use punctual::time::seconds;
+use punctual::{Engine, Kind, NewJob};
 
 use super::{claim, connect, count, folder, insert, is_there, job, open, success, within_patience};
 
@@ -63,6 +69,62 @@ async fn a_job_settled_within_a_transaction_shares_its_fate() {
     transaction.commit().expect("it commits");
     assert_eq!(count(&store, State::Running).await, 0);
     assert_eq!(count(&store, State::Succeeded).await, 1);
+}
+
+#[tokio::test]
+async fn the_engine_makes_the_rows_and_the_decisions_for_a_transaction_of_the_callers_own() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let engine = Engine::builder().caretaker(false).on(Arc::new(open(&path).await));
+    let mut mine = connect(&path);
+    let bad = engine.admit(NewJob::bytes("a kind?", "{}"));
+    assert_eq!(bad.map_err(|error| error.kind()), Err(Kind::Invalid));
+
+    let new = engine.admit(NewJob::bytes("work", "{}")).expect("it is in order");
+    let id = new.id();
+    let transaction = mine.transaction().expect("a transaction begins");
+    let inserted = SqliteStore::insert_in(&transaction, &[new]);
+    assert_eq!(inserted, Ok(vec![Inserted::Inserted]));
+    transaction.commit().expect("it commits");
+
+    let wish = Claim {
+        worker: "w".into(),
+        from: ClaimFrom::Ids(vec![id]),
+        max: 1,
+        lease: seconds(60),
+        now: None,
+    };
+    let claimed = engine.claim(wish, seconds(0)).await;
+    let claimed = claimed.expect("the store gives jobs").jobs.remove(0);
+    let run = claimed.status.run;
+    let outcome = Outcome::Done(Bytes::from_static(b"1"));
+    let change = engine.decide(&claimed, run, &outcome).await;
+    let change = change.expect("the store answers").expect("the run holds the job");
+    let transaction = mine.transaction().expect("a transaction begins");
+    let applied = SqliteStore::settle_in(&transaction, &[change]);
+    assert_eq!(applied, Ok(vec![Applied::Applied]));
+    transaction.commit().expect("it commits");
+
+    let ended = engine.fetch(id).await.expect("it is kept");
+    assert_eq!(ended.status.result.as_deref(), Some(&b"1"[..]));
+    assert_eq!(engine.decide(&ended, run, &outcome).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_database_of_the_callers_own_takes_no_jobs_for_a_punctual_one_that_is_attached() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    let mut mine = connect(&folder.path().join("mine.db"));
+    mine.execute_batch("create table orders (number integer)")
+        .expect("the file takes tables");
+    mine.execute("attach ?1 as punctual", [path.to_str().expect("it is text")])
+        .expect("it can be attached");
+    let transaction = mine.transaction().expect("a transaction begins");
+    let error = SqliteStore::insert_in(&transaction, &[job("a")]).expect_err("it is refused");
+    assert_eq!(error.kind(), Kind::Invalid);
+    transaction.commit().expect("it goes on");
+    assert!(!is_there(&store, "a").await);
 }
 
 #[tokio::test]

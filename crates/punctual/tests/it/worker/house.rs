@@ -109,7 +109,7 @@ impl House {
 
     pub(super) async fn cancel(&self, id: JobId) {
         self.engine
-            .cancel(id, "a test wants it")
+            .cancel(id, "a test wants it", None)
             .await
             .expect("the job is live");
     }
