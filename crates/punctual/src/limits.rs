@@ -269,6 +269,15 @@ pub const FILE_LOG_PAGES_MAX: u32 = 131_072;
 /// Pages in a write-ahead log at which whoever writes waits for the copy, and what its file shrinks to afterwards:
 /// 64 MiB, two seconds of a disk that is slow.
 pub const FILE_LOG_PAGES_IN_A_RUSH: u32 = 8_192;
+/// How long a due row that cannot be read is put off: a process of a newer version may read it then, and meanwhile it
+/// stands at the head of no line.
+pub const UNREADABLE_DELAY: Duration = Duration::from_secs(60);
+/// Rounds of one claim that meet rows which cannot be read; what is left of them is met by the next claim.
+pub const UNREADABLE_ROUNDS: usize = 8;
+/// How long a database file that took a write is taken for one that takes the next: a check writes no more often.
+pub const FILE_WRITE_KNOWN: Duration = Duration::from_secs(30);
+/// How long one that refused a write is taken for one that refuses the next.
+pub const FILE_REFUSAL_KNOWN: Duration = Duration::from_secs(1);
 /// A piece of a run's output in one row, in bytes: shorter ones are joined.
 pub const OUTPUT_PIECE_BYTES: usize = 2 * 1024;
 /// The pause after the first look for other processes' commits to a file; each further one is twice as long.

@@ -63,7 +63,11 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Honours the settings that the queue's [record](RecordKind::Queue) holds, in the same transaction: a pause,
     /// `max_running` against all that is running, and the rate by [`Rate`](crate::queue::Rate)'s arithmetic. How far
-    /// a rate is used up survives every change of the record, but not its deletion.
+    /// a rate is used up survives every change of the record, but not its deletion. A record that cannot be read counts as
+    /// [`QueueSettings::unreadable`](crate::queue::QueueSettings::unreadable), for its own queue.
+    ///
+    /// A due row that cannot be read, since a newer version wrote it, is not claimed: it is put off by
+    /// [`UNREADABLE_DELAY`](crate::limits::UNREADABLE_DELAY) (`rev + 1`), so that it keeps no other from its turn.
     fn claim(&self, claim: Claim) -> Answer<'_, Claimed>;
 
     /// One heartbeat: prolongs the runs that are still held (`rev + 1`, alarm at the new lease's end), keeps their
@@ -84,7 +88,8 @@ pub trait Store: Send + Sync + 'static {
     /// expected, a body under another id, or one for a row that is deleted or runs afterwards.
     fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>>;
 
-    /// The rows of these jobs; nothing for those that do not exist.
+    /// The rows of these jobs; nothing for those that do not exist. A row that cannot be read is `Internal` for the whole
+    /// batch: the engine then halves it until that row stands alone, here as in [`apply`](Store::apply).
     fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>>;
 
     /// One page of heads in the order of the filter's view. At most [`PAGE_ROWS`](crate::limits::PAGE_ROWS) rows are passed

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::change::RecordKind;
+use crate::change::{Record, RecordKind};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::limits::{PAGE_ITEMS, SETTINGS_AGE, SETTINGS_PAGES};
@@ -76,10 +76,7 @@ impl Settings {
                 .await?;
             let ended = page.len() < PAGE_ITEMS;
             after = page.last().map(|record| record.name.clone());
-            for record in page {
-                let settings = QueueSettings::from_json(&record.document)?;
-                queues.insert(QueueName::from(record.name), (settings, record.rev));
-            }
+            queues.extend(page.into_iter().map(|record| self.understand(record)));
             if ended {
                 break;
             }
@@ -91,6 +88,24 @@ impl Settings {
         };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(queues)
+    }
+
+    /// The settings that a record holds, or those of a queue whose settings cannot be read. That is reported once for each
+    /// version of them.
+    fn understand(&self, record: Record) -> (QueueName, (QueueSettings, u64)) {
+        let name = QueueName::from(record.name);
+        let settings = QueueSettings::from_json(&record.document).unwrap_or_else(|error| {
+            let (known, _) = self.look();
+            let known = known.and_then(|queues| queues.get(&name).map(|(_, rev)| *rev));
+            if known != Some(record.rev) {
+                tracing::error!(
+                    queue = %name, %error,
+                    "the settings of a queue cannot be read: it stands still and keeps what has ended, until it is set anew"
+                );
+            }
+            QueueSettings::unreadable()
+        });
+        (name, (settings, record.rev))
     }
 
     fn look(&self) -> (Option<Arc<ByQueue>>, bool) {

@@ -31,6 +31,17 @@ impl QueueSettings {
         Bytes::from(json)
     }
 
+    /// What holds for a queue whose settings cannot be read, since a newer version, or somebody's hand, wrote them: it is
+    /// paused, for a reason that says so, and keeps what has ended. Its limits are not known, and neither is what may be
+    /// deleted, so that nothing begins and nothing is lost until it is set anew; no other queue is concerned.
+    pub fn unreadable() -> QueueSettings {
+        QueueSettings {
+            paused: Some("its settings cannot be read: set them anew".to_owned()),
+            retention: Some(Retention::all(limits::LENGTH_MAX)),
+            ..QueueSettings::default()
+        }
+    }
+
     /// Reads what [`to_json`](Self::to_json) wrote; what is left out is not set. Fields that it does not know are passed
     /// over: a newer version may have written them, and no queue may stop for that.
     ///

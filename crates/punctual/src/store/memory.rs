@@ -91,7 +91,7 @@ impl Store for MemoryStore {
     fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
         self.answer(move |tables| {
             checks::claim(&claim)?;
-            tables.claim(&claim, self.now(claim.now))
+            Ok(tables.claim(&claim, self.now(claim.now)))
         })
     }
 

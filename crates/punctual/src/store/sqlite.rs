@@ -39,6 +39,7 @@ mod overdue;
 mod readers;
 mod records;
 mod row;
+mod unreadable;
 mod watch;
 mod writer;
 mod writing;

@@ -6,6 +6,7 @@ mod log;
 mod plan;
 mod transaction;
 mod trouble;
+mod unreadable;
 
 use std::path::Path;
 use std::sync::Arc;

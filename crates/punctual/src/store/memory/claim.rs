@@ -6,31 +6,30 @@ use std::collections::btree_map::Entry;
 use super::Tables;
 use super::rows::Rows;
 use crate::change::RecordKind;
-use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::queue::{Gate, QueueName, QueueSettings};
 use crate::run::{Beat, BeatRun, BeatVerdict, Beaten, Claim, ClaimFrom, Claimed};
 use crate::time::Timestamp;
 
 impl Tables {
-    pub(super) fn claim(&mut self, claim: &Claim, now: Timestamp) -> Result<Claimed, Error> {
+    pub(super) fn claim(&mut self, claim: &Claim, now: Timestamp) -> Claimed {
         let (jobs, next_due) = match &claim.from {
-            ClaimFrom::Queues(queues) => self.claim_queues(claim, queues, now)?,
-            ClaimFrom::Ids(ids) => self.claim_ids(claim, ids, now)?,
+            ClaimFrom::Queues(queues) => self.claim_queues(claim, queues, now),
+            ClaimFrom::Ids(ids) => self.claim_ids(claim, ids, now),
         };
         let short = jobs.len() < claim.max;
-        Ok(Claimed {
+        Claimed {
             jobs,
             next_due: next_due.filter(|_| short),
             now,
-        })
+        }
     }
 
-    fn claim_queues(&mut self, claim: &Claim, queues: &[QueueName], now: Timestamp) -> Result<Taken, Error> {
+    fn claim_queues(&mut self, claim: &Claim, queues: &[QueueName], now: Timestamp) -> Taken {
         let mut jobs = Vec::new();
         let mut opens = Vec::new();
         for queue in queues {
-            let mut gate = self.gate(queue)?;
+            let mut gate = self.gate(queue);
             for id in self
                 .rows
                 .due(queue, now, gate.room(now).min(claim.max - jobs.len()))
@@ -42,10 +41,10 @@ impl Tables {
             opens.extend(due.and_then(|due| gate.opens(due, now)));
             self.close(queue, &gate, now);
         }
-        Ok((jobs, opens.into_iter().min()))
+        (jobs, opens.into_iter().min())
     }
 
-    fn claim_ids(&mut self, claim: &Claim, ids: &[JobId], now: Timestamp) -> Result<Taken, Error> {
+    fn claim_ids(&mut self, claim: &Claim, ids: &[JobId], now: Timestamp) -> Taken {
         let mut gates: BTreeMap<QueueName, Gate> = BTreeMap::new();
         let mut jobs = Vec::new();
         let mut left = Vec::new();
@@ -56,7 +55,7 @@ impl Tables {
             let (queue, due) = (job.body.queue.clone(), job.status.due);
             let gate = match gates.entry(queue.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(self.gate(&queue)?),
+                Entry::Vacant(new) => new.insert(self.gate(&queue)),
             };
             if due <= now && gate.room(now) > 0 && jobs.len() < claim.max {
                 gate.pass(now);
@@ -72,7 +71,7 @@ impl Tables {
         gates
             .iter()
             .for_each(|(queue, gate)| self.close(queue, gate, now));
-        Ok((jobs, next_due))
+        (jobs, next_due)
     }
 
     /// Turns a waiting job into a running one.
@@ -96,14 +95,16 @@ impl Tables {
     }
 
     /// What the queue's settings allow.
-    fn gate(&self, queue: &QueueName) -> Result<Gate, Error> {
+    fn gate(&self, queue: &QueueName) -> Gate {
         let record = self.records.get(&(RecordKind::Queue, queue.as_str().to_owned()));
         let settings = match record {
-            Some(record) => QueueSettings::from_json(&record.document)?,
+            Some(record) => {
+                QueueSettings::from_json(&record.document).unwrap_or_else(|_| QueueSettings::unreadable())
+            }
             None => QueueSettings::default(),
         };
         let full_at = self.buckets.get(queue).copied().unwrap_or(Timestamp::MIN);
-        Ok(Gate::new(&settings, self.rows.running_in(queue), full_at))
+        Gate::new(&settings, self.rows.running_in(queue), full_at)
     }
 
     /// Remembers how far the queue's rate is used up.

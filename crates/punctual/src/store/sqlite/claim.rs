@@ -10,7 +10,8 @@ use std::collections::btree_map::Entry;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
-use super::row::{Columns, read_job};
+use super::row::Columns;
+use super::unreadable::{Unreadable, put_off, read_or_note};
 use super::writing::{Writing, all, first};
 use crate::job::{Job, JobId, State};
 use crate::limits;
@@ -40,26 +41,54 @@ pub(super) fn look(connection: &Connection, claim: &Claim, now: Timestamp) -> Re
     }))
 }
 
+/// Claims. Where that meets rows which cannot be read, it is taken back, they are put off, and it begins anew.
 pub(super) fn claim(writing: &mut Writing<'_>, claim: &Claim, now: Timestamp) -> Result<Claimed, Fault> {
-    let (jobs, next_due) = match &claim.from {
-        ClaimFrom::Queues(queues) => claim_queues(writing, claim, queues, now)?,
-        ClaimFrom::Ids(ids) => claim_ids(writing, claim, ids, now)?,
-    };
-    let short = jobs.len() < claim.max;
+    for _ in 0..limits::UNREADABLE_ROUNDS {
+        let mut unreadable = Vec::new();
+        let taken = writing.all_or_nothing(
+            |writing| take(writing, claim, now, &mut unreadable),
+            Option::is_some,
+        )?;
+        if let Some((jobs, next_due)) = taken {
+            let short = jobs.len() < claim.max;
+            return Ok(Claimed {
+                jobs,
+                next_due: next_due.filter(|_| short),
+                now,
+            });
+        }
+        put_off(writing, unreadable, now)?;
+    }
+    // More of them may be left, and others behind them.
     Ok(Claimed {
-        jobs,
-        next_due: next_due.filter(|_| short),
+        jobs: Vec::new(),
+        next_due: Some(now),
         now,
     })
 }
 
 type Taken = (Vec<Job>, Option<Timestamp>);
 
+/// One round of a claim; nothing if it met rows that cannot be read.
+fn take(
+    writing: &mut Writing<'_>,
+    claim: &Claim,
+    now: Timestamp,
+    unreadable: &mut Vec<Unreadable>,
+) -> Result<Option<Taken>, Fault> {
+    let taken = match &claim.from {
+        ClaimFrom::Queues(queues) => claim_queues(writing, claim, queues, now, unreadable)?,
+        ClaimFrom::Ids(ids) => claim_ids(writing, claim, ids, now, unreadable)?,
+    };
+    Ok(unreadable.is_empty().then_some(taken))
+}
+
 fn claim_queues(
     writing: &mut Writing<'_>,
     claim: &Claim,
     queues: &[QueueName],
     now: Timestamp,
+    unreadable: &mut Vec<Unreadable>,
 ) -> Result<Taken, Fault> {
     let mut jobs = Vec::new();
     let mut opens = Vec::new();
@@ -67,7 +96,7 @@ fn claim_queues(
         let more = writing.running_since(queue.as_str());
         let mut stored = stored_gate(writing.connection(), queue, more)?;
         let count = stored.gate.room(now).min(claim.max - jobs.len());
-        let started = start_due(writing, queue, claim, count, now)?;
+        let started = start_due(writing, queue, claim, count, now, unreadable)?;
         started.iter().for_each(|_| stored.gate.pass(now));
         jobs.extend(started);
         close(writing, queue, &stored, now)?;
@@ -84,6 +113,7 @@ fn claim_ids(
     claim: &Claim,
     ids: &[JobId],
     now: Timestamp,
+    unreadable: &mut Vec<Unreadable>,
 ) -> Result<Taken, Fault> {
     let mut gates: BTreeMap<QueueName, StoredGate> = BTreeMap::new();
     let (mut jobs, mut left) = (Vec::new(), Vec::new());
@@ -100,7 +130,7 @@ fn claim_ids(
         };
         if due <= now && gate.room(now) > 0 && jobs.len() < claim.max {
             gate.pass(now);
-            jobs.extend(start(writing, row, &queue, claim, now)?);
+            jobs.extend(start(writing, row, &queue, claim, now, unreadable)?);
         } else {
             left.push((queue, due));
         }
@@ -121,6 +151,7 @@ fn start_due(
     claim: &Claim,
     count: usize,
     now: Timestamp,
+    unreadable: &mut Vec<Unreadable>,
 ) -> Result<Vec<Job>, Fault> {
     let alarm = (now + claim.lease).as_micros();
     let worker = claim.worker.as_str();
@@ -139,7 +170,10 @@ fn start_due(
             alarm
         ];
         let sql = include_str!("claim.sql");
-        let mut of_line = all(writing.connection(), sql, line, |row| read_job(row, 0))?;
+        let of_line = all(writing.connection(), sql, line, |row| {
+            read_or_note(row, unreadable)
+        })?;
+        let mut of_line: Vec<Job> = of_line.into_iter().flatten().collect();
         // Nobody promises an order of what an update returns.
         of_line.sort_unstable_by_key(|job| (job.status.due, job.id()));
         started.append(&mut of_line);
@@ -174,6 +208,7 @@ fn start(
     queue: &QueueName,
     claim: &Claim,
     now: Timestamp,
+    unreadable: &mut Vec<Unreadable>,
 ) -> Result<Vec<Job>, Fault> {
     let alarm = (now + claim.lease).as_micros();
     let run = params![row, claim.worker.as_str(), alarm, now.as_micros()];
@@ -181,8 +216,9 @@ fn start(
         writing.connection(),
         include_str!("claim_start.sql"),
         run,
-        |row| read_job(row, 0),
+        |row| read_or_note(row, unreadable),
     )?;
+    let started: Vec<Job> = started.into_iter().flatten().collect();
     count_started(writing, queue, started.len());
     Ok(started)
 }
@@ -223,9 +259,8 @@ fn stored_gate(connection: &Connection, queue: &QueueName, more: i64) -> Result<
     let key = params![queue.as_str()];
     let sql = include_str!("claim_settings.sql");
     let settings = first(connection, sql, key, |row| {
-        Ok(QueueSettings::from_json(
-            row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?,
-        )?)
+        let document = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
+        Ok(QueueSettings::from_json(document).unwrap_or_else(|_| QueueSettings::unreadable()))
     })?;
     let settings = settings.unwrap_or_default();
     let running = match settings.max_running {

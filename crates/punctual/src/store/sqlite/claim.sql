@@ -6,4 +6,4 @@ where rowid in (
   select rowid from jobs indexed by jobs_line
   where state = 0 and queue = ?1 and priority = ?2 and due <= ?3 and (alarm is null or alarm > ?3)
   order by due, id limit ?4)
-returning *
+returning rowid, *

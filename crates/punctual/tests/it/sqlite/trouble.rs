@@ -4,9 +4,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 
-use punctual::job::{Job, State};
-use punctual::store::{Filter, Page, Store};
-use punctual::{JobId, Kind};
+use punctual::Kind;
+use punctual::job::State;
+use punctual::store::Store;
 
 use super::child::{Part, command, said};
 use super::{claim, connect, count, folder, insert, is_there, job, open, until};
@@ -139,46 +139,4 @@ async fn a_listener_hears_of_what_another_process_wrote() {
     let mut child = command(Part::Worker, &path, "s").spawn().expect("a child starts");
     assert_eq!(super::within_patience(heard.next()).await, Some(Signal::Anything));
     until(|| child.try_wait().expect("it is ours").is_some());
-}
-
-#[tokio::test]
-async fn a_row_that_cannot_be_read_keeps_nobody_from_the_others() {
-    let folder = folder();
-    let path = folder.path().join("jobs.db");
-    let store = open(&path).await;
-    insert(&store, &["a", "b", "c"].map(job)).await;
-    let newer = r#"[{"attempt":1,"run":1,"started":1,"ended":2,"outcome":"evicted"}]"#;
-    let mine = connect(&path);
-    let spoil = |sql: &str, value: &str, name: &str| {
-        let changed = mine.execute(sql, (value, JobId::named(name).0.as_bytes()));
-        assert_eq!(changed, Ok(1));
-    };
-    spoil("update jobs set tags = ?1, alarm = 1 where id = ?2", "{", "a");
-    spoil(
-        "update jobs set history = ?1, alarm = 2 where id = ?2",
-        newer,
-        "b",
-    );
-
-    let overdue = store.overdue(10, None).await.expect("the store reads");
-    let ids: Vec<JobId> = overdue.jobs.iter().map(Job::id).collect();
-    assert_eq!((ids, overdue.next), (vec![JobId::named("b")], None));
-    let page = Page {
-        limit: 10,
-        after: None,
-    };
-    let listed = store
-        .list(Filter::default(), page)
-        .await
-        .expect("the store reads");
-    let mut names: Vec<JobId> = listed.items.iter().map(|head| head.id).collect();
-    names.sort_unstable();
-    let mut readable = ["b", "c"].map(JobId::named);
-    readable.sort_unstable();
-    assert_eq!(names, readable);
-    let error = store
-        .fetch(&[JobId::named("a")])
-        .await
-        .expect_err("it cannot be read");
-    assert_eq!(error.kind(), Kind::Internal);
 }

@@ -1,0 +1,209 @@
+//! What a newer version, or somebody's hand, left in the file and this version cannot read: it harms only itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use punctual::job::{Job, State};
+use punctual::limits::{UNREADABLE_DELAY, UNREADABLE_ROUNDS};
+use punctual::queue::{QueueName, QueueSettings};
+use punctual::run::{Claim, ClaimFrom, Claimed, Outcome, RunId, SettleVerdict, Settlement};
+use punctual::source::Source;
+use punctual::store::sqlite::{SqliteOptions, SqliteStore};
+use punctual::store::{Filter, Page, Store};
+use punctual::time::{Timestamp, seconds};
+use punctual::{Engine, JobId, Kind, NewJob};
+
+use super::{claim, connect, count, folder, insert, job, open};
+
+/// Changes the row of this job so that it cannot be read.
+fn spoil(path: &Path, name: &str, how: &str) {
+    let sql = format!("update jobs set {how} where id = ?1");
+    let changed = connect(path).execute(&sql, [JobId::named(name).0.as_bytes()]);
+    assert_eq!(changed, Ok(1));
+}
+
+/// The `rev` and the due instant that the file holds for this job.
+fn rev_and_due(path: &Path, name: &str) -> (i64, Timestamp) {
+    let id = JobId::named(name);
+    let read = connect(path).query_row(
+        "select rev, due from jobs where id = ?1 and state = 0",
+        [id.0.as_bytes()],
+        |row| Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?))),
+    );
+    read.expect("it waits")
+}
+
+#[tokio::test]
+async fn a_due_row_that_cannot_be_read_is_put_off_and_keeps_no_other_from_its_turn() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let clock = punctual::clock::ManualClock::new(Timestamp::EPOCH + seconds(1), 7);
+    let options = SqliteOptions {
+        clock: Arc::new(clock.clone()),
+    };
+    let store = SqliteStore::open(&path, options).await.expect("the file opens");
+    insert(&store, &["a", "b", "c"].map(job)).await;
+    for bad in ["a", "b"] {
+        spoil(&path, bad, "options = '{\"on_lost\":\"telephone\"}', run = 7");
+    }
+    let claimed = claim(&store, 3).await;
+    let ids: Vec<JobId> = claimed.jobs.iter().map(Job::id).collect();
+    assert_eq!(ids, [JobId::named("c")]);
+    let due = Timestamp::EPOCH + seconds(1) + UNREADABLE_DELAY;
+    assert_eq!(claimed.next_due, Some(due), "a process that can read it may");
+    assert_eq!(rev_and_due(&path, "a"), (2, due));
+    assert_eq!(rev_and_due(&path, "b"), (2, due));
+    assert_eq!(count(&store, State::Waiting).await, 2);
+    assert_eq!(count(&store, State::Running).await, 1);
+
+    clock.advance(UNREADABLE_DELAY);
+    spoil(&path, "a", "options = null");
+    let jobs = claim(&store, 3).await.jobs;
+    assert_eq!((jobs.len(), jobs[0].id()), (1, JobId::named("a")));
+    assert_eq!(jobs[0].status.attempt, 1, "it was never begun");
+}
+
+#[tokio::test]
+async fn a_line_that_begins_with_many_rows_that_cannot_be_read_is_got_through() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    let names: Vec<String> = (0..3 * UNREADABLE_ROUNDS).map(|n| n.to_string()).collect();
+    let jobs: Vec<Job> = names.iter().map(|name| job(name)).collect();
+    insert(&store, &jobs).await;
+    for name in &names {
+        spoil(&path, name, "tags = '{'");
+    }
+    let mut last = job("last");
+    last.status.due = Timestamp::EPOCH + seconds(1);
+    insert(&store, &[last]).await;
+    let mut claimed = Vec::new();
+    for _ in 0..=names.len() {
+        claimed.extend(claim(&store, 1).await.jobs);
+    }
+    assert_eq!((claimed.len(), claimed[0].id()), (1, JobId::named("last")));
+}
+
+#[tokio::test]
+async fn a_claim_by_ids_passes_over_what_cannot_be_read() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    insert(&store, &["a", "b"].map(job)).await;
+    spoil(&path, "a", "tags = '{'");
+    let wish = Claim {
+        worker: "w".into(),
+        from: ClaimFrom::Ids(["a", "b"].map(JobId::named).to_vec()),
+        max: 2,
+        lease: seconds(60),
+        now: None,
+    };
+    let jobs = store.claim(wish).await.expect("the store gives jobs").jobs;
+    assert_eq!((jobs.len(), jobs[0].id()), (1, JobId::named("b")));
+}
+
+/// Claims what is due in these queues.
+async fn claim_from(engine: &Engine, queues: &[&str]) -> Claimed {
+    let wish = Claim {
+        worker: "w".into(),
+        from: ClaimFrom::Queues(queues.iter().map(|queue| QueueName::from(*queue)).collect()),
+        max: 9,
+        lease: seconds(60),
+        now: None,
+    };
+    let claimed = engine.claim(wish, seconds(0)).await;
+    claimed.expect("the store gives jobs")
+}
+
+#[tokio::test]
+async fn a_run_whose_row_cannot_be_read_keeps_no_other_from_being_settled() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let engine = Engine::builder().caretaker(false).on(Arc::new(open(&path).await));
+    let ids = ["a", "b", "c"].map(JobId::named);
+    for id in ids {
+        let new = NewJob::bytes("work", "{}").id(id);
+        engine.enqueue(new).await.expect("it is stored");
+    }
+    let mut jobs = claim_from(&engine, &["default"]).await.jobs;
+    jobs.sort_by_key(|job| ids.iter().position(|id| *id == job.id()));
+    spoil(&path, "b", "tags = '{', rev = rev + 1");
+    let settlements = jobs.iter().map(|job| Settlement {
+        id: RunId {
+            job: job.id(),
+            run: job.status.run,
+        },
+        outcome: Outcome::Done(Bytes::from_static(b"1")),
+        claimed: Some(job.clone()),
+    });
+    let verdicts = engine.settle(settlements.collect()).await;
+    let [settled, refused] = [SettleVerdict::Settled, SettleVerdict::Refused];
+    assert_eq!(verdicts, Ok(vec![settled, refused, settled]));
+    let bad = engine.fetch(ids[1]).await.map_err(|error| error.kind());
+    assert_eq!(bad, Err(Kind::Internal));
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_read_hold_up_their_own_queue_only_until_they_are_set_anew() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let engine = Engine::builder().caretaker(false).on(Arc::new(open(&path).await));
+    let limited = QueueSettings {
+        max_running: Some(5),
+        ..QueueSettings::default()
+    };
+    for queue in ["bad", "good"] {
+        let set = engine.set_queue(queue, limited.clone(), None).await;
+        set.expect("it is set");
+        let new = NewJob::bytes("work", "{}").queue(queue);
+        engine.enqueue(new).await.expect("it is stored");
+    }
+    let changed = connect(&path).execute(
+        "update records set rev = rev + 1, document = ?1 where name = 'bad'",
+        [br#"{"max_running": "many"}"#],
+    );
+    assert_eq!(changed, Ok(1));
+
+    let jobs = claim_from(&engine, &["bad", "good"]).await.jobs;
+    let queues: Vec<&str> = jobs.iter().map(|job| job.body.queue.as_str()).collect();
+    assert_eq!(queues, ["good"]);
+    assert_eq!(engine.queue("good").await, Ok((limited.clone(), 1)));
+    assert_eq!(engine.queue("bad").await, Ok((QueueSettings::unreadable(), 2)));
+
+    assert_eq!(engine.set_queue("bad", limited, Some(2)).await, Ok(3));
+    assert_eq!(claim_from(&engine, &["bad", "good"]).await.jobs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_nobody_from_the_others() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    insert(&store, &["a", "b", "c"].map(job)).await;
+    let newer = r#"[{"attempt":1,"run":1,"started":1,"ended":2,"outcome":"evicted"}]"#;
+    spoil(&path, "a", "tags = '{', alarm = 1");
+    spoil(&path, "b", &format!("history = '{newer}', alarm = 2"));
+
+    let overdue = store.overdue(10, None).await.expect("the store reads");
+    let ids: Vec<JobId> = overdue.jobs.iter().map(Job::id).collect();
+    assert_eq!((ids, overdue.next), (vec![JobId::named("b")], None));
+    let page = Page {
+        limit: 10,
+        after: None,
+    };
+    let listed = store
+        .list(Filter::default(), page)
+        .await
+        .expect("the store reads");
+    let mut names: Vec<JobId> = listed.items.iter().map(|head| head.id).collect();
+    names.sort_unstable();
+    let mut readable = ["b", "c"].map(JobId::named);
+    readable.sort_unstable();
+    assert_eq!(names, readable);
+    let error = store
+        .fetch(&[JobId::named("a")])
+        .await
+        .expect_err("it cannot be read");
+    assert_eq!(error.kind(), Kind::Internal);
+}
