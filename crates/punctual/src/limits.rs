@@ -286,3 +286,5 @@ pub const FILE_LOOK_FIRST: Duration = Duration::from_millis(1);
 pub const FILE_LOOK_LAST: Duration = Duration::from_millis(256);
 /// Between two looks for other processes' commits where the machine gives no watch on the file.
 pub const FILE_LOOK_UNWATCHED: Duration = Duration::from_millis(100);
+/// Such looks after which a watch is asked for again: one second of them.
+pub const FILE_LOOKS_UNWATCHED: u32 = 10;

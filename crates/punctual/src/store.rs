@@ -133,6 +133,9 @@ pub trait Store: Send + Sync + 'static {
     fn output(&self, run: RunId, from: u64) -> Answer<'_, Output>;
 
     /// What the store is and what it promises.
+    ///
+    /// It fails where a write would, with the reason: what cannot be told otherwise is tried, though not more often than
+    /// every [`FILE_WRITE_KNOWN`](crate::limits::FILE_WRITE_KNOWN).
     fn check(&self) -> Answer<'_, Report>;
 
     /// Hints between the processes on this store. See [`Signals`](crate::signals::Signals).

@@ -4,6 +4,7 @@
 mod bad_input;
 mod cancel;
 mod command;
+mod file;
 mod instants;
 mod kill;
 mod paused;

@@ -14,12 +14,12 @@ pub(super) async fn alive() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// `GET /readyz`: the store answers, too.
+/// `GET /readyz`: the store answers and takes writes, too.
 pub(super) async fn ready(State(rooms): State<Rooms>) -> Result<Json<Value>, Problem> {
     let not_ready = |why: String| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("the store does not answer: {why}"),
+            format!("the store cannot be used: {why}"),
         )
     };
     match tokio::time::timeout(READY_DEADLINE, rooms.engine.check()).await {

@@ -36,6 +36,7 @@ mod list;
 mod log;
 mod output;
 mod overdue;
+mod place;
 mod readers;
 mod records;
 mod row;
@@ -52,6 +53,7 @@ use futures_util::stream::BoxStream;
 use rusqlite::Transaction;
 
 use self::fault::Fault;
+use self::place::Place;
 use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::{Handle, Writer};
@@ -82,6 +84,7 @@ use crate::time::Timestamp;
 pub struct SqliteStore {
     path: PathBuf,
     clock: Arc<dyn Clock>,
+    place: Arc<Place>,
     readers: Readers,
     // Signals end before the writer, whose thread they use.
     signals: SqliteSignals,
@@ -184,7 +187,8 @@ impl SqliteStore {
         let path = file::prepare(path)?;
         let connection = file::connect(&path)?;
         let seen = watch::data_version(&connection).map_err(Error::from)?;
-        let writer = Writer::start(connection, log::Log::open(&path)?)?;
+        let place = Arc::new(Place::of(path.clone(), Arc::clone(&options.clock))?);
+        let writer = Writer::start(connection, log::Log::open(&path)?, Arc::clone(&place))?;
         let signals = SqliteSignals {
             near: Arc::new(LocalSignals::new()),
             far: Mutex::new(None),
@@ -196,6 +200,7 @@ impl SqliteStore {
             readers: Readers::start(&path)?,
             clock: options.clock,
             path,
+            place,
             signals,
             writer,
         })
@@ -314,12 +319,14 @@ impl Store for SqliteStore {
     fn check(&self) -> Answer<'_, Report> {
         let clock = Arc::clone(&self.clock);
         let asked_at = clock.uptime();
+        let place = Arc::clone(&self.place);
         let reached = self.writer.handle().look_or_write(
-            |connection| {
+            move |connection| {
                 file::recognise(connection)?;
-                Ok(Some(()))
+                place.is_there()?;
+                Ok(place.takes_writes().transpose()?)
             },
-            |_| Ok(()),
+            |writing| place::try_to_write(writing),
         );
         Box::pin(async move {
             reached.await?;

@@ -3,7 +3,9 @@
 mod child;
 mod file;
 mod log;
+mod place;
 mod plan;
+mod shortage;
 mod transaction;
 mod trouble;
 mod unreadable;

@@ -4,7 +4,10 @@
 //! rolled back; one that fails in the commit may or may not stand, but for the cases that [`of_commit`] knows.
 //! SQLite's result codes: <https://www.sqlite.org/rescode.html>.
 
+use std::fs::File;
+
 use rusqlite::ffi::{self, ErrorCode};
+use rustix::io::Errno;
 
 use crate::error::{Error, Kind};
 
@@ -101,6 +104,11 @@ fn explain(error: &rusqlite::Error) -> (Kind, String) {
             Kind::Unavailable,
             "the database file or its folder is read-only for this process; nothing was stored".to_owned(),
         ),
+        ErrorCode::CannotOpen if lacks_descriptors() => (
+            Kind::Unavailable,
+            "the database file cannot be opened: this process, or the machine, has too many open files (ulimit -n)"
+                .to_owned(),
+        ),
         ErrorCode::CannotOpen => (
             Kind::Unavailable,
             "the database file cannot be opened: look at its path and permissions".to_owned(),
@@ -119,6 +127,21 @@ fn explain(error: &rusqlite::Error) -> (Kind, String) {
         ),
         _ => (Kind::Internal, format!("a fault in the SQLite store: {error}")),
     }
+}
+
+/// Whether there are not as many descriptors as a connection needs: one for the database, its log and its index each. SQLite
+/// does not tell why it could not open a file, and has closed the others by then.
+fn lacks_descriptors() -> bool {
+    const NEEDED: usize = 3;
+    let short = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+    let mut held = Vec::with_capacity(NEEDED);
+    for _ in 0..NEEDED {
+        match File::open("/dev/null") {
+            Ok(file) => held.push(file),
+            Err(error) => return short.contains(&error.raw_os_error()),
+        }
+    }
+    false
 }
 
 /// An input or output error has a number that says at which step.

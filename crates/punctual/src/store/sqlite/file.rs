@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::limits;
 
 /// `PRAGMA application_id` of our files: "Punc" in ASCII.
-const APPLICATION: i32 = 0x5075_6e63;
+pub(super) const APPLICATION: i32 = 0x5075_6e63;
 
 /// The steps of the schema, oldest first. `PRAGMA user_version` counts how many a file has had. A step that was ever
 /// released never changes.

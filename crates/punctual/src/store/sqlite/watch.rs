@@ -7,7 +7,7 @@
 
 use std::io::{ErrorKind, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -38,10 +38,13 @@ impl Watch {
         signals: Arc<LocalSignals>,
     ) -> Result<Watch, Error> {
         let no_pipe = |error| Error::unavailable("the machine gives no further pipe").caused_by(error);
+        // The log lives as long as any connection, and the store has some.
+        let path = file::log_of(path);
         let (stopped, stop) = std::io::pipe().map_err(no_pipe)?;
         let watcher = Watcher {
-            // The log lives as long as any connection, and the store has some.
-            log: inotify(&file::log_of(path)),
+            log: watch(&path).inspect_err(report_unwatched).ok(),
+            path,
+            looks: 0,
             stopped,
             writer,
             seen,
@@ -77,6 +80,10 @@ pub(super) fn data_version(connection: &Connection) -> Result<i64, Fault> {
 struct Watcher {
     /// Nothing where the machine has no watch left for us: then we look now and then.
     log: Option<Inotify>,
+    /// Where the log is.
+    path: PathBuf,
+    /// How often we looked without a watch since one was last asked for.
+    looks: u32,
     stopped: PipeReader,
     writer: Handle,
     seen: i64,
@@ -127,10 +134,9 @@ impl Watcher {
     /// so that a busy log is looked at a bounded number of times a second.
     fn rest(&mut self, pause: Duration) -> Rested {
         if self.log.is_none() {
-            return match self.wait(Some(limits::FILE_LOOK_UNWATCHED), false) {
-                true => Rested::Stopped,
-                false => Rested::News,
-            };
+            let stopped = self.wait(Some(limits::FILE_LOOK_UNWATCHED), false);
+            self.watch_again();
+            return if stopped { Rested::Stopped } else { Rested::News };
         }
         let settled = pause > limits::FILE_LOOK_LAST;
         if self.wait((!settled).then_some(pause), settled) {
@@ -140,6 +146,19 @@ impl Watcher {
             Rested::News
         } else {
             Rested::Nothing
+        }
+    }
+
+    /// Asks for a watch again, now and then: the machine may have one by now.
+    fn watch_again(&mut self) {
+        self.looks += 1;
+        if self.looks < limits::FILE_LOOKS_UNWATCHED {
+            return;
+        }
+        self.looks = 0;
+        self.log = watch(&self.path).ok();
+        if self.log.is_some() {
+            tracing::info!("the database's log is watched again");
         }
     }
 
@@ -183,13 +202,10 @@ enum Rested {
     Nothing,
 }
 
-fn inotify(log: &Path) -> Option<Inotify> {
-    let watch = || -> std::io::Result<Inotify> {
-        let inotify = Inotify::init()?;
-        inotify.watches().add(log, WatchMask::MODIFY)?;
-        Ok(inotify)
-    };
-    watch().inspect_err(report_unwatched).ok()
+fn watch(log: &Path) -> std::io::Result<Inotify> {
+    let inotify = Inotify::init()?;
+    inotify.watches().add(log, WatchMask::MODIFY)?;
+    Ok(inotify)
 }
 
 fn report_unwatched(error: &std::io::Error) {

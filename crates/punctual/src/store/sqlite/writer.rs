@@ -7,6 +7,7 @@
 //! The thread belongs to no runtime. A verb is handed over by a channel and answered by another, so that it does not
 //! matter who polls, and a caller that goes away loses the answer, not the work.
 
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Fault};
 use super::log::Log;
+use super::place::Place;
 use super::writing::Writing;
 use crate::error::Error;
 use crate::limits;
@@ -27,11 +29,18 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. It tends the log as well, since only between two transactions may a log begin anew.
-    pub(super) fn start(connection: Connection, log: Log) -> Result<Writer, Error> {
+    pub(super) fn start(connection: Connection, log: Log, place: Arc<Place>) -> Result<Writer, Error> {
         let (sender, receiver) = mpsc::channel(limits::FILE_VERBS);
         let thread = thread::Builder::new()
             .name("punctual-write".to_owned())
-            .spawn(move || Desk { connection, log }.serve(receiver))
+            .spawn(move || {
+                let desk = Desk {
+                    connection,
+                    log,
+                    place,
+                };
+                desk.serve(receiver);
+            })
             .map_err(no_thread)?;
         Ok(Writer {
             handle: Some(Handle(sender)),
@@ -106,6 +115,7 @@ impl Handle {
 struct Desk {
     connection: Connection,
     log: Log,
+    place: Arc<Place>,
 }
 
 impl Desk {
@@ -128,7 +138,9 @@ impl Desk {
         if writers.is_empty() {
             return;
         }
-        if let Err(error) = self.write(&mut writers) {
+        let written = self.write(&mut writers);
+        self.place.note(&written);
+        if let Err(error) = written {
             writers.iter_mut().for_each(|errand| errand.fail(&error));
         }
         writers.into_iter().for_each(Errand::answer);
@@ -137,6 +149,7 @@ impl Desk {
 
     /// One transaction for all of them. Its error is everybody's.
     fn write(&mut self, errands: &mut [Box<dyn Errand>]) -> Result<(), Error> {
+        self.place.is_there()?;
         self.log.has_room(&mut self.connection)?;
         self.run("begin immediate")?;
         if let Err(fault) = self.work(errands) {

@@ -1,14 +1,19 @@
 //! Other processes on the same file: this binary again, told by its environment which part to play.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use punctual::Kind;
 use punctual::change::{Applied, Inserted};
 use punctual::job::State;
 use punctual::store::Store;
+use punctual::store::sqlite::SqliteStore;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{claim, count, insert, job, job_of, open, success};
+use super::{claim, count, insert, job, job_of, open, success, within_patience};
+
+mod short;
 
 /// Jobs that a part inserts which works as well.
 pub(super) const JOBS: usize = 100;
@@ -27,6 +32,12 @@ pub(super) enum Part {
     Filler,
     /// Inserts some jobs, then runs whatever is there until nothing is left, and says the name of each run.
     Worker,
+    /// Fills the file until nothing more goes in, and checks the store, then and once there is room again.
+    Checker,
+    /// Opens the store with ever more file descriptors, until they are enough.
+    Opener,
+    /// Listens without a descriptor for a watch, and goes on as they come back.
+    Listener,
 }
 
 /// A child that plays `part` on the file at `path`; `name` begins the names of its jobs.
@@ -45,6 +56,19 @@ pub(super) fn command(part: Part, path: &Path, name: &str) -> Command {
     command
 }
 
+/// What became of a child whose files may not grow beyond 1 MiB at first. Such a file answers as a disk that is full does,
+/// and can be had without being root.
+pub(super) fn with_small_files(part: Part, path: &Path, name: &str) -> Output {
+    let child = command(part, path, name);
+    let limited = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 2048; exec \"$0\" \"$@\""])
+        .arg(child.get_program())
+        .args(child.get_args())
+        .envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .output();
+    limited.expect("a child starts")
+}
+
 /// What a line of a child's output says, if it says anything.
 pub(super) fn said(line: &str) -> Option<&str> {
     line.split_once(SAID).map(|(_, said)| said)
@@ -58,17 +82,27 @@ async fn this_process_plays_its_part() {
     };
     let path = PathBuf::from(std::env::var_os(PLACE).expect("a part has a place"));
     let name = std::env::var(NAME).expect("a part has a name");
-    let parts = [Part::Feeder, Part::Filler, Part::Worker];
+    let parts = [
+        Part::Feeder,
+        Part::Filler,
+        Part::Worker,
+        Part::Checker,
+        Part::Opener,
+        Part::Listener,
+    ];
     match parts.into_iter().find(|known| format!("{known:?}") == part) {
         Some(Part::Feeder) => insert_for_ever(&path, &name).await,
         Some(Part::Filler) => insert_until_refused(&path, &name).await,
         Some(Part::Worker) => insert_and_work(&path, &name).await,
+        Some(Part::Checker) => check_when_full(&path, &name).await,
+        Some(Part::Opener) => short::open_with_few(&path).await,
+        Some(Part::Listener) => short::listen_with_few(&path).await,
         None => panic!("there is no part {part}"),
     }
 }
 
 #[expect(clippy::print_stdout, reason = "it is how a child tells its parent")]
-fn say(what: &str) {
+pub(super) fn say(what: &str) {
     println!("{SAID}{what}");
 }
 
@@ -94,6 +128,48 @@ async fn insert_until_refused(path: &Path, name: &str) {
             }
         }
         say(&name);
+    }
+}
+
+async fn check_when_full(path: &Path, name: &str) {
+    let store = open(path).await;
+    for bytes in [50_000, 16] {
+        for number in 0_u64.. {
+            let jobs = [job_of(&format!("{name}{bytes} {number}"), bytes)];
+            if store.insert(&jobs).await.is_err() {
+                break;
+            }
+        }
+    }
+    // A page may still fit where a job did not.
+    let full = within_patience(async {
+        for number in 0_u64.. {
+            if let Err(error) = store.check().await {
+                return error;
+            }
+            // Whether it is stored does not matter: it takes what room there is.
+            let _ = store.insert(&[job(&format!("{name} more {number}"))]).await;
+        }
+        unreachable!("it goes on until the test's patience is over")
+    });
+    say(&full.await.to_string());
+    let limit = getrlimit(Resource::Fsize);
+    setrlimit(
+        Resource::Fsize,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )
+    .expect("it may be raised");
+    within_patience(until_it_takes_writes(&store)).await;
+    insert(&store, &[job("there is room")]).await;
+    say("well again");
+}
+
+async fn until_it_takes_writes(store: &SqliteStore) {
+    while store.check().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -8,7 +8,7 @@ use punctual::Kind;
 use punctual::job::State;
 use punctual::store::Store;
 
-use super::child::{Part, command, said};
+use super::child::{Part, command, said, with_small_files};
 use super::{claim, connect, count, folder, insert, is_there, job, open, until};
 
 #[tokio::test]
@@ -105,15 +105,7 @@ async fn a_disk_that_is_full_is_an_error_that_says_so_and_loses_nothing() {
     let folder = folder();
     let path = folder.path().join("jobs.db");
     drop(open(&path).await);
-    // A file that may not grow any more answers as a disk that is full does, and can be had without being root.
-    let child = command(Part::Filler, &path, "f");
-    let limited = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\""])
-        .arg(child.get_program())
-        .args(child.get_args())
-        .envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .output();
-    let output = limited.expect("a child starts");
+    let output = with_small_files(Part::Filler, &path, "f");
     let text = String::from_utf8(output.stdout).expect("its output is text");
     assert!(output.status.success(), "{text}");
     let mut acknowledged: Vec<_> = text.lines().filter_map(said).collect();
