@@ -36,7 +36,6 @@ mod counters;
 mod enqueue;
 mod handle;
 pub(crate) mod lane;
-mod leases;
 mod listener;
 mod look;
 mod operate;
@@ -49,7 +48,6 @@ mod writes;
 use claimants::Claimants;
 use counters::Counters;
 use lane::Lane;
-use leases::Leases;
 use results::Results;
 use settings::Settings;
 use writes::{Changes, Inserts};
@@ -92,7 +90,6 @@ struct Core {
     results: Results,
     /// Held by whoever edits the holder of a unique key, by the holder's id.
     holders: [tokio::sync::Mutex<()>; HOLDER_LINES],
-    leases: Leases,
     counters: Counters,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -152,7 +149,6 @@ impl EngineBuilder {
             claimants: Claimants::default(),
             results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
             holders: Default::default(),
-            leases: Leases::default(),
             counters: Counters::default(),
             defaults: self.defaults,
             stopping: stopping.clone(),

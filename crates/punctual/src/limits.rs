@@ -126,6 +126,8 @@ pub const OVERDUE_SCAN: Duration = Duration::from_secs(1);
 /// A clock that went this much further than time did has stepped, and a machine that slept for so long was suspended:
 /// what is shorter, every lease has room for.
 pub const CLOCK_STEP: Duration = Duration::from_secs(1);
+/// Leaps of time that a caretaker remembers: the leases from before older ones have long been set anew.
+pub const LEAPS: usize = 16;
 /// Between two rounds of pruning: history is kept for hours, so seconds do not matter.
 pub const PRUNE_SCAN: Duration = Duration::from_secs(10);
 /// Age at which an engine reads the settings of all queues again.

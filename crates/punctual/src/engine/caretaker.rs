@@ -1,8 +1,8 @@
 //! The caretaker: bounded chores of every engine. It takes back what is overdue, and prunes what was kept long enough.
 //!
 //! Every node may do every chore at any time, since each write is fenced by the row's `rev`: who comes second changes
-//! nothing. After a step of the clock or a suspend it takes back no run for the length of the longest lease that this
-//! engine gave, so that workers that are alive can beat first. A longer one that another process gave is not known here.
+//! nothing. After a step of the clock or a suspend it waits until workers that are alive have had the time to beat: see
+//! [`leaps`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,19 @@ use std::time::Duration;
 use crate::change::{Applied, Change};
 use crate::error::Error;
 use crate::job::{Job, State};
-use crate::limits::{CHORE_ROWS, CLOCK_STEP, OVERDUE_SCAN, RESCAN};
+use crate::limits::{CHORE_ROWS, LEASE, OVERDUE_SCAN, RESCAN};
 use crate::rules;
-use crate::time::{Timestamp, micros};
+use crate::time::{Timestamp, format_length};
 
 use super::Core;
 use super::settings::{ByQueue, is_limited};
 use super::settle::tell_of;
 use super::writes::Tell;
 
+mod leaps;
 mod pruner;
+
+use leaps::{Beats, Leaps};
 
 /// Does the chores until the engine stops: side by side, so that a long history holds up no lost run.
 pub(super) async fn run(core: Arc<Core>) {
@@ -32,10 +35,10 @@ pub(super) async fn run(core: Arc<Core>) {
 }
 
 async fn take_back(core: &Core) {
-    let mut steps = Steps::default();
+    let mut leaps = Leaps::default();
     let mut failures = 0;
     loop {
-        let pause = match reclaim(core, &mut steps).await {
+        let pause = match reclaim(core, &mut leaps).await {
             Ok(pause) => {
                 failures = 0;
                 pause
@@ -54,25 +57,27 @@ fn after_failure(error: &Error, what: &str, failures: &mut u32) -> Duration {
 }
 
 /// Takes back what is overdue. Answers how long until it makes sense to look again.
-async fn reclaim(core: &Core, steps: &mut Steps) -> Result<Duration, Error> {
+async fn reclaim(core: &Core, leaps: &mut Leaps) -> Result<Duration, Error> {
     let asked_at = core.clock.uptime();
     let overdue = core.store.overdue(CHORE_ROWS, None).await?;
     core.clock.correct(overdue.now, asked_at);
     let uptime = core.clock.uptime();
-    if steps.look(overdue.now, (asked_at, uptime), core.clock.suspended()) {
-        let lease = core.leases.longest();
-        steps.hold_off_until = uptime.saturating_add(lease);
+    if leaps.look(overdue.now, (asked_at, uptime), core.clock.suspended()) {
         tracing::warn!(
-            "the clock stepped or the machine slept; no run is taken back for {lease:?}, so that living workers can beat first"
+            "the clock stepped or the machine slept; no run is taken back for {} nor before its lease is over as its worker \
+             counts, so that living workers can beat first",
+            format_length(LEASE)
         );
     }
     let queues = core.settings.known().await?;
-    let held_off = steps.hold_off_until > uptime;
+    let held_off = leaps.hold_off(uptime);
+    let beats = last_beats(core, leaps, &overdue.jobs).await?;
     let full = overdue.jobs.len() == CHORE_ROWS;
     let jobs = overdue
         .jobs
         .into_iter()
-        .filter(|job| !held_off || job.status.state != State::Running);
+        .filter(|job| !held_off || job.status.state != State::Running)
+        .filter(|job| leaps.is_over(job, &beats, overdue.now));
     let decided = jobs.filter_map(|job| {
         let write = reclaimed(core, &queues, &job, overdue.now)?;
         Some((job, write))
@@ -98,6 +103,18 @@ async fn reclaim(core: &Core, steps: &mut Steps) -> Result<Duration, Error> {
     })
 }
 
+/// When each worker beat last, where that tells which leases are from before a leap.
+async fn last_beats(core: &Core, leaps: &Leaps, jobs: &[Job]) -> Result<Beats, Error> {
+    if !jobs.iter().any(|job| leaps.may_concern(job)) {
+        return Ok(Beats::new());
+    }
+    let workers = core.store.workers().await?;
+    Ok(workers
+        .into_iter()
+        .map(|(worker, beat)| (worker.id, beat))
+        .collect())
+}
+
 fn reclaimed(core: &Core, queues: &ByQueue, job: &Job, now: Timestamp) -> Option<(Change, Tell)> {
     let moment = rules::Moment {
         now,
@@ -106,30 +123,4 @@ fn reclaimed(core: &Core, queues: &ByQueue, job: &Job, now: Timestamp) -> Option
     let change = rules::settle::reclaim(job, &moment)?;
     let tell = tell_of(job, &change, is_limited(queues, &job.body.queue), now);
     Some((change, tell))
-}
-
-/// Notices steps of the clock and suspends of the machine.
-#[derive(Default)]
-struct Steps {
-    /// The store's clock less the uptime, in microseconds, at the last look: at most this.
-    ahead: Option<i64>,
-    suspended: Duration,
-    hold_off_until: Duration,
-}
-
-impl Steps {
-    /// Looks at the clocks: the store's said `now` between two readings of the uptime. Answers whether time made a leap
-    /// since the last look.
-    fn look(&mut self, now: Timestamp, uptime: (Duration, Duration), suspended: Duration) -> bool {
-        let ahead = |uptime| now.as_micros().saturating_sub(micros(uptime));
-        // How long the store took to answer is not known, and is no leap.
-        let leap = self
-            .ahead
-            .map_or(0, |before| ahead(uptime.1).saturating_sub(before));
-        let slept = suspended.saturating_sub(self.suspended);
-        let first = self.ahead.is_none();
-        self.ahead = Some(ahead(uptime.0));
-        self.suspended = suspended;
-        !first && (leap > micros(CLOCK_STEP) || slept > CLOCK_STEP)
-    }
 }

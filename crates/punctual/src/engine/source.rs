@@ -99,7 +99,6 @@ impl Core {
 
     async fn claim_now(&self, claim: &Claim) -> Result<Claimed, Error> {
         let (asked_at, asked) = (self.clock.uptime(), self.clock.now());
-        self.note_lease(claim.lease);
         let claimed = match self.store.claim(claim.clone()).await {
             Ok(claimed) => {
                 self.clock.correct(claimed.now, asked_at);
@@ -160,15 +159,9 @@ impl Core {
 
     async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {
         let asked_at = self.clock.uptime();
-        self.note_lease(beat.lease);
         let beaten = self.store.beat(beat).await?;
         self.clock.correct(beaten.now, asked_at);
         Ok(beaten)
-    }
-
-    fn note_lease(&self, lease: Duration) {
-        let awake = self.clock.uptime().saturating_sub(self.clock.suspended());
-        self.leases.note(lease, awake);
     }
 }
 

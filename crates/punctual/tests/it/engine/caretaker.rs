@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use punctual::job::{FailureReason, State};
+use punctual::job::{FailureReason, Job, State};
 use punctual::limits::{KEEP_SUCCEEDED, LEASE, PRUNE_SCAN};
+use punctual::run::{Beat, BeatRun, WorkerInfo};
 use punctual::source::Source;
+use punctual::store::Store;
 use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, days, hours, minutes, seconds};
 
@@ -97,11 +99,95 @@ async fn after_a_leap_of_time_nobody_with_a_longer_lease_is_taken_for_lost() {
         }
         // A worker with a shorter lease makes nobody forget the longer one.
         assert!(stage.claim(1).await.is_empty());
-        stage.advance(minutes(5) - seconds(2)).await;
+        stage.advance(minutes(5) - seconds(4)).await;
         assert_eq!(state(&stage, id).await, Ok(State::Running));
-        stage.advance(seconds(4)).await;
+        stage.advance(seconds(6)).await;
         assert_eq!(state(&stage, id).await, Ok(State::Waiting));
     }
+}
+
+/// A run that a worker of another process, which this engine knows nothing of, leased for five minutes.
+async fn leased_elsewhere(stage: &Stage) -> Job {
+    stage.engine.enqueue(work()).await.expect("it is stored");
+    let mut patient = claim("patient", 1);
+    patient.lease = minutes(5);
+    let claimed = stage.store.memory.claim(patient).await;
+    claimed.expect("the store serves claims").jobs.remove(0)
+}
+
+/// A heartbeat of that worker.
+async fn beat_elsewhere(stage: &Stage, run: &Job) {
+    let beat = Beat {
+        worker: WorkerInfo {
+            id: "patient".into(),
+            host: "elsewhere".to_owned(),
+            pid: 1,
+            queues: Vec::new(),
+            concurrency: 1,
+            running: 1,
+            started_at: stage.engine.now(),
+            stopping: false,
+        },
+        runs: vec![BeatRun {
+            id: settlement(run, done("1")).id,
+            progress: None,
+        }],
+        lease: minutes(5),
+        now: None,
+    };
+    stage
+        .store
+        .memory
+        .beat(beat)
+        .await
+        .expect("the store serves beats");
+}
+
+#[tokio::test]
+async fn after_a_leap_of_time_the_leases_of_other_processes_last_as_long_as_before() {
+    for sleeps in [false, true] {
+        let stage = Stage::with_caretaker();
+        let run = leased_elsewhere(&stage).await;
+        stage.advance(seconds(100)).await;
+        beat_elsewhere(&stage, &run).await;
+        stage.advance(seconds(10)).await;
+        match sleeps {
+            true => stage.clock.suspend(hours(1)),
+            false => stage.clock.step_to(stage.engine.now() + hours(1)),
+        }
+        stage.advance(minutes(5) - seconds(12)).await;
+        assert_eq!(state(&stage, run.id()).await, Ok(State::Running));
+        stage.advance(seconds(6)).await;
+        assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting));
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_was_prolonged_after_a_leap_ends_when_it_says() {
+    let stage = Stage::with_caretaker();
+    let run = leased_elsewhere(&stage).await;
+    stage.advance(seconds(2)).await;
+    stage.clock.step_to(stage.engine.now() + hours(1));
+    stage.advance(seconds(5)).await;
+    beat_elsewhere(&stage, &run).await;
+    stage.advance(minutes(5) - seconds(2)).await;
+    assert_eq!(state(&stage, run.id()).await, Ok(State::Running));
+    stage.advance(seconds(4)).await;
+    assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn a_leap_that_is_taken_back_prolongs_no_lease() {
+    let stage = Stage::with_caretaker();
+    let run = leased_elsewhere(&stage).await;
+    stage.advance(seconds(2)).await;
+    stage.clock.step_to(stage.engine.now() + hours(1));
+    stage.advance(seconds(10)).await;
+    stage.clock.step_to(stage.engine.now() - hours(1));
+    stage.advance(minutes(5) - seconds(16)).await;
+    assert_eq!(state(&stage, run.id()).await, Ok(State::Running));
+    stage.advance(seconds(8)).await;
+    assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting));
 }
 
 #[tokio::test]
