@@ -8,28 +8,45 @@ use super::row::{Columns, if_readable, read_job, state_number};
 use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
+use crate::limits;
 use crate::store::Overdue;
 use crate::time::Timestamp;
 
 pub(super) fn overdue(connection: &Connection, limit: usize, now: Timestamp) -> Result<Overdue, Fault> {
-    let mut alarms: Vec<(Timestamp, JobId, i64)> = Vec::new();
-    for state in State::ALL {
+    let mut jobs = Vec::new();
+    let (mut wanted, mut looked_at) = (limit, 0);
+    loop {
         // One more than wanted: it may be the next alarm.
-        let earliest = params![state_number(state), number(limit.saturating_add(1))];
-        alarms.extend(all(connection, include_str!("overdue.sql"), earliest, |row| {
+        let alarms = earliest(connection, wanted.saturating_add(1))?;
+        let passed = alarms.iter().take(wanted).take_while(|(alarm, ..)| *alarm <= now);
+        let passed = passed.count();
+        for (_, id, row) in &alarms[looked_at..passed] {
+            jobs.extend(if_readable(*id, read_row(connection, *row))?);
+        }
+        looked_at = passed;
+        // Rows that cannot be read take nobody's place, as far as one look may go.
+        let unreadable = passed - jobs.len();
+        let more = limit.saturating_add(unreadable).min(limits::PAGE_ROWS);
+        if passed < wanted || more <= wanted {
+            let next = alarms.get(passed).map(|(alarm, ..)| *alarm);
+            return Ok(Overdue { jobs, next, now });
+        }
+        wanted = more;
+    }
+}
+
+/// The earliest alarms of all.
+fn earliest(connection: &Connection, count: usize) -> Result<Vec<(Timestamp, JobId, i64)>, Fault> {
+    let mut alarms = Vec::new();
+    for state in State::ALL {
+        let first = params![state_number(state), number(count)];
+        alarms.extend(all(connection, include_str!("overdue.sql"), first, |row| {
             let column = Columns { row, first: 0 };
             Ok((column.instant(0)?, column.id(1)?, row.get(2)?))
         })?);
     }
     alarms.sort_unstable();
-    let passed = alarms.iter().take(limit).take_while(|(alarm, ..)| *alarm <= now);
-    let passed = passed.count();
-    let mut jobs = Vec::with_capacity(passed);
-    for (_, id, row) in &alarms[..passed] {
-        jobs.extend(if_readable(*id, read_row(connection, *row))?);
-    }
-    let next = alarms.get(passed).map(|(alarm, ..)| *alarm);
-    Ok(Overdue { jobs, next, now })
+    Ok(alarms)
 }
 
 fn read_row(connection: &Connection, row: i64) -> Result<Job, Fault> {

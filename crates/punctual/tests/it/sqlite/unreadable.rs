@@ -103,6 +103,23 @@ async fn a_claim_by_ids_passes_over_what_cannot_be_read() {
     assert_eq!((jobs.len(), jobs[0].id()), (1, JobId::named("b")));
 }
 
+#[tokio::test]
+async fn overdue_rows_that_cannot_be_read_take_no_others_place() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    let names = ["a", "b", "c", "d", "e", "f"];
+    insert(&store, &names.map(job)).await;
+    for (alarm, name) in names.iter().enumerate() {
+        let tags = if alarm < 4 { "'{'" } else { "null" };
+        spoil(&path, name, &format!("tags = {tags}, alarm = {}", alarm + 1));
+    }
+    let overdue = store.overdue(1, None).await.expect("the store reads");
+    let ids: Vec<JobId> = overdue.jobs.iter().map(Job::id).collect();
+    assert_eq!(ids, [JobId::named("e")]);
+    assert_eq!(overdue.next, Some(Timestamp::from_micros(6)));
+}
+
 /// Claims what is due in these queues.
 async fn claim_from(engine: &Engine, queues: &[&str]) -> Claimed {
     let wish = Claim {
