@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::fault::Fault;
 use crate::error::Error;
@@ -177,7 +177,17 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
 /// Turns on write-ahead logging, which the file remembers, as it does the size of the pages it was made with.
 fn keep_a_log(connection: &Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "page_size", limits::FILE_PAGE_BYTES)?;
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    let turn_on = || connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+    let mut mode: rusqlite::Result<String> = turn_on();
+    for waits in 0.. {
+        // SQLite asks no busy handler here, and several processes may be making the file at once.
+        let is_busy = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+        if !mode.as_ref().is_err_and(is_busy) || !wait_for_lock(waits) {
+            break;
+        }
+        mode = turn_on();
+    }
+    let mode = mode?;
     if mode == "wal" {
         return Ok(());
     }
