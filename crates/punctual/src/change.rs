@@ -1,10 +1,11 @@
 //! Changes: what a rule decided, for a store to make so if and only if nobody changed the row meanwhile.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::job::{Body, Job, JobId, Options, State, Status};
+use crate::job::{Backoff, Body, Job, JobId, OnLost, Options, Start, State, Status};
 use crate::time::Timestamp;
 
 /// One decided write of one job. All of it happens, or nothing.
@@ -107,16 +108,62 @@ impl Holder {
 /// What an operator may change of a job that has not started. What is unset stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Edit {
-    /// A new due instant.
-    pub due: Option<Timestamp>,
+    /// When it may start; a delay begins with the edit.
+    pub start: Option<Start>,
     /// A new priority.
     pub priority: Option<u8>,
     /// A new payload.
     pub payload: Option<Bytes>,
     /// New tags, in place of the old.
     pub tags: Option<Vec<String>>,
-    /// New limits and policies, in place of the old.
-    pub options: Option<Options>,
+    /// New limits and policies.
+    pub options: OptionsEdit,
+}
+
+/// What an edit does to limits and policies. What is unset stays; `Some(None)` gives a value up, so that its default is in
+/// force again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptionsEdit {
+    /// See [`Options::timeout`].
+    pub timeout: Option<Option<Duration>>,
+    /// See [`Options::max_attempts`].
+    pub max_attempts: Option<Option<u32>>,
+    /// See [`Options::backoff`].
+    pub backoff: Option<Option<Backoff>>,
+    /// See [`Options::max_elapsed`].
+    pub max_elapsed: Option<Option<Duration>>,
+    /// See [`Options::start_deadline`].
+    pub start_deadline: Option<Option<Timestamp>>,
+    /// See [`Options::on_lost`].
+    pub on_lost: Option<Option<OnLost>>,
+}
+
+impl OptionsEdit {
+    /// What `options` become.
+    pub fn of(self, options: Options) -> Options {
+        Options {
+            timeout: self.timeout.unwrap_or(options.timeout),
+            max_attempts: self.max_attempts.unwrap_or(options.max_attempts),
+            backoff: self.backoff.unwrap_or(options.backoff),
+            max_elapsed: self.max_elapsed.unwrap_or(options.max_elapsed),
+            start_deadline: self.start_deadline.unwrap_or(options.start_deadline),
+            on_lost: self.on_lost.unwrap_or(options.on_lost),
+        }
+    }
+}
+
+/// Puts all of these in place of what there is.
+impl From<Options> for OptionsEdit {
+    fn from(options: Options) -> OptionsEdit {
+        OptionsEdit {
+            timeout: Some(options.timeout),
+            max_attempts: Some(options.max_attempts),
+            backoff: Some(options.backoff),
+            max_elapsed: Some(options.max_elapsed),
+            start_deadline: Some(options.start_deadline),
+            on_lost: Some(options.on_lost),
+        }
+    }
 }
 
 /// A small document with a version: the settings of a queue, later also keys, calendars and audit entries.

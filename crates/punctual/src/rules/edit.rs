@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Edit};
 use crate::error::Error;
-use crate::job::{Body, Job, State, Status};
+use crate::job::{Body, Job, Options, Start, State, Status};
 use crate::limits;
 use crate::rules::Moment;
 use crate::rules::admit::check::Check;
@@ -21,10 +21,7 @@ use crate::time::Timestamp;
 ///
 /// `Conflict` if the job has ended otherwise; `Invalid` at `/reason`.
 pub fn cancel(job: &Job, reason: &str, moment: &Moment<'_>) -> Result<Option<Change>, Error> {
-    let mut check = Check::default();
-    check.text("/reason", reason, 0, limits::REASON_BYTES);
-    check.finish()?;
-
+    check_reason(reason)?;
     let mut status = job.status.clone();
     match status.state {
         State::Waiting => {
@@ -47,6 +44,13 @@ pub fn cancel(job: &Job, reason: &str, moment: &Moment<'_>) -> Result<Option<Cha
         status.alarm = Some(status.alarm.map_or(soon, |alarm| alarm.min(soon)));
     }
     Ok(Some(Change::to(job, status)))
+}
+
+/// Refuses a reason of a cancel that is too long, `Invalid` at `/reason`.
+pub fn check_reason(reason: &str) -> Result<(), Error> {
+    let mut check = Check::default();
+    check.text("/reason", reason, 0, limits::REASON_BYTES);
+    check.finish()
 }
 
 /// Begins a new life of a job that has ended: due now, attempts allowed anew, its unique key taken again. A start
@@ -125,14 +129,21 @@ pub fn edit(job: &Job, edit: Edit, moment: &Moment<'_>) -> Result<Change, Error>
             "an attempt has begun; only a job that has not started can be edited",
         ));
     }
-    check(job, &edit, moment)?;
+    let due = match edit.start {
+        None => status.due,
+        Some(Start::Now) => moment.now,
+        Some(Start::At(instant)) => instant,
+        Some(Start::In(length)) => moment.now + length,
+    };
+    let options = edit.options.clone().of(job.body.options.clone());
+    check(job, &edit, &options, due, moment)?;
 
     let mut body = Body::clone(&job.body);
-    status.due = edit.due.unwrap_or(status.due);
+    status.due = due;
     body.priority = edit.priority.unwrap_or(body.priority);
     body.payload = edit.payload.unwrap_or(body.payload);
     body.tags = edit.tags.unwrap_or(body.tags);
-    body.options = edit.options.map_or(body.options, cut::options);
+    body.options = cut::options(options);
     status.alarm = start_alarm(&body, &status);
     Ok(rewrite(job, body, status))
 }
@@ -151,11 +162,26 @@ pub fn delete(job: &Job) -> Result<Change, Error> {
     }
 }
 
-fn check(job: &Job, edit: &Edit, moment: &Moment<'_>) -> Result<(), Error> {
+/// Checks what is edited, and the options and the due instant that come of it.
+fn check(
+    job: &Job,
+    edit: &Edit,
+    options: &Options,
+    due: Timestamp,
+    moment: &Moment<'_>,
+) -> Result<(), Error> {
     let mut check = Check::default();
-    if let Some(due) = edit.due {
-        check.instant("/run_at", due);
-    }
+    let start = match edit.start {
+        None | Some(Start::Now) => "/run_at",
+        Some(Start::At(instant)) => {
+            check.instant("/run_at", instant);
+            "/run_at"
+        }
+        Some(Start::In(length)) => {
+            check.length("/delay", length);
+            "/delay"
+        }
+    };
     if let Some(priority) = edit.priority {
         check.priority(priority);
     }
@@ -165,18 +191,19 @@ fn check(job: &Job, edit: &Edit, moment: &Moment<'_>) -> Result<(), Error> {
     if let Some(tags) = &edit.tags {
         check.tags(tags);
     }
-    let due = edit.due.unwrap_or(job.status.due);
-    if let Some(options) = &edit.options {
-        check.options(options);
-        check.start_deadline("/start_deadline", options, due);
+    check.options(options);
+    if edit.options.max_attempts.is_some() {
         // Releases may have spent attempts of a job that never started.
         let used = job.status.attempt;
         let attempts = options.max_attempts.unwrap_or(moment.defaults.max_attempts);
         check.hold(attempts > used, "/max_attempts", || {
             format!("{used} are used already")
         });
-    } else if edit.due.is_some() {
-        check.start_deadline("/run_at", &job.body.options, due);
+    }
+    if edit.options.start_deadline.is_some() {
+        check.start_deadline("/start_deadline", options, due);
+    } else if edit.start.is_some() {
+        check.start_deadline(start, options, due);
     }
     check.finish()
 }

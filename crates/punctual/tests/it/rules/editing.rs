@@ -1,8 +1,8 @@
 //! What an operator may do to a job in each of its states.
 
 use punctual::Kind;
-use punctual::change::Edit;
-use punctual::job::Options;
+use punctual::change::{Edit, OptionsEdit};
+use punctual::job::{Options, Start};
 use punctual::rules::edit::{cancel, delete, edit, retry, run_now};
 use punctual::run::Release;
 
@@ -178,11 +178,11 @@ fn an_edit_changes_what_it_names_and_nothing_else() {
         ..Options::default()
     };
     let all = Edit {
-        due: Some(NOON + hours(1)),
+        start: Some(Start::At(NOON + hours(1))),
         priority: Some(0),
         payload: Some(Bytes::from_static(b"[]")),
         tags: Some(vec!["new".to_owned()]),
-        options: Some(options.clone()),
+        options: options.clone().into(),
     };
     let edited = applied(&job, edit(&job, all, &world.moment()).expect("it is right"));
     let body = Body {
@@ -203,10 +203,34 @@ fn an_edit_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn an_edit_of_one_limit_leaves_the_others_and_may_give_one_up() {
+    let world = World::new();
+    let job = world.row(plain().timeout(seconds(5)).max_attempts(3));
+    let wish = Edit {
+        start: Some(Start::In(minutes(5))),
+        options: OptionsEdit {
+            timeout: Some(None),
+            max_elapsed: Some(Some(hours(1))),
+            ..OptionsEdit::default()
+        },
+        ..Edit::default()
+    };
+    let edited = applied(&job, edit(&job, wish, &world.moment()).expect("it is right"));
+    assert_eq!(edited.status.due, world.moment().now + minutes(5));
+    let options = Options {
+        timeout: None,
+        max_attempts: Some(3),
+        max_elapsed: Some(hours(1)),
+        ..Options::default()
+    };
+    assert_eq!(edited.body.options, options);
+}
+
+#[test]
 fn an_edits_lengths_are_cut_to_the_microseconds_that_stores_keep() {
     let world = World::new();
     let edited = Edit {
-        options: Some(plain().timeout(Duration::from_nanos(1_999)).options),
+        options: plain().timeout(Duration::from_nanos(1_999)).options.into(),
         ..Edit::default()
     };
     let job = world.row(plain());
@@ -227,30 +251,35 @@ fn an_edit_is_held_to_what_admission_is_held_to() {
             .collect::<Vec<_>>()
     };
     let bad = Edit {
-        due: Some(Timestamp::EPOCH - seconds(1)),
+        start: Some(Start::At(Timestamp::EPOCH - seconds(1))),
         priority: Some(10),
         payload: Some(vec![0; limits::PAYLOAD_BYTES + 1].into()),
         tags: Some(vec![String::new()]),
-        options: Some(Options {
-            timeout: Some(seconds(0)),
-            ..Options::default()
-        }),
+        options: OptionsEdit {
+            timeout: Some(Some(seconds(0))),
+            ..OptionsEdit::default()
+        },
     };
     assert_eq!(
         refused(bad),
         ["/run_at", "/priority", "/payload", "/tags/0", "/timeout"]
     );
     let too_late = Edit {
-        due: Some(NOON + hours(1)),
+        start: Some(Start::At(NOON + hours(1))),
         ..Edit::default()
     };
     assert_eq!(refused(too_late), ["/run_at"], "it could never start");
-    let too_early = Options {
-        start_deadline: Some(NOON),
-        ..Options::default()
+    let too_late = Edit {
+        start: Some(Start::In(hours(1))),
+        ..Edit::default()
+    };
+    assert_eq!(refused(too_late), ["/delay"], "it could never start");
+    let too_early = OptionsEdit {
+        start_deadline: Some(Some(NOON)),
+        ..OptionsEdit::default()
     };
     let too_early = Edit {
-        options: Some(too_early),
+        options: too_early,
         ..Edit::default()
     };
     assert_eq!(refused(too_early), ["/start_deadline"]);
@@ -280,10 +309,10 @@ fn an_edit_cannot_leave_fewer_attempts_than_are_used() {
     }
     assert_eq!((job.status.attempt, job.status.first_started_at), (1, None));
     let attempts = |count| Edit {
-        options: Some(Options {
-            max_attempts: Some(count),
-            ..Options::default()
-        }),
+        options: OptionsEdit {
+            max_attempts: Some(Some(count)),
+            ..OptionsEdit::default()
+        },
         ..Edit::default()
     };
     let error = edit(&job, attempts(1), &world.moment()).expect_err("it is used up");

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::{option, sample};
 use punctual::change::Edit;
-use punctual::job::{Backoff, OnConflict, OnLost, Options};
+use punctual::job::{Backoff, OnConflict, OnLost, Options, Start};
 use punctual::rules::admit::{Conflict, conflict, fold};
 use punctual::rules::backoff::delay;
 use punctual::rules::edit::{cancel, edit, retry, run_now};
@@ -322,8 +322,8 @@ fn options() -> impl Strategy<Value = Options> {
 
 fn event() -> impl Strategy<Value = Event> {
     let wish = (option::of(0..100_u64), options()).prop_map(|(due, options)| Edit {
-        due: due.map(|due| NOON + seconds(due)),
-        options: Some(options),
+        start: due.map(|due| Start::At(NOON + seconds(due))),
+        options: options.into(),
         ..Edit::default()
     });
     prop_oneof![
