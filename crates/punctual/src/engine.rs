@@ -29,6 +29,7 @@ use crate::run::{Outcome, WorkerInfo};
 use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
 
+mod bulk;
 mod cancels;
 mod caretaker;
 mod claimants;
@@ -54,6 +55,7 @@ use writes::{Changes, Inserts};
 
 #[doc(no_inline)]
 pub use crate::store::{Cursor, Filter, Head, Listed, Page, View};
+pub use bulk::{Bulk, BulkVerb, Bulked};
 pub use counters::Totals;
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 
@@ -313,6 +315,18 @@ impl Engine {
     pub async fn edit(&self, id: JobId, edit: Edit, expect: Option<u64>) -> Result<Job, Error> {
         let span = tracing::debug_span!("edit", job = %id);
         self.core.edit(id, edit, expect).instrument(span).await
+    }
+
+    /// Cancels, retries or deletes all jobs that a filter matches: a bounded piece of the list in each call. Every job that is
+    /// there from the first call to the last, and keeps its place in the list, is looked at once.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a limit or a reason that cannot be. `Unavailable`, or a fault of the store: some jobs may have been
+    /// changed by then; the same call again goes on with the others.
+    pub async fn bulk(&self, bulk: &Bulk) -> Result<Bulked, Error> {
+        let span = tracing::debug_span!("bulk", verb = ?bulk.verb, dry_run = bulk.dry_run);
+        self.core.bulk(bulk).instrument(span).await
     }
 
     /// How a job ended, as soon as it has, or how it stands when `wait` is over. Any number of callers may wait; one that

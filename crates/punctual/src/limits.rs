@@ -107,6 +107,14 @@ pub const CLAIM_QUEUES: usize = 64;
 pub const PAGE_ITEMS: usize = 1_000;
 /// Rows passed for one page, matching or not; then the page ends early and says where to go on.
 pub const PAGE_ROWS: usize = 10_000;
+/// Jobs that one call of a bulk verb does it to: a second or two of work; whoever wants more calls again.
+pub const BULK_JOBS: usize = 10_000;
+/// Pages of a list that one call of a bulk verb goes through, whether or not anything on them matches.
+pub const BULK_PAGES: usize = 10;
+/// Whole rows that a bulk verb holds at once, and writes in one go: with payloads of the default size, 25 MiB.
+pub const BULK_ROWS: usize = 100;
+/// Refused jobs that a bulk verb tells of one by one: the reasons are the same as a rule.
+pub const BULK_REFUSALS: usize = 10;
 /// Rows that one round of a caretaker's chore looks at.
 pub const CHORE_ROWS: usize = 1_000;
 /// Between two looks at the store by whoever waits, should every signal be lost.

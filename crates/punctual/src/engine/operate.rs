@@ -16,7 +16,7 @@ use super::settle::tell_of;
 
 impl Core {
     pub(super) async fn cancel(&self, id: JobId, reason: &str, expect: Option<u64>) -> Result<Job, Error> {
-        let mut job = self
+        let (mut job, _) = self
             .operate(id, expect, |job, moment| rules::edit::cancel(job, reason, moment))
             .await?;
         if job.status.state == State::Waiting {
@@ -29,24 +29,18 @@ impl Core {
     }
 
     pub(super) async fn retry(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
-        self.operate(id, expect, |job, moment| {
-            rules::edit::retry(job, moment).map(Some)
-        })
-        .await
+        let rule = |job: &Job, moment: &Moment<'_>| rules::edit::retry(job, moment).map(Some);
+        Ok(self.operate(id, expect, rule).await?.0)
     }
 
     pub(super) async fn run_now(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
-        self.operate(id, expect, |job, moment| {
-            rules::edit::run_now(job, moment).map(Some)
-        })
-        .await
+        let rule = |job: &Job, moment: &Moment<'_>| rules::edit::run_now(job, moment).map(Some);
+        Ok(self.operate(id, expect, rule).await?.0)
     }
 
     pub(super) async fn edit(&self, id: JobId, edit: Edit, expect: Option<u64>) -> Result<Job, Error> {
-        self.operate(id, expect, |job, moment| {
-            rules::edit::edit(job, edit.clone(), moment).map(Some)
-        })
-        .await
+        let rule = |job: &Job, moment: &Moment<'_>| rules::edit::edit(job, edit.clone(), moment).map(Some);
+        Ok(self.operate(id, expect, rule).await?.0)
     }
 
     pub(super) async fn delete(&self, id: JobId, expect: Option<u64>) -> Result<(), Error> {
@@ -56,14 +50,14 @@ impl Core {
     }
 
     /// Lets a rule decide about a job and writes what it decided, on a fresh row whenever the row moved on. Answers the
-    /// row as it is afterwards, or as it was if it was deleted. With `expect`, only the row of that version is changed: the
-    /// store compares it in the same step.
-    async fn operate(
+    /// row as it is afterwards, or as it was if it was deleted, and whether anything was written. With `expect`, only the row
+    /// of that version is changed: the store compares it in the same step.
+    pub(super) async fn operate(
         &self,
         id: JobId,
         expect: Option<u64>,
         rule: impl Fn(&Job, &Moment<'_>) -> Result<Option<Change>, Error>,
-    ) -> Result<Job, Error> {
+    ) -> Result<(Job, bool), Error> {
         let mut job = self.fetch(id).await?;
         let queues = self.settings.known().await?;
         for _ in 0..CONFLICT_ROUNDS {
@@ -74,12 +68,12 @@ impl Core {
             }
             let moment = self.moment(&queues, &job);
             let Some(change) = rule(&job, &moment)? else {
-                return Ok(job);
+                return Ok((job, false));
             };
             let tell = tell_of(&job, &change, is_limited(&queues, &job.body.queue), moment.now);
             let after = changed(&job, &change).unwrap_or_else(|| job.clone());
             job = match self.changes.submit(change, tell).await? {
-                Applied::Applied => return Ok(after),
+                Applied::Applied => return Ok((after, true)),
                 Applied::Stale(row) => *row,
                 Applied::Missing => return Err(unknown(id)),
                 Applied::Held(holder) => {

@@ -228,7 +228,7 @@ impl Open {
 }
 
 /// Whether trying again makes sense.
-fn may_pass(error: &Error) -> bool {
+pub(super) fn may_pass(error: &Error) -> bool {
     error.kind() == Kind::Unavailable || error.is_unknown()
 }
 

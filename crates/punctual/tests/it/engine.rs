@@ -1,5 +1,6 @@
 //! The engine on a memory store: what callers, workers and operators see of it.
 
+mod bulk;
 mod caretaker;
 mod claiming;
 mod clock;

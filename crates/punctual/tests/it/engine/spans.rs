@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use punctual::change::Edit;
-use punctual::engine::{Filter, Page};
+use punctual::engine::{Bulk, BulkVerb, Filter, Page};
 use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{Beat, WorkerInfo};
 use punctual::source::Source;
@@ -91,6 +91,14 @@ async fn every_verb_of_the_engine_is_one_span_of_its_name() {
     hear("cancel", engine.cancel(id, "", None)).await;
     hear("retry", engine.retry(id, None)).await;
     hear("delete", engine.delete(id, None)).await;
+    let bulk = Bulk {
+        verb: BulkVerb::Delete,
+        filter: Filter::default(),
+        after: None,
+        limit: 1,
+        dry_run: true,
+    };
+    hear("bulk", engine.bulk(&bulk)).await;
 }
 
 fn worker() -> WorkerInfo {
