@@ -161,6 +161,8 @@ pub struct Filter {
     pub phase: Option<Phase>,
     /// Jobs due before this instant.
     pub due_before: Option<Timestamp>,
+    /// Jobs due at this instant or later.
+    pub due_after: Option<Timestamp>,
     /// Jobs that ended before this instant.
     pub ended_before: Option<Timestamp>,
     /// The instant to take for now; unset, the store's clock. Set only where time is stepped.
@@ -186,6 +188,7 @@ impl Filter {
             && is(&self.unique_key, head.unique_key.as_ref())
             && self.phase.is_none_or(|phase| phase == head.phase)
             && self.due_before.is_none_or(|end| head.due < end)
+            && self.due_after.is_none_or(|start| head.due >= start)
             && self
                 .ended_before
                 .is_none_or(|end| head.ended_at.is_some_and(|at| at < end))

@@ -21,25 +21,44 @@ pub struct List<T> {
 }
 
 /// The query of `GET /v1/jobs`. What is unset does not restrict.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     /// One of the five stored states, or of the phases; or `ended`, for the three ends together.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// One of the phases.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// Jobs of this queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     /// Jobs of this kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Jobs with this tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Jobs that this worker runs, or ran last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// The job that holds this unique key.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Jobs due before this instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub due_before: Option<String>,
+    /// Jobs due at this instant or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_after: Option<String>,
+    /// Jobs that ended before this instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_before: Option<String>,
     /// Items on the page: 1 to 1000; unset, 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
     /// Where the last page ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
@@ -52,8 +71,11 @@ impl ListQuery {
             "queue" => &mut self.queue,
             "kind" => &mut self.kind,
             "tag" => &mut self.tag,
+            "worker" => &mut self.worker,
             "key" => &mut self.key,
             "due_before" => &mut self.due_before,
+            "due_after" => &mut self.due_after,
+            "ended_before" => &mut self.ended_before,
             "limit" => &mut self.limit,
             "cursor" => &mut self.cursor,
             _ => return None,
@@ -67,7 +89,8 @@ impl ListQuery {
             let slot = query.slot(&name).ok_or_else(|| {
                 Problem::parameter(
                     &name,
-                    "there is no such parameter; known are state, phase, queue, kind, tag, key, due_before, limit, cursor",
+                    "there is no such parameter; known are state, phase, queue, kind, tag, worker, key, due_before, due_after, \
+                     ended_before, limit, cursor",
                 )
             })?;
             if slot.replace(value).is_some() {
@@ -85,8 +108,11 @@ impl ListQuery {
             ("queue", &self.queue),
             ("kind", &self.kind),
             ("tag", &self.tag),
+            ("worker", &self.worker),
             ("key", &self.key),
             ("due_before", &self.due_before),
+            ("due_after", &self.due_after),
+            ("ended_before", &self.ended_before),
             ("limit", &self.limit),
             ("cursor", &self.cursor),
         ];
@@ -109,16 +135,18 @@ impl ListQuery {
             .as_deref()
             .map(|text| read_cursor(text, view))
             .transpose()?;
-        let due_before = self.due_before.map(|text| text.parse::<Timestamp>()).transpose();
         let filter = Filter {
             view,
             phase,
             queue: self.queue.map(Into::into),
             kind: self.kind,
             tag: self.tag,
+            worker: self.worker.map(Into::into),
             unique_key: self.key,
-            due_before: due_before.map_err(|error| Problem::parameter("due_before", error.to_string()))?,
-            ..Filter::default()
+            due_before: instant("due_before", self.due_before)?,
+            due_after: instant("due_after", self.due_after)?,
+            ended_before: instant("ended_before", self.ended_before)?,
+            now: None,
         };
         Ok((filter, Page { limit, after }))
     }
@@ -126,6 +154,11 @@ impl ListQuery {
 
 /// The name of all that has ended, however it did.
 const ENDED: &str = "ended";
+
+fn instant(name: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
+    let read = text.map(|text| text.parse()).transpose();
+    read.map_err(|error: punctual::Error| Problem::parameter(name, error.to_string()))
+}
 
 fn limit(text: &str) -> Result<usize, Problem> {
     let wrong = || Problem::parameter("limit", format!("write a number from 1 to {PAGE_ITEMS_MAX}"));

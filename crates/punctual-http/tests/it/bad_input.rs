@@ -411,6 +411,8 @@ async fn a_bad_query_is_refused_and_its_parameter_named() {
         ("/v1/jobs?limit=1&limit=2", "limit"),
         ("/v1/jobs?cursor=AAAA", "cursor"),
         ("/v1/jobs?due_before=yesterday", "due_before"),
+        ("/v1/jobs?due_after=tomorrow", "due_after"),
+        ("/v1/jobs?ended_before=noon", "ended_before"),
         ("/v1/jobs?colour=red", "colour"),
         ("/v1/jobs/17", "id"),
         ("/v1/jobs/0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a1z", "id"),

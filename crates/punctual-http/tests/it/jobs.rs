@@ -147,6 +147,40 @@ async fn a_list_is_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_list_shows_what_each_filter_matches() {
+    let house = House::open().await;
+    let post = async |body: &str| house.post("/v1/jobs", body).await.id().to_string();
+    let soon =
+        post(r#"{"kind": "mail", "run_at": "2099-01-01T00:00:00Z", "queue": "a", "tags": ["t"]}"#).await;
+    let late =
+        post(r#"{"kind": "bill", "run_at": "2099-01-02T00:00:00Z", "queue": "b", "unique": {"key": "k"}}"#)
+            .await;
+    let ended = post(r#"{"kind": "mail", "queue": "c"}"#).await;
+    house.run_next("c", done("1")).await;
+    for (query, expected) in [
+        ("queue=a", vec![&soon]),
+        ("kind=bill", vec![&late]),
+        ("tag=t", vec![&soon]),
+        ("key=k", vec![&late]),
+        ("worker=a%20test", vec![&ended]),
+        ("state=scheduled&due_before=2099-01-02T00:00:00Z", vec![&soon]),
+        ("state=scheduled&due_after=2099-01-02T00:00:00Z", vec![&late]),
+        (
+            "due_after=2099-01-01T00:00:00Z&due_before=2099-01-02T00:00:00Z",
+            vec![&soon],
+        ),
+        ("ended_before=2098-01-01T00:00:00Z", vec![&ended]),
+        ("state=succeeded&ended_before=2020-01-01T00:00:00Z", vec![]),
+        ("kind=mail&state=waiting", vec![&soon]),
+    ] {
+        let listed = house.get(&format!("/v1/jobs?{query}")).await;
+        let items = listed.body["items"].as_array().expect("items");
+        let ids: Vec<&str> = items.iter().filter_map(|item| item["id"].as_str()).collect();
+        assert_eq!(ids, expected, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_cancelled_job_says_why() {
     let house = House::open().await;
     let id = house

@@ -187,15 +187,17 @@ fn start(filter: &Filter, after: Option<Cursor>) -> Key {
         id: cursor.id,
         row: 0,
     });
-    // What ended too late is not even passed.
-    let bound = match (filter.view, filter.ended_before) {
-        (View::Ended(_), Some(end)) => Some(Key {
-            order: end.as_micros().saturating_neg(),
-            id: JobId(uuid::Uuid::max()),
-            row: 0,
-        }),
+    // What ended too late, or is due too early, is not even passed.
+    let bound = match (filter.view, filter.ended_before, filter.due_after) {
+        (View::Ended(_), Some(end), _) => Some(end.as_micros().saturating_neg()),
+        (View::Waiting, _, Some(start)) => Some(start.as_micros().saturating_sub(1)),
         _ => None,
     };
+    let bound = bound.map(|order| Key {
+        order,
+        id: JobId(uuid::Uuid::max()),
+        row: 0,
+    });
     [cursor, bound].into_iter().flatten().fold(beginning, Key::max)
 }
 

@@ -66,6 +66,19 @@ async fn filters(store: Subject) {
         (of(View::Waiting, |f| f.unique_key = text("k")), vec![]),
         (of(View::Waiting, |f| f.due_before = Some(NOW)), vec![6]),
         (of(View::Waiting, |f| f.due_before = Some(NOW - hours(1))), vec![]),
+        (
+            of(View::Waiting, |f| {
+                (f.due_after, f.due_before) = (Some(NOW - hours(1)), Some(NOW));
+            }),
+            vec![6],
+        ),
+        (
+            of(View::All, |f| {
+                (f.due_after, f.due_before) = (Some(NOW - minutes(59)), Some(NOW));
+            }),
+            vec![],
+        ),
+        (of(View::Waiting, |f| f.due_after = Some(NOW + hours(9))), vec![]),
         (of(View::All, |f| f.ended_before = Some(NOW)), vec![7]),
         (of(ENDED, |f| f.ended_before = Some(NOW)), vec![7]),
         (of(ENDED, |f| f.ended_before = Some(NOW - hours(1))), vec![]),
