@@ -17,7 +17,9 @@ use serde::de::DeserializeOwned;
 
 use crate::limits;
 use crate::problem::{Fault, Problem};
-use crate::wire::{Attempt, Cancel, Ending, Head, Job, List, ListQuery, NewJob, Posted};
+use crate::wire::{Attempt, Ending, Head, Job, List, ListQuery, NewJob, Posted};
+
+mod change;
 
 /// Talks to one server. Cheap to clone: clones share their connections.
 #[derive(Clone, Debug)]
@@ -59,12 +61,17 @@ impl ClientError {
         }
     }
 
+    /// What the server said, if it refused.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            ClientError::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
     /// The places in the input that were wrong, if the server named any.
     pub fn faults(&self) -> &[Fault] {
-        match self {
-            ClientError::Refused(problem) => &problem.errors,
-            _ => &[],
-        }
+        self.problem().map_or(&[], |problem| &problem.errors)
     }
 }
 
@@ -140,28 +147,6 @@ impl Client {
             .await
     }
 
-    /// Cancels a job, for this reason, which may be empty.
-    pub async fn cancel(&self, id: &str, reason: &str) -> Result<Job, ClientError> {
-        let cancel = Cancel {
-            reason: reason.to_owned(),
-        };
-        self.ask(Method::POST, &job_path(id, "/cancel"), Some(&cancel), None)
-            .await
-    }
-
-    /// Deletes a job that does not run.
-    pub async fn delete(&self, id: &str) -> Result<(), ClientError> {
-        let answer = self
-            .send(
-                Method::DELETE,
-                &job_path(id, ""),
-                NOTHING,
-                limits::ANSWER_DEADLINE,
-            )
-            .await?;
-        self.body(answer).await.map(drop)
-    }
-
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -170,7 +155,25 @@ impl Client {
         wait: Option<Duration>,
     ) -> Result<T, ClientError> {
         let deadline = limits::ANSWER_DEADLINE + wait.unwrap_or_default();
-        let answer = self.send(method, path, body, deadline).await?;
+        let answer = self.send(method, path, body, None, deadline).await?;
+        self.read(answer).await
+    }
+
+    /// As [`ask`](Self::ask), for what changes a job: with `expect`, only one whose row has this version.
+    async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        expect: Option<u64>,
+    ) -> Result<T, ClientError> {
+        let answer = self
+            .send(method, path, body, expect, limits::ANSWER_DEADLINE)
+            .await?;
+        self.read(answer).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, answer: Response<Incoming>) -> Result<T, ClientError> {
         let body = self.body(answer).await?;
         serde_json::from_slice(&body).map_err(|error| self.garbled(&error.to_string()))
     }
@@ -180,6 +183,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
+        expect: Option<u64>,
         deadline: Duration,
     ) -> Result<Response<Incoming>, ClientError> {
         let garbled =
@@ -195,6 +199,9 @@ impl Client {
             .uri(Uri::from_parts(parts).map_err(|error| garbled(&error))?);
         if bytes.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(rev) = expect {
+            request = request.header(header::IF_MATCH, format!("\"{rev}\""));
         }
         let request = request
             .body(Full::from(bytes.unwrap_or_default()))

@@ -66,6 +66,37 @@ impl Problem {
         problem
     }
 
+    /// The same of a part of a larger body: what stood at `/priority` of the part, or was its parameter `priority`, stands at
+    /// `/priority` behind `place`.
+    pub(crate) fn within(self, place: &str) -> Problem {
+        if self.errors.is_empty() {
+            return self;
+        }
+        let status = match self.errors.iter().any(|fault| fault.parameter.is_some()) {
+            true => StatusCode::UNPROCESSABLE_ENTITY,
+            false => self.status(),
+        };
+        let moved = |fault: Fault| {
+            let parameter = fault.parameter.map(|name| format!("/{name}"));
+            let pointer = parameter.or(fault.pointer).unwrap_or_default();
+            Fault {
+                pointer: Some(format!("{place}{pointer}")),
+                parameter: None,
+                detail: fault.detail,
+            }
+        };
+        let errors: Vec<Fault> = self.errors.into_iter().map(moved).collect();
+        let told = errors.iter().map(|fault| {
+            let pointer = fault.pointer.as_deref().unwrap_or_default();
+            format!("{pointer}: {}", fault.detail)
+        });
+        let detail = told.collect::<Vec<String>>().join("; ");
+        Problem {
+            errors,
+            ..Problem::new(status, detail)
+        }
+    }
+
     /// The status, or 500 if the document holds no valid one.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -129,8 +129,16 @@ impl Server {
 fn router(rooms: Rooms, guard: guard::Guard) -> Router {
     Router::new()
         .route("/v1/jobs", get(jobs::list).post(jobs::post))
-        .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::delete))
+        .route("/v1/jobs/cancel", post(jobs::cancel_all))
+        .route("/v1/jobs/retry", post(jobs::retry_all))
+        .route("/v1/jobs/delete", post(jobs::delete_all))
+        .route(
+            "/v1/jobs/{id}",
+            get(jobs::show).patch(jobs::edit).delete(jobs::delete),
+        )
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/v1/jobs/{id}/retry", post(jobs::retry))
+        .route("/v1/jobs/{id}/run", post(jobs::run))
         .route("/v1/jobs/{id}/result", get(jobs::result))
         .route("/v1/jobs/{id}/attempts", get(jobs::attempts))
         .route("/healthz", get(health::alive))

@@ -6,7 +6,10 @@
 //! Payloads, results and progress are JSON as it was sent, digit for digit. One that is no JSON stands in base64
 //! (RFC 4648) in the field of the same name with `_base64` behind it.
 
+mod bulk;
+mod edit;
 mod ending;
+mod faults;
 mod fields;
 mod job;
 mod json;
@@ -17,11 +20,13 @@ mod secret;
 mod story;
 mod unique;
 
+pub use bulk::{Bulk, Bulked, Refusal, Verb};
+pub use edit::JobEdit;
 pub use ending::{Attempt, Ending};
 pub use fields::{At, Length};
 pub use job::{Failure, Head, Job, Key, Posted};
 pub use json::Blob;
 pub use list::{List, ListQuery, read_cursor, write_cursor};
-pub use new_job::{Backoff, Cancel, NewJob, OnLost, Shape};
+pub use new_job::{Backoff, Cancel, NewJob, Nothing, OnLost, Shape};
 pub use read::read;
 pub use unique::{OnConflict, Unique, UniqueKey};

@@ -23,7 +23,7 @@ pub(super) struct CancelArgs {
 
 impl CancelArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let job = client.cancel(&self.id, &self.reason).await?;
+        let job = client.cancel(&self.id, &self.reason, None).await?;
         if self.json {
             print::json(&job)?;
         } else {

@@ -4,18 +4,23 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
-use punctual::job::{self, JobId, NewJob};
+use http::{StatusCode, header};
+use punctual::job::{self, NewJob};
 use punctual::queue::QueueName;
 use punctual::target::command::CommandCall;
 use punctual::target::http::HttpCall;
 use punctual::{Error, Task};
 
 use super::address::{Id, NoParameters};
-use super::precondition::{self, IfMatch};
 use super::{Rooms, body, wait};
 use crate::problem::Problem;
 use crate::wire::{self, ListQuery};
+
+mod bulk;
+mod operate;
+
+pub(super) use bulk::{cancel_all, delete_all, retry_all};
+pub(super) use operate::{cancel, delete, edit, retry, run};
 
 /// `POST /v1/jobs`. With `wait`, 200 once the job has ended; 202 if it has not, or if that cannot be told.
 pub(super) async fn post(
@@ -27,7 +32,7 @@ pub(super) async fn post(
     let new: NewJob = body::read::<wire::NewJob>(request, rooms.body_deadline)
         .await?
         .read()?;
-    check_payload(&new)?;
+    check_payload(&new.kind, &new.payload)?;
     if wait.is_some() {
         let queue = new.queue.clone().unwrap_or_else(|| QueueName::home_of(&new.kind));
         rooms.engine.check_waitable(&queue).await?;
@@ -82,33 +87,6 @@ pub(super) async fn show(
     Ok(rooms.answer(&row))
 }
 
-/// `DELETE /v1/jobs/{id}`: a job that does not run. `If-Match` is compared with its `ETag`.
-pub(super) async fn delete(
-    State(rooms): State<Rooms>,
-    Id(id): Id,
-    _: NoParameters,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let expect = expected(&rooms, id, &headers).await?;
-    let deleted = rooms.engine.delete(id, expect).await;
-    deleted.map_err(precondition::problem)?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// `POST /v1/jobs/{id}/cancel`. `If-Match` is compared with its `ETag`.
-pub(super) async fn cancel(
-    State(rooms): State<Rooms>,
-    Id(id): Id,
-    _: NoParameters,
-    request: Request<Body>,
-) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let cancel: wire::Cancel = body::read_or_default(request, rooms.body_deadline).await?;
-    let expect = expected(&rooms, id, &headers).await?;
-    let cancelled = rooms.engine.cancel(id, &cancel.reason, expect).await;
-    Ok(rooms.answer(&cancelled.map_err(precondition::problem)?))
-}
-
 /// `GET /v1/jobs/{id}/result`: 200 once the job has ended, 202 while it is pending.
 pub(super) async fn result(
     State(rooms): State<Rooms>,
@@ -149,25 +127,14 @@ impl Rooms {
 }
 
 /// Reads a target's payload as its runner will, so that a slip is told to whoever made it, and not to the log of a runner.
-fn check_payload(new: &NewJob) -> Result<(), Error> {
-    match new.kind.as_str() {
-        HttpCall::KIND => HttpCall::parse(&new.payload).map(drop),
-        CommandCall::KIND => CommandCall::parse(&new.payload).map(drop),
+fn check_payload(kind: &str, payload: &[u8]) -> Result<(), Error> {
+    match kind {
+        HttpCall::KIND => HttpCall::parse(payload).map(drop),
+        CommandCall::KIND => CommandCall::parse(payload).map(drop),
         _ => Ok(()),
     }
 }
 
 fn etag(row: &job::Job) -> [(header::HeaderName, String); 1] {
     [(header::ETAG, format!("\"{}\"", row.status.rev))]
-}
-
-/// The `rev` of a job that is as its caller expects, for the engine to compare as it writes; `None` if any will do.
-async fn expected(rooms: &Rooms, id: JobId, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let seen = IfMatch::of(headers)?;
-    if seen == IfMatch::Any {
-        return Ok(None);
-    }
-    let rev = rooms.engine.fetch(id).await?.status.rev;
-    seen.check(rev)?;
-    Ok(Some(rev))
 }

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use punctual::error::Field;
-use punctual::job::{self, Options, Start};
-use punctual::time::parse_length;
-use punctual::{Error, Timestamp};
+use punctual::Error;
+use punctual::job::{self, Options};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::json;
+use super::faults::Faults;
 use super::read::{Object, optional_word, word};
-use super::unique::{Unique, UniqueKey};
+use super::unique::Unique;
 
 /// A job as somebody asks for it: the body of `POST /v1/jobs`. Texts that have a form of their own (ids, instants,
 /// lengths) are read only by [`NewJob::read`], so that all that are wrong are told at once. A field that is null is as if it were
@@ -125,6 +123,11 @@ pub struct Cancel {
     pub reason: String,
 }
 
+/// The body of a request that needs none: nothing, or an object without fields.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nothing {}
+
 impl NewJob {
     /// The job in the library's words. Tells every text that has not its form, and what excludes each other; what the
     /// values may be is the rules' business.
@@ -135,11 +138,12 @@ impl NewJob {
             faults.add("/kind", "it is missing: http, command or the name of a handler");
             String::new()
         });
+        let payload = payload.unwrap_or(Bytes::from_static(b"null"));
         let mut new = job::NewJob::bytes(kind, payload);
         new.id = faults.parse("/id", self.id);
         new.queue = self.queue.map(Into::into);
         new.priority = faults.whole("/priority", self.priority, "0 (first) to 9");
-        new.start = faults.start(self.run_at, self.delay);
+        new.start = faults.start(self.run_at, self.delay).unwrap_or_default();
         new.tags = self.tags;
         new.options = Options {
             timeout: faults.length("/timeout", self.timeout),
@@ -151,148 +155,6 @@ impl NewJob {
         };
         new.unique = self.unique.map(|unique| faults.unique(unique));
         faults.or(new)
-    }
-}
-
-/// Everything that was wrong so far.
-#[derive(Default)]
-struct Faults(Vec<Field>);
-
-impl Faults {
-    fn add(&mut self, pointer: &str, message: impl Into<String>) {
-        self.0.push(Field {
-            pointer: pointer.to_owned(),
-            message: message.into(),
-        });
-    }
-
-    fn or<T>(self, value: T) -> Result<T, Error> {
-        if self.0.is_empty() {
-            Ok(value)
-        } else {
-            Err(Error::invalid_fields(self.0))
-        }
-    }
-
-    fn keep<T>(&mut self, pointer: &str, read: Result<T, Error>) -> Option<T> {
-        read.map_err(|error| self.add(pointer, error.to_string())).ok()
-    }
-
-    fn parse<T: std::str::FromStr<Err = Error>>(&mut self, pointer: &str, text: Option<String>) -> Option<T> {
-        self.keep(pointer, text?.parse())
-    }
-
-    fn length(&mut self, pointer: &str, text: Option<String>) -> Option<Duration> {
-        self.keep(pointer, parse_length(&text?))
-    }
-
-    fn whole<T: TryFrom<i64>>(&mut self, pointer: &str, number: Option<i64>, accepted: &str) -> Option<T> {
-        let number = number?;
-        let read = T::try_from(number);
-        read.map_err(|_| self.add(pointer, format!("{number} is out of range; write {accepted}")))
-            .ok()
-    }
-
-    fn start(&mut self, run_at: Option<String>, delay: Option<String>) -> Start {
-        if run_at.is_some() && delay.is_some() {
-            self.add("/delay", "a job has run_at or delay, never both");
-        }
-        let at: Option<Timestamp> = self.parse("/run_at", run_at);
-        let after = self.length("/delay", delay);
-        at.map(Start::At).or(after.map(Start::In)).unwrap_or_default()
-    }
-
-    fn unique(&mut self, unique: Unique) -> job::Unique {
-        let UniqueKey {
-            key,
-            window,
-            on_conflict,
-        } = match unique {
-            Unique::ByPayload => return job::Unique::default(),
-            Unique::ByKey(unique) => unique,
-        };
-        if key.is_none() {
-            let accepted = "it is missing; for a key made of kind and payload, write \"unique\": true";
-            self.add("/unique/key", accepted);
-        }
-        job::Unique {
-            key,
-            window: self.length("/unique/window", window),
-            on_conflict: on_conflict.map(Into::into).unwrap_or_default(),
-        }
-    }
-
-    fn payload(&mut self, json: Option<&RawValue>, base64: Option<&str>) -> Bytes {
-        let (pointer, read) = match (json, base64) {
-            (Some(_), Some(_)) => (
-                "/payload_base64",
-                Err("a job has payload or payload_base64, never both".to_owned()),
-            ),
-            (None, Some(text)) => ("/payload_base64", json::from_base64(text)),
-            (Some(json), None) => ("/payload", json::from_json(json)),
-            (None, None) => return Bytes::from_static(b"null"),
-        };
-        read.unwrap_or_else(|message| {
-            self.add(pointer, message);
-            Bytes::new()
-        })
-    }
-
-    fn backoff(&mut self, backoff: Backoff) -> Option<job::Backoff> {
-        self.foreign_to_shape(&backoff);
-        let found = self.0.len();
-        let unset = job::Backoff::default();
-        let job::Backoff::Exponential { base, factor, max } = unset else {
-            return None;
-        };
-        let read = match backoff.shape {
-            Shape::Exponential => job::Backoff::Exponential {
-                base: self.length("/backoff/base", backoff.base).unwrap_or(base),
-                factor: backoff.factor.unwrap_or(factor),
-                max: self.length("/backoff/max", backoff.max).unwrap_or(max),
-            },
-            Shape::Fixed => {
-                let delay = self.required("/backoff/delay", backoff.delay);
-                job::Backoff::Fixed(self.length("/backoff/delay", delay).unwrap_or_default())
-            }
-            Shape::List => {
-                let delays = self
-                    .required("/backoff/delays", backoff.delays)
-                    .unwrap_or_default();
-                let each = delays.into_iter().enumerate();
-                job::Backoff::List(
-                    each.filter_map(|(n, text)| self.length(&format!("/backoff/delays/{n}"), Some(text)))
-                        .collect(),
-                )
-            }
-        };
-        (self.0.len() == found).then_some(read)
-    }
-
-    fn required<T>(&mut self, pointer: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.add(pointer, "it is missing");
-        }
-        value
-    }
-
-    /// Tells of each field that the backoff's type does not take: it would be a slip that nobody notices.
-    fn foreign_to_shape(&mut self, backoff: &Backoff) {
-        let fields = [
-            ("/backoff/base", Shape::Exponential, backoff.base.is_some()),
-            ("/backoff/factor", Shape::Exponential, backoff.factor.is_some()),
-            ("/backoff/max", Shape::Exponential, backoff.max.is_some()),
-            ("/backoff/delay", Shape::Fixed, backoff.delay.is_some()),
-            ("/backoff/delays", Shape::List, backoff.delays.is_some()),
-        ];
-        for (pointer, shape, given) in fields {
-            if given && shape != backoff.shape {
-                self.add(
-                    pointer,
-                    "exponential takes base, factor and max; fixed takes delay; list takes delays",
-                );
-            }
-        }
     }
 }
 
@@ -343,17 +205,17 @@ impl From<&job::Backoff> for Backoff {
 }
 
 /// Tells `"payload": null`, which is a payload, from one that is missing.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
-fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Backoff>, D::Error> {
+pub(super) fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Backoff>, D::Error> {
     let backoff: Option<Object<Backoff>> = Option::deserialize(deserializer)?;
     Ok(backoff.map(|Object(backoff)| backoff))
 }
 
 /// Reads null as what is there when nothing is given.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)

@@ -422,10 +422,14 @@ async fn the_client_reads_what_the_server_writes() {
     assert_eq!(end.result.expect("a result").get(), "[7.0]");
     assert_eq!(client.attempts(id).await.expect("attempts").items.len(), 1);
     assert_eq!(
-        client.cancel(id, "").await.expect_err("it has ended").kind(),
+        client
+            .cancel(id, "", None)
+            .await
+            .expect_err("it has ended")
+            .kind(),
         Kind::Conflict
     );
-    client.delete(id).await.expect("it does not run");
+    client.delete(id, None).await.expect("it does not run");
     assert_eq!(
         client.job(id).await.expect_err("it is gone").kind(),
         Kind::NotFound

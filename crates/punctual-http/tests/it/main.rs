@@ -1,9 +1,11 @@
 //! The server from outside: in this process, on a free port, through the client or through bare TCP.
 
 mod bad_input;
+mod bulk;
 mod connections;
 mod doors;
 mod house;
 mod jobs;
+mod operating;
 mod outage;
 mod waiting;

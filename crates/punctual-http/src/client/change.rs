@@ -1,0 +1,55 @@
+//! What the client changes: one job, or all that a filter matches.
+//!
+//! With `expect`, a job is changed only if its row has this version, which is the `rev` that every answer tells. One that has
+//! moved on is a refusal with status 412.
+
+use http::Method;
+
+use super::{Client, ClientError, NOTHING, job_path};
+use crate::limits;
+use crate::wire::{Bulk, Bulked, Cancel, Job, JobEdit, Verb};
+
+impl Client {
+    /// Changes a job that has not started.
+    pub async fn edit(&self, id: &str, edit: &JobEdit, expect: Option<u64>) -> Result<Job, ClientError> {
+        self.change(Method::PATCH, &job_path(id, ""), Some(edit), expect)
+            .await
+    }
+
+    /// Cancels a job, for this reason, which may be empty.
+    pub async fn cancel(&self, id: &str, reason: &str, expect: Option<u64>) -> Result<Job, ClientError> {
+        let cancel = Cancel {
+            reason: reason.to_owned(),
+        };
+        let path = job_path(id, "/cancel");
+        self.change(Method::POST, &path, Some(&cancel), expect).await
+    }
+
+    /// Begins a new life of a job that has ended.
+    pub async fn retry(&self, id: &str, expect: Option<u64>) -> Result<Job, ClientError> {
+        self.change(Method::POST, &job_path(id, "/retry"), NOTHING, expect)
+            .await
+    }
+
+    /// Makes a waiting job due now.
+    pub async fn run_now(&self, id: &str, expect: Option<u64>) -> Result<Job, ClientError> {
+        self.change(Method::POST, &job_path(id, "/run"), NOTHING, expect)
+            .await
+    }
+
+    /// Deletes a job that does not run.
+    pub async fn delete(&self, id: &str, expect: Option<u64>) -> Result<(), ClientError> {
+        let path = job_path(id, "");
+        let answer = self
+            .send(Method::DELETE, &path, NOTHING, expect, limits::ANSWER_DEADLINE)
+            .await?;
+        self.body(answer).await.map(drop)
+    }
+
+    /// Cancels, retries or deletes a bounded piece of what a filter matches. Where the answer has a `next`, the same call with
+    /// it as `cursor` goes on.
+    pub async fn bulk(&self, verb: Verb, bulk: &Bulk) -> Result<Bulked, ClientError> {
+        let path = format!("/v1/jobs/{}", verb.as_str());
+        self.change(Method::POST, &path, Some(bulk), None).await
+    }
+}
