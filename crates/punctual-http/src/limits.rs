@@ -4,6 +4,11 @@ use std::time::Duration;
 
 /// A request's body, in bytes: a payload of the default size, its base64 form included, fits twice.
 pub const BODY_BYTES: usize = 1024 * 1024;
+/// Jobs in one batch: a flush of the lane.
+pub const BATCH_JOBS: usize = 1_000;
+/// The body of a batch, in bytes: it is read and stored as it comes, never held as a whole. One job in it has [`BODY_BYTES`] at
+/// most, and about as many bytes of jobs are stored at once.
+pub const BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// A request's line and headers, in bytes.
 pub const HEADER_BYTES: usize = 32 * 1024;
 /// Headers of a request: what hyper takes unless it is told otherwise, which would cost an allocation for each request.

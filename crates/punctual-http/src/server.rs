@@ -129,6 +129,7 @@ impl Server {
 fn router(rooms: Rooms, guard: guard::Guard) -> Router {
     Router::new()
         .route("/v1/jobs", get(jobs::list).post(jobs::post))
+        .route("/v1/jobs/batch", post(jobs::batch))
         .route("/v1/jobs/cancel", post(jobs::cancel_all))
         .route("/v1/jobs/retry", post(jobs::retry_all))
         .route("/v1/jobs/delete", post(jobs::delete_all))

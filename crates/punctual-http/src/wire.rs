@@ -6,6 +6,7 @@
 //! Payloads, results and progress are JSON as it was sent, digit for digit. One that is no JSON stands in base64
 //! (RFC 4648) in the field of the same name with `_base64` behind it.
 
+mod batch;
 mod bulk;
 mod edit;
 mod ending;
@@ -20,6 +21,7 @@ mod secret;
 mod story;
 mod unique;
 
+pub use batch::{Batch, BatchItem};
 pub use bulk::{Bulk, Bulked, Refusal, Verb};
 pub use edit::JobEdit;
 pub use ending::{Attempt, Ending};

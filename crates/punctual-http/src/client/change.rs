@@ -1,4 +1,4 @@
-//! What the client changes: one job, or all that a filter matches.
+//! What the client changes: one job, all that a filter matches, and many that it adds at once.
 //!
 //! With `expect`, a job is changed only if its row has this version, which is the `rev` that every answer tells. One that has
 //! moved on is a refusal with status 412.
@@ -7,9 +7,17 @@ use http::Method;
 
 use super::{Client, ClientError, NOTHING, job_path};
 use crate::limits;
-use crate::wire::{Bulk, Bulked, Cancel, Job, JobEdit, Verb};
+use crate::wire::{Batch, BatchItem, Bulk, Bulked, Cancel, Job, JobEdit, NewJob, Verb};
 
 impl Client {
+    /// Adds up to [`BATCH_JOBS`](limits::BATCH_JOBS) jobs, and answers for each in order: one that cannot be is refused alone.
+    pub async fn enqueue_all(&self, jobs: &[NewJob]) -> Result<Vec<BatchItem>, ClientError> {
+        let batch: Batch = self
+            .change(Method::POST, "/v1/jobs/batch", Some(&jobs), None)
+            .await?;
+        Ok(batch.items)
+    }
+
     /// Changes a job that has not started.
     pub async fn edit(&self, id: &str, edit: &JobEdit, expect: Option<u64>) -> Result<Job, ClientError> {
         self.change(Method::PATCH, &job_path(id, ""), Some(edit), expect)

@@ -36,7 +36,7 @@ pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
 }
 
 /// A page of a foreign site cannot send this type without asking first, so that it is also a fence.
-fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -59,13 +59,18 @@ async fn bytes(body: Body, deadline: Duration) -> Result<Bytes, Problem> {
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("a body has at most {BODY_BYTES} bytes"),
         )),
-        Ok(Err(error)) => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            format!("the body broke off: {error}"),
-        )),
-        Err(_) => {
-            let detail = format!("the body did not come within {deadline:?}");
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
-        }
+        Ok(Err(error)) => Err(broke_off(&*error)),
+        Err(_) => Err(too_slow(deadline)),
     }
+}
+
+/// The body has no end.
+pub(super) fn broke_off(error: &(dyn std::error::Error + 'static)) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, format!("the body broke off: {error}"))
+}
+
+/// The body, or a MiB of it, came too slowly.
+pub(super) fn too_slow(deadline: Duration) -> Problem {
+    let detail = format!("the body did not come within {deadline:?}");
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
 }

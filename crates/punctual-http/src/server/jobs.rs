@@ -16,9 +16,12 @@ use super::{Rooms, body, wait};
 use crate::problem::Problem;
 use crate::wire::{self, ListQuery};
 
+mod batch;
 mod bulk;
+mod elements;
 mod operate;
 
+pub(super) use batch::batch;
 pub(super) use bulk::{cancel_all, delete_all, retry_all};
 pub(super) use operate::{cancel, delete, edit, retry, run};
 

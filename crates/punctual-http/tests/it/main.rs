@@ -1,6 +1,7 @@
 //! The server from outside: in this process, on a free port, through the client or through bare TCP.
 
 mod bad_input;
+mod batch;
 mod bulk;
 mod connections;
 mod doors;
