@@ -7,6 +7,7 @@ mod command;
 mod file;
 mod instants;
 mod kill;
+mod many;
 mod paused;
 pub(crate) mod server;
 mod shared;
