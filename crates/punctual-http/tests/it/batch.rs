@@ -138,6 +138,7 @@ async fn a_body_that_is_no_list_of_jobs_is_refused_as_a_whole() {
         (r#"[{"kind": "mail"},]"#, 400),
         (r#"[{"kind": "mail"}, {"kind": mail}]"#, 400),
         (r#"[{"kind": "mail"} {"kind": "mail"}]"#, 400),
+        (r#"[{"colour": 1, "kind": mail}, {"kind": "b"}]"#, 400),
     ] {
         house.post(PATH, body).await.problem(status);
     }

@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use punctual::job::NewJob;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use super::check_payload;
 use super::elements::Elements;
@@ -145,11 +146,7 @@ impl<'a> Reading<'a> {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
         let read = match wire::read::<wire::NewJob>(element) {
-            Err(problem) if problem.status() == StatusCode::BAD_REQUEST => {
-                let detail = format!("/{index}: {}", problem.detail.replacen("the body", "it", 1));
-                return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
-            }
-            Err(problem) => Err(problem),
+            Err(problem) => Err(whole(problem, element, index)?),
             Ok(job) => job.read().map_err(Problem::from),
         };
         let checked = read.and_then(|job| {
@@ -186,6 +183,23 @@ impl<'a> Reading<'a> {
     /// The answers up to the first job that was not stored.
     fn answers(self) -> Vec<BatchItem> {
         self.answers.into_iter().map_while(|answer| answer).collect()
+    }
+}
+
+/// The problem of an element that is JSON. Of one that is not it is not known where it really ends, nor what the rest of the body
+/// means: then that is the problem of the body.
+fn whole(problem: Problem, element: &[u8], index: usize) -> Result<Problem, Problem> {
+    let not_json = |why: &str| {
+        let detail = format!("/{index}: {why}");
+        Err(Problem::new(StatusCode::BAD_REQUEST, detail))
+    };
+    if problem.status() == StatusCode::BAD_REQUEST {
+        return not_json(&problem.detail.replacen("the body", "it", 1));
+    }
+    // What is wrong with a field may have been found before that.
+    match serde_json::from_slice::<IgnoredAny>(element) {
+        Ok(IgnoredAny) => Ok(problem),
+        Err(error) => not_json(&format!("it is not JSON: {error}")),
     }
 }
 
