@@ -21,6 +21,8 @@ use crate::wire::{Attempt, Ending, Head, Job, List, ListQuery, NewJob, Posted};
 
 mod change;
 
+mod runs;
+
 /// Talks to one server. Cheap to clone: clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -259,9 +261,13 @@ fn wait_query(wait: Option<Duration>) -> String {
 }
 
 fn job_path(id: &str, rest: &str) -> String {
+    format!("/v1/jobs/{}{rest}", escaped(id))
+}
+
+/// A text as one part of a path.
+fn escaped(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let escaped: String = id
-        .bytes()
+    text.bytes()
         .map(|byte| {
             if unreserved(byte) {
                 char::from(byte).to_string()
@@ -269,8 +275,7 @@ fn job_path(id: &str, rest: &str) -> String {
                 format!("%{byte:02X}")
             }
         })
-        .collect();
-    format!("/v1/jobs/{escaped}{rest}")
+        .collect()
 }
 
 fn describe(status: StatusCode) -> String {

@@ -24,6 +24,7 @@ mod health;
 mod jobs;
 mod patience;
 mod precondition;
+mod runs;
 mod unread;
 mod wait;
 mod worded;
@@ -142,6 +143,8 @@ fn router(rooms: Rooms, guard: guard::Guard) -> Router {
         .route("/v1/jobs/{id}/run", post(jobs::run))
         .route("/v1/jobs/{id}/result", get(jobs::result))
         .route("/v1/jobs/{id}/attempts", get(jobs::attempts))
+        .route("/v1/runs/{token}", post(runs::settle))
+        .route("/v1/runs/{token}/beat", post(runs::beat))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown_route)

@@ -184,6 +184,8 @@ pub struct Record {
 pub enum RecordKind {
     /// The settings of the queue of that name.
     Queue,
+    /// What [tokens](crate::run::token) of deferred runs are signed with: one for the whole store.
+    TokenKey,
 }
 
 impl RecordKind {
@@ -191,6 +193,7 @@ impl RecordKind {
     pub fn as_str(self) -> &'static str {
         match self {
             RecordKind::Queue => "queue",
+            RecordKind::TokenKey => "token_key",
         }
     }
 }

@@ -45,6 +45,9 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 
     /// A UUID of version 7 (RFC 9562): unique, and later ones sort later.
     fn fresh_id(&self) -> Uuid;
+
+    /// Bytes that nobody can guess.
+    fn secret(&self) -> [u8; 32];
 }
 
 /// The machine's clock, corrected by what stores answer.
@@ -103,6 +106,10 @@ impl Clock for SystemClock {
 
     fn fresh_id(&self) -> Uuid {
         Uuid::now_v7()
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        rand::random()
     }
 }
 
@@ -255,6 +262,11 @@ impl Clock for ManualClock {
             let millis = u64::try_from(clock.now.as_micros() / 1_000).unwrap_or(0);
             uuid::Builder::from_unix_timestamp_millis(millis, &clock.chance.random()).into_uuid()
         })
+    }
+
+    /// Which follow from the seed here, as all chance does.
+    fn secret(&self) -> [u8; 32] {
+        self.with(|clock| clock.chance.random())
     }
 }
 

@@ -15,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -25,7 +26,7 @@ use crate::error::Error;
 use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
 use crate::queue::{QueueName, QueueSettings};
-use crate::run::{Outcome, WorkerInfo};
+use crate::run::{BeatVerdict, Outcome, SettleVerdict, WorkerInfo};
 use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
 
@@ -44,6 +45,7 @@ mod results;
 mod settings;
 mod settle;
 mod source;
+mod tokens;
 mod writes;
 
 use claimants::Claimants;
@@ -92,6 +94,7 @@ struct Core {
     results: Results,
     /// Held by whoever edits the holder of a unique key, by the holder's id.
     holders: [tokio::sync::Mutex<()>; HOLDER_LINES],
+    token_key: tokens::Key,
     counters: Counters,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -151,6 +154,7 @@ impl EngineBuilder {
             claimants: Claimants::default(),
             results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
             holders: Default::default(),
+            token_key: tokens::Key::new(),
             counters: Counters::default(),
             defaults: self.defaults,
             stopping: stopping.clone(),
@@ -350,6 +354,30 @@ impl Engine {
     pub async fn check_waitable(&self, queue: &QueueName) -> Result<(), Error> {
         let span = tracing::debug_span!("check_waitable", %queue);
         self.core.check_waitable(queue).instrument(span).await
+    }
+
+    /// Says what became of a run that was [deferred](crate::run::Outcome::Defer), as whoever holds its token.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for what is no token of this store; `Unavailable` if the store cannot be reached: it may be said again.
+    pub async fn settle_deferred(&self, token: &str, outcome: Outcome) -> Result<SettleVerdict, Error> {
+        let span = tracing::debug_span!("settle_deferred");
+        self.core.settle_deferred(token, outcome).instrument(span).await
+    }
+
+    /// Prolongs a deferred run until `length` from now at least, and notes its progress, which is JSON, if there is news of
+    /// it. Once the job is to be cancelled, by an ordinary lease at most. Errors are those of
+    /// [`settle_deferred`](Self::settle_deferred), and `Invalid` for too much progress.
+    pub async fn beat_deferred(
+        &self,
+        token: &str,
+        length: Duration,
+        progress: Option<Bytes>,
+    ) -> Result<BeatVerdict, Error> {
+        let span = tracing::debug_span!("beat_deferred");
+        let beaten = self.core.beat_deferred(token, length, progress);
+        beaten.instrument(span).await
     }
 
     /// How many jobs each queue has in each state, and how old these figures are.

@@ -10,6 +10,8 @@ use crate::job::{Job, JobId};
 use crate::queue::QueueName;
 use crate::time::Timestamp;
 
+pub mod token;
+
 /// The name of one start of one worker: random, so that a restarted process is never taken for its forerunner.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(Arc<str>);

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::future;
 use futures_util::stream::BoxStream;
 
 use crate::job::JobId;
-use crate::run::{Beat, Beaten, Claim, Claimed, SettleVerdict, Settlement};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, SettleVerdict, Settlement};
 use crate::store::Answer;
 
 /// Where a worker's jobs come from, and where its outcomes go.
@@ -24,6 +25,12 @@ pub trait Source: Send + Sync + 'static {
     /// Tells what became of runs, in order. It answers once each stands in the store, or is stale or
     /// refused for good.
     fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>>;
+
+    /// The token of a run, with which whoever it is [deferred](crate::run::Outcome::Defer) to prolongs and settles it;
+    /// nothing from a source that hands out none.
+    fn token(&self, _run: RunId) -> Answer<'_, Option<String>> {
+        Box::pin(future::ready(Ok(None)))
+    }
 
     /// Jobs that were asked to stop, as soon as that is known: a hint to beat now, which tells for sure.
     fn cancels(&self) -> BoxStream<'static, JobId>;

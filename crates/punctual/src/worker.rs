@@ -244,6 +244,7 @@ impl Worker {
         let stopping = Arc::new(AtomicBool::new(false));
         let terms = Arc::new(Terms {
             clock: self.clock,
+            source: self.source.clone(),
             defaults: self.defaults,
             states: self.states,
             lease: self.lease,

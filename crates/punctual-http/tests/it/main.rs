@@ -9,4 +9,5 @@ mod house;
 mod jobs;
 mod operating;
 mod outage;
+mod runs;
 mod waiting;

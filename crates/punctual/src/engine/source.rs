@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits::{CLAIM_PAUSE, FLUSH_ITEMS, LENGTH_MAX, PAGE_ITEMS, RESCAN};
 use crate::queue::QueueName;
-use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, SettleVerdict, Settlement};
+use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, RunId, SettleVerdict, Settlement};
 use crate::source::Source;
 use crate::store::{Answer, Filter, Page, View};
 use crate::time::Timestamp;
@@ -33,6 +33,12 @@ impl Source for Engine {
     fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>> {
         let span = tracing::debug_span!("settle", runs = settlements.len());
         self.core.settle(settlements).instrument(span).boxed()
+    }
+
+    fn token(&self, run: RunId) -> Answer<'_, Option<String>> {
+        let span = tracing::debug_span!("token", job = %run.job, run = run.run);
+        let token = async move { self.core.token(run).await.map(Some) };
+        token.instrument(span).boxed()
     }
 
     fn cancels(&self) -> BoxStream<'static, JobId> {

@@ -34,7 +34,7 @@ use over::Over;
 ///
 /// Whether the lease has passed does not matter as long as nobody took the job away.
 pub fn settle(job: &Job, run: u64, outcome: &Outcome, moment: &Moment<'_>) -> Option<Change> {
-    if job.status.state != State::Running || job.status.run != run {
+    if !holds(job, run) {
         return None;
     }
     Some(match outcome {
@@ -48,6 +48,32 @@ pub fn settle(job: &Job, run: u64, outcome: &Outcome, moment: &Moment<'_>) -> Op
         Outcome::Release(Release::Interrupted) => interrupted(job, moment),
         Outcome::Release(Release::UnknownKind(after)) => unknown_kind(job, *after, moment),
     })
+}
+
+/// Whether this run holds the job.
+pub fn holds(job: &Job, run: u64) -> bool {
+    job.status.state == State::Running && job.status.run == run
+}
+
+/// Prolongs a run that goes on elsewhere until this long from now at least, and keeps what it says of its progress; nothing
+/// if that run does not hold the job.
+///
+/// Whoever holds the run's token may be quicker than the worker that defers it: then the run is deferred by this.
+pub fn prolong(
+    job: &Job,
+    run: u64,
+    length: Duration,
+    progress: Option<&Bytes>,
+    moment: &Moment<'_>,
+) -> Option<Change> {
+    if !holds(job, run) {
+        return None;
+    }
+    let mut status = job.status.clone();
+    status.deferred = true;
+    status.alarm = status.alarm.max(Some(deferred_until(job, length, moment)));
+    status.progress = progress.cloned().or(status.progress);
+    Some(Change::to(job, status))
 }
 
 /// What becomes of a job whose alarm has passed: a run whose lease ran out is lost, a job that has not started by its
@@ -123,17 +149,24 @@ fn cancelled(job: &Job, reason: &str, moment: &Moment<'_>) -> Change {
     Over::new(job, AttemptOutcome::Cancelled, None, moment).ends(End::Cancelled(reason.to_owned()))
 }
 
-/// The run goes on without its worker, leased for a length of its own. If it is to stop already, it is given no more
-/// than an ordinary lease to be told so.
+/// The run goes on without its worker, leased for a length of its own: or for longer, if it was prolonged before its worker
+/// said so.
 fn defer(job: &Job, length: Duration, moment: &Moment<'_>) -> Change {
+    let prolonged = job.status.alarm.filter(|_| job.status.deferred);
+    let mut status = job.status.clone();
+    status.deferred = true;
+    status.alarm = prolonged.max(Some(deferred_until(job, length, moment)));
+    Change::to(job, status)
+}
+
+/// The end of a deferred run's lease. If the run is to stop already, it is given no more than an ordinary lease to be told
+/// so.
+fn deferred_until(job: &Job, length: Duration, moment: &Moment<'_>) -> Timestamp {
     let most = match job.status.cancel {
         Some(_) => limits::LEASE,
         None => limits::LEASE_MAX,
     };
-    let mut status = job.status.clone();
-    status.deferred = true;
-    status.alarm = Some(moment.now + length.min(most));
-    Change::to(job, status)
+    moment.now + length.min(most)
 }
 
 /// Its worker reserved it and will not come to it.

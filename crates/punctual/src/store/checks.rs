@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::job::{Job, State};
 use crate::limits;
 use crate::queue::QueueSettings;
+use crate::run::token::TokenKey;
 use crate::run::{Beat, Claim, ClaimFrom, WorkerInfo};
 use crate::store::{Filter, Page, View};
 use crate::time::format_length;
@@ -126,8 +127,9 @@ pub(crate) fn change_records(changes: &[RecordChange]) -> Result<(), Error> {
         at_most("bytes in a record's name", change.name.len(), limits::NAME_BYTES)?;
         at_most("bytes in a record", document.len(), limits::RECORD_BYTES)?;
         match change.kind {
-            RecordKind::Queue => QueueSettings::from_json(document)?,
-        };
+            RecordKind::Queue => QueueSettings::from_json(document).map(|_| ())?,
+            RecordKind::TokenKey => TokenKey::from_json(document).map(|_| ())?,
+        }
     }
     Ok(())
 }

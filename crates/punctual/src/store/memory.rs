@@ -278,7 +278,10 @@ impl Tables {
             self.records.insert(name, record);
         } else {
             self.records.remove(&name);
-            self.buckets.remove(&QueueName::from(change.name.as_str()));
+            match change.kind {
+                RecordKind::Queue => drop(self.buckets.remove(&QueueName::from(change.name.as_str()))),
+                RecordKind::TokenKey => {}
+            }
         }
         RecordApplied::Applied
     }

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::job::{Defaults, Job};
 use crate::limits::{KILL_GRACE, LOST_GRACE_SHARE, PROGRESS_BYTES};
 use crate::run::{Outcome, Release, RetryCause, RunId};
+use crate::source::Source;
 use crate::time::{Timestamp, format_length};
 use crate::worker::handler::{Answers, States};
 use crate::worker::stop::{Stop, StopReason, StopSignal};
@@ -54,6 +55,7 @@ const THROUGH: u8 = 5;
 /// The terms that all runs of one worker share.
 pub(super) struct Terms {
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) source: Arc<dyn Source>,
     pub(super) defaults: Defaults,
     pub(super) states: States,
     pub(super) lease: Duration,
@@ -107,6 +109,17 @@ impl Run {
         *self.news() = Some(bytes.into());
         self.0.terms.progressed.notify_one();
         Ok(())
+    }
+
+    /// The token with which whoever the run is [deferred](Stop::defer) to prolongs and settles it; nothing if this worker's
+    /// source hands out none.
+    pub async fn token(&self) -> Result<Option<String>, Error> {
+        self.0.terms.source.token(self.id()).await
+    }
+
+    /// The time by which the worker goes: that of its store, as well as it is known here.
+    pub fn now(&self) -> Timestamp {
+        self.clock().now()
     }
 
     /// Tells when the run is to stop. A handler that takes it is given a grace to come to an end.

@@ -50,9 +50,10 @@ fn change_one(writing: &Writing<'_>, change: &RecordChange) -> Result<RecordAppl
             writing.execute(include_str!("change_records_delete.sql"), key)?;
             match change.kind {
                 RecordKind::Queue => {
-                    writing.execute(include_str!("change_records_bucket.sql"), params![change.name])?
+                    writing.execute(include_str!("change_records_bucket.sql"), params![change.name])?;
                 }
-            };
+                RecordKind::TokenKey => {}
+            }
         }
     }
     Ok(RecordApplied::Applied)

@@ -2,7 +2,7 @@
 
 use punctual::job::{Backoff, OnLost};
 use punctual::rules::edit::cancel;
-use punctual::rules::settle::reclaim;
+use punctual::rules::settle::{prolong, reclaim};
 use punctual::run::{AttemptOutcome, Release};
 
 use super::*;
@@ -328,4 +328,38 @@ fn snooze(until: Timestamp) -> Outcome {
 
 fn unknown(after: Duration) -> Outcome {
     Outcome::Release(Release::UnknownKind(after))
+}
+
+#[test]
+fn a_run_that_goes_on_elsewhere_is_prolonged_and_never_shortened() {
+    let mut world = World::new();
+    let running = world.running(plain());
+    let run = running.status.run;
+    // Whoever it is deferred to may say so before its worker does.
+    let early = prolong(&running, run, hours(2), Some(&Bytes::from("1")), &world.moment());
+    let early = applied(&running, early.expect("it is held"));
+    assert_eq!(
+        (early.status.deferred, early.status.alarm),
+        (true, Some(NOON + hours(2)))
+    );
+    assert_eq!(early.status.progress.as_deref(), Some(&b"1"[..]));
+    let deferred = settled(&world, &early, &Outcome::Defer(hours(1)));
+    assert_eq!(deferred.status.alarm, Some(NOON + hours(2)));
+
+    world.now = NOON + minutes(90);
+    let kept = prolong(&deferred, run, minutes(10), None, &world.moment()).expect("it is held");
+    let kept = applied(&deferred, kept);
+    assert_eq!(
+        (kept.status.alarm, kept.status.progress),
+        (Some(NOON + hours(2)), deferred.status.progress.clone())
+    );
+    let longer = prolong(&deferred, run, hours(1), None, &world.moment()).expect("it is held");
+    assert_eq!(
+        applied(&deferred, longer).status.alarm,
+        Some(world.now + hours(1))
+    );
+
+    assert_eq!(prolong(&deferred, run + 1, hours(1), None, &world.moment()), None);
+    let ended = settled(&world, &deferred, &done());
+    assert_eq!(prolong(&ended, run, hours(1), None, &world.moment()), None);
 }
