@@ -120,6 +120,9 @@ mod book {
     mod readme {}
     #[doc = include_str!("../../../docs/jobs.md")]
     mod jobs {}
+    #[cfg(feature = "target-http")]
+    #[doc = include_str!("../../../docs/http-target.md")]
+    mod http_target {}
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../../../docs/transactions.md")]
     mod transactions {}

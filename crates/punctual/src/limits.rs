@@ -200,6 +200,8 @@ pub const RECORD_BYTES: usize = 64 * 1024;
 /// How long a job is put off, at no cost of an attempt, when the machine has no file descriptors, processes or memory to
 /// begin it with: other runs end meanwhile.
 pub const SHORTAGE_DELAY: Duration = Duration::from_secs(5);
+/// Lines of a job's own table of answers or exit codes: codes come in hundreds, and lines may hold many.
+pub const VERDICTS: usize = 64;
 /// Headers of one `http` job: it is a message, not a store.
 pub const HTTP_HEADERS: usize = 64;
 /// Time to get a connection, name look-up and TLS included, for an `http` job that does not say.
@@ -223,6 +225,15 @@ pub const HTTP_HEAD_BYTES: usize = 64 * 1024;
 pub const HTTP_ANSWER_BYTES: usize = 44 * 1024;
 /// Headers kept of an answer, in bytes of names and values.
 pub const HTTP_ANSWER_HEADER_BYTES: usize = 2 * 1024;
+/// Headers of an answer that one job may ask to be kept besides the usual ones: what it names must find room in
+/// [`HTTP_ANSWER_HEADER_BYTES`].
+pub const HTTP_KEPT_HEADERS: usize = 16;
+/// Redirects that one call may be asked to follow: more are a loop as a rule.
+pub const HTTP_REDIRECTS: u8 = 10;
+/// Shortest secret that is masked where an answer repeats it, in bytes: a shorter one would mask innocent text.
+pub const HTTP_MASKED_BYTES: usize = 4;
+/// A secret that calls are signed with, in bytes: as Standard Webhooks asks for.
+pub const HTTP_SIGNING_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// Body of an answer that was not accepted, as far as its error tells it, in bytes.
 pub const HTTP_ERROR_BODY_BYTES: usize = 512;
 /// How long the body of an answer that was not accepted is waited for: its status has said enough.

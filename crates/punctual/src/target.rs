@@ -42,11 +42,38 @@
 //! * A run that is asked to stop ends its call at once: the connection is closed, the processes are asked to end and then
 //!   killed. What was called may have done its work all the same.
 
+use crate::error::Error;
+
 #[cfg(feature = "target-command")]
 pub mod command;
 mod fields;
 #[cfg(feature = "target-http")]
 pub mod http;
+#[cfg(feature = "target-http")]
+mod secrets;
 #[cfg(any(feature = "target-http", feature = "target-command"))]
 mod shortage;
 mod text;
+mod verdict;
+
+#[cfg(feature = "target-http")]
+pub use self::secrets::{Secret, Secrets};
+pub use self::verdict::Verdict;
+
+/// Reads the payload of a job as the target of its kind will, so that a slip is told to whoever makes the job and not in the
+/// error of a run. Other kinds, and targets that this build does without, take any payload.
+///
+/// # Errors
+///
+/// `Invalid` with all that is wrong, each with a JSON pointer under `/payload`.
+pub fn check_payload(kind: &str, payload: &[u8]) -> Result<(), Error> {
+    use crate::job::Task;
+
+    match kind {
+        #[cfg(feature = "target-http")]
+        http::HttpCall::KIND => http::HttpCall::parse(payload).map(drop),
+        #[cfg(feature = "target-command")]
+        command::CommandCall::KIND => command::CommandCall::parse(payload).map(drop),
+        _ => Ok(()),
+    }
+}

@@ -7,9 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use punctual::job::{self, NewJob};
 use punctual::queue::QueueName;
-use punctual::target::command::CommandCall;
-use punctual::target::http::HttpCall;
-use punctual::{Error, Task};
+use punctual::target::check_payload;
 
 use super::address::{Id, NoParameters};
 use super::{Rooms, body, wait};
@@ -126,15 +124,6 @@ impl Rooms {
 
     fn answer(&self, row: &job::Job) -> Response {
         (etag(row), Json(self.show(row))).into_response()
-    }
-}
-
-/// Reads a target's payload as its runner will, so that a slip is told to whoever made it, and not to the log of a runner.
-fn check_payload(kind: &str, payload: &[u8]) -> Result<(), Error> {
-    match kind {
-        HttpCall::KIND => HttpCall::parse(payload).map(drop),
-        CommandCall::KIND => CommandCall::parse(payload).map(drop),
-        _ => Ok(()),
     }
 }
 

@@ -4,36 +4,10 @@ use std::collections::BTreeMap;
 
 use punctual::Task;
 use punctual::job::Body;
-use punctual::target::http::HttpCall;
+use punctual::target::http::{HttpCall, MASK, SECRET_HEADERS};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::json::Blob;
-
-/// Headers of a call whose values let whoever reads them in: those of HTTP itself (RFC 9110, RFC 6265), and those that
-/// widespread services read keys and tokens from, each in its own way. A name that is not here is told as it was sent.
-const HEADERS: [&str; 17] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    // the customary names of a key or a token
-    "api-key",
-    "apikey",
-    "x-api-key",
-    "x-apikey",
-    "x-api-token",
-    "x-access-token",
-    "x-auth-token",
-    "x-auth-key",
-    "x-csrf-token",
-    "x-secret",
-    // those of services that have one of their own
-    "private-token",
-    "x-amz-security-token",
-    "x-vault-token",
-];
-/// What is told in place of a secret.
-const MASK: &str = "***";
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
@@ -51,17 +25,52 @@ pub(super) fn payload(body: &Body) -> Blob {
 /// The call without its secrets; `None` if it has none, and so is told as it was sent.
 fn masked(call: &RawValue) -> Option<Box<RawValue>> {
     let mut call: Fields = serde_json::from_str(call.get()).ok()?;
-    let headers = call.get_mut("headers")?;
-    let mut values: Fields = serde_json::from_str(headers.get()).ok()?;
-    let is_secret = |name: &str| HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
-    let mask = to_raw_value(MASK).ok()?;
-    let mut found = false;
-    for (_, value) in values.iter_mut().filter(|(name, _)| is_secret(name)) {
-        *value = mask.clone();
-        found = true;
-    }
-    *headers = to_raw_value(&values).ok()?;
+    let is_secret = |name: &str| {
+        SECRET_HEADERS
+            .iter()
+            .any(|secret| name.eq_ignore_ascii_case(secret))
+    };
+    let mut found = within(&mut call, "headers", |headers| {
+        let secrets = headers.iter_mut().filter(|(name, _)| is_secret(name));
+        secrets.map(|(_, value)| hide(value)).count() > 0
+    });
+    // A credential that stands here itself is hidden, and the name of one is told.
+    let of = |fields: &mut Fields, name: &str| match fields.get_mut(name) {
+        Some(value) if !is_object(value) => {
+            hide(value);
+            true
+        }
+        _ => false,
+    };
+    found |= of(&mut call, "sign");
+    found |= within(&mut call, "auth", |auth| {
+        let bearer = of(auth, "bearer");
+        within(auth, "basic", |basic| of(basic, "password")) || bearer
+    });
     found.then(|| to_raw_value(&call).ok())?
+}
+
+/// Changes the object that a field holds, if it holds one; answers whether anything was changed.
+fn within(fields: &mut Fields, name: &str, change: impl FnOnce(&mut Fields) -> bool) -> bool {
+    let Some(field) = fields.get_mut(name) else {
+        return false;
+    };
+    let Ok(mut inner) = serde_json::from_str::<Fields>(field.get()) else {
+        return false;
+    };
+    let changed = change(&mut inner);
+    if let (true, Ok(inner)) = (changed, to_raw_value(&inner)) {
+        *field = inner;
+    }
+    changed
+}
+
+fn hide(value: &mut Box<RawValue>) {
+    *value = to_raw_value(MASK).expect("a text always has a JSON form");
+}
+
+fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
 }
 
 #[cfg(test)]
@@ -75,7 +84,7 @@ mod tests {
 
     #[test]
     fn only_the_values_of_secret_headers_are_masked() {
-        for name in HEADERS {
+        for name in SECRET_HEADERS {
             let call = |value: &str| format!(r#"{{"headers":{{"{name}":"{value}"}}}}"#);
             assert_eq!(told(&call("hunter2")), Some(call(MASK)));
         }
@@ -89,12 +98,34 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_masked_and_their_names_are_told() {
+        for (call, masked) in [
+            (
+                r#"{"auth":{"bearer":"x"},"url":"u"}"#,
+                r#"{"auth":{"bearer":"***"},"url":"u"}"#,
+            ),
+            (
+                r#"{"auth":{"basic":{"password":"x","user":"u"}}}"#,
+                r#"{"auth":{"basic":{"password":"***","user":"u"}}}"#,
+            ),
+            (
+                r#"{"auth":{"bearer":{"secret":"a"}},"sign":"whsec_x"}"#,
+                r#"{"auth":{"bearer":{"secret":"a"}},"sign":"***"}"#,
+            ),
+        ] {
+            assert_eq!(told(call).as_deref(), Some(masked));
+        }
+    }
+
+    #[test]
     fn a_call_without_secrets_is_told_as_it_was_sent() {
         for call in [
             r#"{"url": "u", "headers": {"accept": "a"}}"#,
             r#"{"url": "u"}"#,
             "[]",
             r#"{"headers": 1}"#,
+            r#"{"auth": "none"}"#,
+            r#"{"auth": {"bearer": {"secret": "a"}}, "sign": {"secret": "b"}}"#,
         ] {
             assert_eq!(told(call), None, "{call}");
         }

@@ -10,4 +10,5 @@ mod jobs;
 mod operating;
 mod outage;
 mod runs;
+mod secrets;
 mod waiting;

@@ -77,18 +77,29 @@ impl Fields {
     pub(super) fn texts<U>(
         &mut self,
         name: &str,
-        mut read: impl FnMut(&str, String) -> Result<U, String>,
+        read: impl FnMut(&str, String) -> Result<U, String>,
     ) -> Vec<U> {
-        let members: Option<Members> = self.optional(name, "an object of texts", Ok);
-        let mut texts = Vec::new();
+        self.entries(name, "an object of texts", "a text", read)
+    }
+
+    /// Takes an object, in the order in which its members stand. `read` makes something of each, or says what is accepted.
+    pub(super) fn entries<T: DeserializeOwned, U>(
+        &mut self,
+        name: &str,
+        accepted: &str,
+        each: &str,
+        mut read: impl FnMut(&str, T) -> Result<U, String>,
+    ) -> Vec<U> {
+        let members: Option<Members> = self.optional(name, accepted, Ok);
+        let mut entries = Vec::new();
         for (key, value) in members.map(|members| members.0).unwrap_or_default() {
-            let text = serde_json::from_str(value.get()).map_err(|_| "it must be a text".to_owned());
-            match text.and_then(|text| read(&key, text)) {
-                Ok(text) => texts.push(text),
+            let value = serde_json::from_str(value.get()).map_err(|_| format!("it must be {each}"));
+            match value.and_then(|value| read(&key, value)) {
+                Ok(entry) => entries.push(entry),
                 Err(why) => self.refuse(&[name, &key], why),
             }
         }
-        texts
+        entries
     }
 
     /// Notes what is wrong at a field, whose path is given in parts.

@@ -61,7 +61,6 @@ impl House {
     }
 
     /// The row of a job, once it is as it should be.
-    #[cfg(feature = "target-http")]
     pub(crate) async fn until(
         &self,
         id: punctual::JobId,

@@ -1,6 +1,10 @@
 //! The `http` target against real servers.
 
+mod answers;
+mod auth;
+mod deferral;
 mod nginx;
+mod redirect;
 mod server;
 
 use punctual::engine::Ending;

@@ -1,24 +1,32 @@
 //! A call: what an `http` job asks for, as a type and as the JSON of its payload.
 
+mod content;
+mod form;
+mod read;
+mod statuses;
+
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, Uri};
-use serde::de::{Deserialize, Deserializer, Error as _};
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::RawValue;
 
+use self::content::{Content, read_content};
+use self::read::{
+    check_another, check_connect_timeout, check_follow, check_kept_body, check_kept_header,
+    check_kept_headers, read_follow, read_header, read_kept_body, read_kept_headers, read_method, read_url,
+};
+use self::statuses::{Statuses, read_accept};
 use super::answer::HttpAnswer;
+use super::auth::{Auth, Credential};
+use super::hop::write_call;
 use crate::error::Error;
 use crate::job::Task;
-use crate::limits::{HTTP_CONNECT_TIMEOUT, HTTP_CONNECT_TIMEOUT_MAX, HTTP_HEADERS};
+use crate::limits::{HTTP_ANSWER_BYTES, HTTP_CONNECT_TIMEOUT};
 use crate::target::fields::{Fields, pointer};
-use crate::time::{format_length, parse_length};
+use crate::target::verdict::{Codes, Table, Verdict};
+use crate::time::parse_length;
 
 /// An HTTP call: the task of kind `http`, whose result is an [`HttpAnswer`].
 ///
@@ -53,7 +61,13 @@ use crate::time::{format_length, parse_length};
 /// | `url` | `http` or `https`, without a user's name in it; a fragment is not sent |
 /// | `headers` | an object of texts; not those that frame a message (`host`, `content-length`, `connection` …) and not `punctual-…` or `idempotency-key`, which Punctual sets |
 /// | `body`, `json`, `base64` | at most one: a text, any JSON, or bytes |
-/// | `accept` | the status codes that mean success, such as `204` or `"2xx"`; unset, `"2xx"` |
+/// | `auth` | `"none"`, `{"bearer": …}` or `{"basic": {"user": …, "password": …}}`, where … is a credential or the name of one: `{"secret": "billing"}` |
+/// | `sign` | the secret to sign with, likewise: `whsec_` and 24 to 64 bytes in base64, see [the module](super#signatures) |
+/// | `accept` | a list of status codes that mean success, such as `204` or `"2xx"`; unset, `"2xx"` |
+/// | `answers` | an object of what other answers mean, such as `{"404": "done", "5xx": "fail"}`: a [`Verdict`] for a code or a class; codes go before classes |
+/// | `follow` | how many redirects are followed, up to 10; unset, none |
+/// | `keep_headers` | headers of the answer to keep besides the usual ones, up to 16 |
+/// | `keep_body` | how many bytes of the answer's body are kept; unset, 45056, which is the most |
 /// | `connect_timeout` | a length of time such as `"5s"`; unset, 10 s; at most a minute. The whole call has the job's `timeout` |
 #[derive(Clone)]
 pub struct HttpCall {
@@ -61,7 +75,13 @@ pub struct HttpCall {
     pub(super) url: Uri,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) content: Content,
-    pub(super) accept: Vec<Accepted>,
+    pub(super) auth: Option<Auth>,
+    pub(super) sign: Option<Credential>,
+    accept: Vec<Statuses>,
+    answers: Table<Statuses>,
+    pub(super) follow: u8,
+    pub(super) keep_headers: Vec<HeaderName>,
+    keep_body: Option<usize>,
     connect_timeout: Option<Duration>,
 }
 
@@ -70,84 +90,30 @@ impl Task for HttpCall {
     type Output = HttpAnswer;
 }
 
-/// What is sent with a call.
-#[derive(Clone)]
-pub(super) enum Content {
-    Nothing,
-    Text(String),
-    Json(Box<RawValue>),
-    Bytes(Bytes),
-}
-
-impl Content {
-    /// The bytes on the wire.
-    pub(super) fn bytes(&self) -> Bytes {
-        match self {
-            Content::Nothing => Bytes::new(),
-            Content::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-            Content::Json(json) => Bytes::copy_from_slice(json.get().as_bytes()),
-            Content::Bytes(bytes) => bytes.clone(),
-        }
-    }
-
-    /// The type that they are sent as, unless a header says otherwise.
-    pub(super) fn media_type(&self) -> Option<(HeaderName, HeaderValue)> {
-        let name = match self {
-            Content::Nothing => return None,
-            Content::Text(_) => "text/plain; charset=utf-8",
-            Content::Json(_) => "application/json",
-            Content::Bytes(_) => "application/octet-stream",
-        };
-        Some((CONTENT_TYPE, HeaderValue::from_static(name)))
-    }
-}
-
-/// Status codes that mean success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Accepted {
-    /// This one.
-    Code(u16),
-    /// All of a hundred: 2 stands for `2xx`.
-    Class(u16),
-}
-
-impl Accepted {
-    fn holds(self, status: u16) -> bool {
-        match self {
-            Accepted::Code(code) => code == status,
-            Accepted::Class(class) => class == status / 100,
-        }
-    }
-}
-
-impl FromStr for Accepted {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Accepted, String> {
-        let refuse = || "it is a status code from 200 to 599, or a class such as \"2xx\"".to_owned();
-        let (number, accepted): (&str, fn(u16) -> Accepted) = match text.strip_suffix("xx") {
-            Some(class) => (class, Accepted::Class),
-            None => (text, Accepted::Code),
-        };
-        let number: u16 = number.parse().map_err(|_| refuse())?;
-        let accepted = accepted(number);
-        let in_range = (200..600).any(|status| accepted.holds(status));
-        if in_range { Ok(accepted) } else { Err(refuse()) }
-    }
-}
-
 impl HttpCall {
     /// A call with this method, such as `PATCH`, of this URL. Fails, as the other steps do, with what is wrong and where it
     /// would stand in the payload.
     pub fn new(method: &str, url: &str) -> Result<HttpCall, Error> {
-        Ok(HttpCall {
-            method: read_method(method).map_err(|why| at(&["method"], why))?,
-            url: read_url(url).map_err(|why| at(&["url"], why))?,
+        let method = read_method(method).map_err(|why| at(&["method"], why))?;
+        let url = read_url(url).map_err(|why| at(&["url"], why))?;
+        Ok(HttpCall::plain(method, url))
+    }
+
+    fn plain(method: Method, url: Uri) -> HttpCall {
+        HttpCall {
+            method,
+            url,
             headers: Vec::new(),
             content: Content::Nothing,
+            auth: None,
+            sign: None,
             accept: Vec::new(),
+            answers: Table::default(),
+            follow: 0,
+            keep_headers: Vec::new(),
+            keep_body: None,
             connect_timeout: None,
-        })
+        }
     }
 
     /// A `GET` of this URL.
@@ -206,6 +172,57 @@ impl HttpCall {
         Ok(self)
     }
 
+    /// Says what an answer means that is named by its code, such as `404`, or its class, such as `5xx`.
+    pub fn answer(mut self, codes: &str, verdict: Verdict) -> Result<HttpCall, Error> {
+        let added = self.answers.add(codes, verdict);
+        added.map_err(|why| at(&["answers", codes], why))?;
+        match self.said_twice() {
+            Some((path, why)) => Err(at(&[&path[0], &path[1]], why)),
+            None => Ok(self),
+        }
+    }
+
+    /// Sends this token (RFC 6750).
+    pub fn bearer(mut self, token: Credential) -> Result<HttpCall, Error> {
+        let auth = Auth::Bearer(token).sendable();
+        self.auth = Some(auth.map_err(|why| at(&["auth", "bearer"], why))?);
+        Ok(self)
+    }
+
+    /// Sends this user's name and password (RFC 7617).
+    pub fn basic(mut self, user: impl Into<String>, password: Credential) -> Result<HttpCall, Error> {
+        let user = user.into();
+        let auth = Auth::Basic { user, password }.sendable();
+        self.auth = Some(auth.map_err(|why| at(&["auth", "basic"], why))?);
+        Ok(self)
+    }
+
+    /// Signs the call with this secret, see [the module](super#signatures).
+    pub fn sign(mut self, secret: Credential) -> HttpCall {
+        self.sign = Some(secret);
+        self
+    }
+
+    /// Follows up to so many redirects; at most 10.
+    pub fn follow(mut self, hops: u8) -> Result<HttpCall, Error> {
+        self.follow = check_follow(hops).map_err(|why| at(&["follow"], why))?;
+        Ok(self)
+    }
+
+    /// Keeps this header of the answer, too.
+    pub fn keep_header(mut self, name: &str) -> Result<HttpCall, Error> {
+        let refuse = |why| at(&["keep_headers"], why);
+        self.keep_headers.push(check_kept_header(name).map_err(refuse)?);
+        self.keep_headers = check_kept_headers(self.keep_headers).map_err(refuse)?;
+        Ok(self)
+    }
+
+    /// Keeps so many bytes of the answer's body; unset, 44 KiB, which is the most.
+    pub fn keep_body(mut self, bytes: usize) -> Result<HttpCall, Error> {
+        self.keep_body = Some(check_kept_body(bytes).map_err(|why| at(&["keep_body"], why))?);
+        Ok(self)
+    }
+
     /// The longest time to get a connection, name look-up and TLS included. At most a minute.
     pub fn connect_timeout(mut self, length: Duration) -> Result<HttpCall, Error> {
         self.connect_timeout =
@@ -224,43 +241,81 @@ impl HttpCall {
             "a URL such as \"https://example.com/hook\"",
             |text: String| read_url(&text),
         );
-        let mut headers = Vec::new();
-        for header in fields.texts("headers", |name, value| read_header(name, &value)) {
-            match check_another(&headers, header) {
-                Ok(header) => headers.push(header),
-                Err(why) => fields.refuse(&["headers"], why),
-            }
-        }
+        let headers = read_headers(&mut fields);
         let content = read_content(&mut fields);
+        let auth = Auth::read(&mut fields);
+        let sign = read_sign(&mut fields);
         let accept = read_accept(&mut fields);
+        let answers = Table::read(&mut fields, "answers");
+        let follow = read_follow(&mut fields);
+        let keep_headers = read_kept_headers(&mut fields);
+        let keep_body = read_kept_body(&mut fields);
         let connect_timeout = fields.optional(
             "connect_timeout",
             "a length of time such as \"5s\"",
             |text: String| check_connect_timeout(parse_length(&text).map_err(|error| error.to_string())?),
         );
         let call = method.zip(url).map(|(method, url)| HttpCall {
-            method,
-            url,
             headers,
             content,
+            auth,
+            sign,
             accept,
+            answers,
+            follow,
+            keep_headers,
+            keep_body,
             connect_timeout,
+            ..HttpCall::plain(method, url)
         });
+        if let Some(call) = &call {
+            call.agree(&mut fields);
+        }
         fields.finish(
-            "method, url, headers, body, json, base64, accept and connect_timeout",
+            "method, url, headers, body, json, base64, auth, sign, accept, answers, follow, keep_headers, keep_body and connect_timeout",
             call,
         )
     }
 
-    /// Whether this status means success.
-    pub(super) fn accepts(&self, status: u16) -> bool {
-        let unset = Accepted::Class(2);
-        let all = if self.accept.is_empty() {
-            &[unset][..]
-        } else {
-            &self.accept
+    /// Refuses parts that contradict each other.
+    fn agree(&self, fields: &mut Fields) {
+        if let Some((path, why)) = self.said_twice() {
+            fields.refuse(&[&path[0], &path[1]], why);
+        }
+        let sets = |name: &str| self.headers.iter().any(|(set, _)| set.as_str() == name);
+        if self.auth.is_some() && sets("authorization") {
+            fields.refuse(&["auth"], "the header authorization is given as well");
+        }
+        if self.sign.is_some() && sets("webhook-signature") {
+            fields.refuse(&["sign"], "the header webhook-signature is given as well");
+        }
+    }
+
+    /// Where codes that mean success are told to mean something else, or the same again.
+    fn said_twice(&self) -> Option<([String; 2], String)> {
+        let twice = self.accept.iter().find(|codes| self.answers.names(**codes))?;
+        let why = "accept says something of the same codes".to_owned();
+        Some((["answers".to_owned(), twice.to_string()], why))
+    }
+
+    /// What the job says of an answer with this status, itself or by saying nothing.
+    pub(super) fn says(&self, status: u16) -> Option<Verdict> {
+        let accepted = |one: bool| {
+            let mut codes = self.accept.iter();
+            let found = codes.any(|codes| codes.is_one() == one && codes.holds(status));
+            found.then_some(Verdict::Done)
         };
-        all.iter().any(|accepted| accepted.holds(status))
+        let unset = (self.accept.is_empty() && (200..300).contains(&status)).then_some(Verdict::Done);
+        let of_one = self.answers.of_one(status).or_else(|| accepted(true));
+        of_one
+            .or_else(|| self.answers.of_several(status))
+            .or_else(|| accepted(false))
+            .or(unset)
+    }
+
+    /// How many bytes of the answer's body are kept.
+    pub(super) fn body_to_keep(&self) -> usize {
+        self.keep_body.unwrap_or(HTTP_ANSWER_BYTES)
     }
 
     /// The time to get a connection.
@@ -272,9 +327,7 @@ impl HttpCall {
 /// Tells whom it calls; the query, headers and body may hold secrets and stay out of logs.
 impl fmt::Display for HttpCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.url.scheme_str().unwrap_or_default();
-        let host = self.url.authority().map_or("", |authority| authority.as_str());
-        write!(f, "{} {scheme}://{host}{}", self.method, self.url.path())
+        write_call(f, &self.method, &self.url)
     }
 }
 
@@ -284,189 +337,29 @@ impl fmt::Debug for HttpCall {
     }
 }
 
-/// As the payload that [`HttpCall::parse`] reads.
-impl Serialize for HttpCall {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("method", self.method.as_str())?;
-        map.serialize_entry("url", &self.url.to_string())?;
-        if !self.headers.is_empty() {
-            map.serialize_entry("headers", &Headers(&self.headers))?;
-        }
-        match &self.content {
-            Content::Nothing => {}
-            Content::Text(text) => map.serialize_entry("body", text)?,
-            Content::Json(json) => map.serialize_entry("json", json)?,
-            Content::Bytes(bytes) => map.serialize_entry("base64", &BASE64.encode(bytes))?,
-        }
-        if !self.accept.is_empty() {
-            map.serialize_entry("accept", &self.accept)?;
-        }
-        if let Some(length) = self.connect_timeout {
-            map.serialize_entry("connect_timeout", &format_length(length))?;
-        }
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for HttpCall {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<HttpCall, D::Error> {
-        let payload = Box::<RawValue>::deserialize(deserializer)?;
-        HttpCall::parse(payload.get().as_bytes()).map_err(D::Error::custom)
-    }
-}
-
-struct Headers<'a>(&'a [(HeaderName, HeaderValue)]);
-
-impl Serialize for Headers<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let texts = self
-            .0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
-        serializer.collect_map(texts)
-    }
-}
-
-impl Serialize for Accepted {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Accepted::Code(code) => serializer.serialize_u16(*code),
-            Accepted::Class(class) => serializer.collect_str(&format_args!("{class}xx")),
-        }
-    }
-}
-
 fn at(path: &[&str], why: String) -> Error {
     Error::invalid_field(pointer(path), why)
 }
 
-fn read_method(text: &str) -> Result<Method, String> {
-    let method = Method::from_bytes(text.as_bytes()).ok();
-    let method = method.filter(|_| !text.bytes().any(|byte| byte.is_ascii_lowercase()));
-    match method {
-        Some(Method::CONNECT | Method::TRACE) => Err(format!("{text} is no call that a job can make")),
-        Some(method) => Ok(method),
-        None => Err("it is a method in capitals, such as GET or POST".to_owned()),
-    }
-}
-
-fn read_url(text: &str) -> Result<Uri, String> {
-    let url: Uri = text.parse().map_err(|error| {
-        format!("it is no URL: {error}; write one such as https://example.com/hook, with other characters percent-encoded")
-    })?;
-    if !matches!(url.scheme_str(), Some("http" | "https")) {
-        return Err("it is a URL that begins with http:// or https://".to_owned());
-    }
-    let (Some(host), Some(authority)) = (url.host().filter(|host| !host.is_empty()), url.authority()) else {
-        return Err("it names no host".to_owned());
-    };
-    if authority.as_str().contains('@') {
-        return Err("it holds a user's name or password; send them in a header".to_owned());
-    }
-    let names_a_port = authority.as_str().len() > host.len();
-    if names_a_port && url.port_u16().is_none_or(|port| port == 0) {
-        return Err("its port is a number from 1 to 65535".to_owned());
-    }
-    Ok(url)
-}
-
-/// Headers that say how a message is framed or how a connection is used, which is not the caller's to say.
-const FRAMING: [&str; 11] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-fn read_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let name: HeaderName = name
-        .parse()
-        .map_err(|_| "a header's name is letters, digits and -".to_owned())?;
-    if FRAMING.contains(&name.as_str()) {
-        return Err(format!("{name} follows from the call and is not set by a job"));
-    }
-    if name.as_str().starts_with("punctual-") || name == "idempotency-key" {
-        return Err(format!("{name} is set by Punctual"));
-    }
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| "a header's value is visible ASCII characters, spaces and tabs".to_owned())?;
-    Ok((name, value))
-}
-
-fn check_another(
-    headers: &[(HeaderName, HeaderValue)],
-    header: (HeaderName, HeaderValue),
-) -> Result<(HeaderName, HeaderValue), String> {
-    if headers.iter().any(|(name, _)| *name == header.0) {
-        return Err(format!(
-            "{} is given twice; a list of values is one header with commas",
-            header.0
-        ));
-    }
-    if headers.len() == HTTP_HEADERS {
-        return Err(format!("a call has at most {HTTP_HEADERS} headers"));
-    }
-    Ok(header)
-}
-
-fn read_content(fields: &mut Fields) -> Content {
-    // Of these, only `json` has a value that is null.
-    let json = fields.value("json").map(Content::Json);
-    let all = [
-        ("body", fields.has("body")),
-        ("json", json.is_some()),
-        ("base64", fields.has("base64")),
-    ];
-    let given: Vec<&str> = all
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(name, _)| *name)
-        .collect();
-    for name in given.iter().skip(1) {
-        fields.refuse(
-            &[name],
-            format!("{} is given as well; a call has one body", given[0]),
-        );
-    }
-    let text = fields.optional("body", "a text", |text: String| Ok(Content::Text(text)));
-    let bytes = fields.optional("base64", "a text in base64", |text: String| {
-        let bytes = BASE64
-            .decode(text)
-            .map_err(|error| format!("it is no base64: {error}"))?;
-        Ok(Content::Bytes(bytes.into()))
-    });
-    text.or(json).or(bytes).unwrap_or(Content::Nothing)
-}
-
-fn read_accept(fields: &mut Fields) -> Vec<Accepted> {
-    const LIST: &str = "a list of status codes and classes, such as [\"2xx\", 404]";
-    let accept = fields.optional("accept", LIST, |list: Vec<serde_json::Value>| {
-        let texts = list.iter().map(|item| match item {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-        let accept: Vec<Accepted> = texts.map(|text| text.parse()).collect::<Result<_, _>>()?;
-        if accept.is_empty() {
-            Err(format!("it must be {LIST}"))
-        } else {
-            Ok(accept)
+fn read_headers(fields: &mut Fields) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    for header in fields.texts("headers", |name, value| read_header(name, &value)) {
+        match check_another(&headers, header) {
+            Ok(header) => headers.push(header),
+            Err(why) => fields.refuse(&["headers"], why),
         }
-    });
-    accept.unwrap_or_default()
+    }
+    headers
 }
 
-fn check_connect_timeout(length: Duration) -> Result<Duration, String> {
-    if length.is_zero() || length > HTTP_CONNECT_TIMEOUT_MAX {
-        let max = format_length(HTTP_CONNECT_TIMEOUT_MAX);
-        return Err(format!("it is more than 0 and at most {max}"));
+fn read_sign(fields: &mut Fields) -> Option<Credential> {
+    const ACCEPTED: &str = "a secret to sign with, or {\"secret\": \"name\"}";
+    let value = fields.optional("sign", ACCEPTED, Ok::<serde_json::Value, String>)?;
+    match Credential::read(&value) {
+        Ok(secret) => Some(secret),
+        Err(wrong) => {
+            wrong.tell(fields, "sign", ACCEPTED);
+            None
+        }
     }
-    Ok(length)
 }
