@@ -2,7 +2,7 @@
 //!
 //! # What a program is given
 //!
-//! Its arguments as they stand, since nothing is run by a shell. Of the worker's environment `PATH`, `HOME`, `LANG` and `TZ`, and no
+//! Its arguments as they stand, since nothing is run by a shell unless the job says so. Of the worker's environment `PATH`, `HOME`, `LANG` and `TZ`, and no
 //! more; besides
 //!
 //! | variable | is |
@@ -12,7 +12,7 @@
 //! | `PUNCTUAL_RUN` | a number that grows with every run of the job |
 //! | `PUNCTUAL_QUEUE` | the job's queue |
 //!
-//! and what the job sets. Its input is the job's text or nothing; its output is drained however much it is, and of a long one
+//! and what the job sets. Its input is what the job gives it, or nothing; its output is drained however much it is, and of a long one
 //! the head and the tail are kept.
 //!
 //! # What its end means
@@ -20,6 +20,7 @@
 //! | end | the job |
 //! |---|---|
 //! | exit code 0 | is done; the result is a [`CommandAnswer`] |
+//! | an exit code that the job's `exit_codes` name | is what they say |
 //! | another exit code, or killed by a signal | tries again after its backoff; the error tells the end of standard error |
 //! | not found, not executable, not allowed | fails at once |
 //! | not started, for want of file descriptors, processes or memory | comes again in 5 s; costs no attempt |
@@ -64,11 +65,19 @@
 //!
 //! # What may be run
 //!
-//! Nothing, until [`CommandSettings::allow`] says so.
+//! Nothing, until [`CommandSettings::allow`] says so. Names on its list are looked up in the worker's own `PATH`, as a job's program
+//! is; a job's own `PATH` plays no part. What a job names is allowed if it is a file of the same name in the same folder as
+//! something on the list. Links to folders are followed for that, so that `/bin/sh` is `/usr/bin/sh` where one folder
+//! leads to the other. A program that is a link itself is not followed: one file may be many programs, by the name that it is
+//! called by.
+//!
+//! With a list, no variable of the loader (`LD_PRELOAD` and whatever else begins with `LD_`) may be set, since it would have any
+//! program do anything.
 
 mod call;
 mod capture;
 mod ending;
+mod exits;
 mod held;
 mod line;
 mod program;
@@ -129,11 +138,11 @@ impl Handler<CommandCall> for CommandTarget {
     type Task = CommandCall;
 
     async fn call(&self, call: CommandCall, run: Run) -> Result<CommandAnswer, Stop> {
-        let program = self
-            .settings
-            .allow
-            .find(&call.program, call.dir.as_deref())
+        let allow = &self.settings.allow;
+        let program = allow
+            .find(call.program(), call.dir.as_deref())
             .map_err(Stop::fail)?;
+        allow.check_variables(call.env.keys()).map_err(Stop::fail)?;
         let started = Started::new(program, call, &run, self.supervisor).await?;
         started.finish(&run).await
     }

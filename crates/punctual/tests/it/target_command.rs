@@ -1,5 +1,7 @@
 //! The `command` target with real processes.
 
+mod asked;
+
 use std::fs;
 use std::path::Path;
 
@@ -402,10 +404,12 @@ fn a_want_of_file_descriptors_costs_neither_an_attempt_nor_the_grace() {
         job.cancel("no longer wanted").await.expect("it runs");
         job.ending(crate::target_house::PATIENCE).await.expect("an end");
 
+        // What the first command held is free again, and might do for the next one.
+        let taken_again: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
         let next = house.engine.enqueue(once(&shell("true"))).await.expect("a job");
         let put_off = tokio::time::timeout(crate::target_house::PATIENCE, until_begun(&house, next.id()));
         put_off.await.expect("it is put off");
-        drop(taken);
+        drop((taken, taken_again));
         let status = house.engine.fetch(next.id()).await.expect("it is there").status;
         assert_eq!(status.history[0].outcome, AttemptOutcome::Snoozed);
         assert_eq!(fs::read_to_string(&file).expect("it had the time"), "yes\n");
@@ -433,12 +437,12 @@ fn a_bad_payload_is_refused_with_pointers_to_all_that_is_wrong() {
         ),
         [
             "/payload/program",
+            "/payload/shell",
             "/payload/args",
             "/payload/env/A~1B=",
             "/payload/env/PUNCTUAL_RUN",
             "/payload/env/C",
-            "/payload/dir",
-            "/payload/shell"
+            "/payload/dir"
         ]
     );
     assert_eq!(

@@ -51,7 +51,7 @@ impl Held {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),
         });
-        Held::start(command, None, Bytes::from(call.stdin.unwrap_or_default()), run)
+        Held::start(command, None, call.stdin.unwrap_or_default(), run)
     }
 
     /// Starts a supervisor for the program. Whether that can start it is told by the [end](Held::reap).

@@ -16,7 +16,7 @@ pub enum Allow {
     /// Any. Whoever may enqueue may then do what the worker's user may do.
     All,
     /// These: names, which are looked up in the worker's `PATH`, and absolute paths. A job's program is looked up in the same
-    /// way, and must be the same file by its path. What the program does with its arguments and variables is not looked
+    /// way, and must have the same name in the same folder, see [the module](super#what-may-be-run). What the program does with its arguments and variables is not looked
     /// at: a shell, an interpreter or `env` on the list allows everything.
     Programs(Vec<String>),
 }
@@ -76,6 +76,23 @@ impl Allow {
     }
 }
 
+impl Allow {
+    /// Refuses variables by which a program on the list would run another one's code.
+    pub(super) fn check_variables<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), NotRun> {
+        let of_the_loader = |name: &&String| name.starts_with("LD_");
+        match (self, names.into_iter().find(of_the_loader)) {
+            (Allow::Programs(_), Some(name)) => Err(NotRun::Refused(format!(
+                "the variable {name} is not set here: with it, each program that the setting targets.command.allow names \
+                 could run any code"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for NotRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,17 +104,27 @@ impl fmt::Display for NotRun {
 /// Where programs are looked for when the worker has no `PATH` of its own.
 pub(super) const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// The executable file that a program's name or path stands for, by an absolute path.
+/// The executable file that a program's name or path stands for, by its name in its folder, whose links are followed.
 fn locate(program: &str, dir: Option<&str>) -> Option<PathBuf> {
     if program.contains('/') {
         let path = Path::new(dir.unwrap_or(".")).join(program);
-        return std::path::absolute(path).ok().filter(|path| is_executable(path));
+        return in_its_folder(&path).filter(|path| is_executable(path));
     }
     let folders = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
     // A relative entry would make what is run depend on where the worker was started.
     let folders = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
     let mut files = folders.map(|folder| folder.join(program));
-    files.find(|path| is_executable(path))
+    files
+        .find(|path| is_executable(path))
+        .as_deref()
+        .and_then(in_its_folder)
+}
+
+/// The path with its folder as it really is. Nothing if there is no such folder, or the path ends with none of its files.
+fn in_its_folder(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?;
+    let folder = path.parent()?.canonicalize().ok()?;
+    Some(folder.join(name))
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -8,18 +8,21 @@ use tokio::time::timeout;
 
 use super::call::{CommandAnswer, CommandCall};
 use super::ending::how;
+use super::exits::Exits;
 use super::held::{End, Held};
 use super::streams::Streams;
 use super::supervisor::Supervisor;
 use crate::limits::{COMMAND_DRAIN, COMMAND_ERROR_BYTES, COMMAND_KILL_SHARE, SHORTAGE_DELAY};
 use crate::target::shortage::is_shortage;
 use crate::target::text;
+use crate::target::verdict::{Table, Verdict};
 use crate::worker::{Run, Stop, StopReason};
 
 /// A command that was started, with its output. Dropped before it is over, it kills all that came of it.
 pub(super) struct Started {
     program: PathBuf,
     dir: Option<String>,
+    exit_codes: Table<Exits>,
     held: Held,
     streams: Streams,
 }
@@ -31,7 +34,7 @@ impl Started {
         run: &Run,
         supervisor: Option<Supervisor>,
     ) -> Result<Started, Stop> {
-        let dir = call.dir.clone();
+        let (dir, exit_codes) = (call.dir.clone(), call.exit_codes.clone());
         let started = match supervisor {
             Some(supervisor) => Held::supervised(supervisor, &program, &call, run)
                 .await
@@ -43,6 +46,7 @@ impl Started {
         Ok(Started {
             program,
             dir,
+            exit_codes,
             held,
             streams,
         })
@@ -90,14 +94,21 @@ impl Started {
     fn answer(&mut self, ended: ExitStatus, stopped: Option<StopReason>) -> Result<CommandAnswer, Stop> {
         let (stdout, cut_out) = std::mem::take(&mut self.streams.out).text();
         let (stderr, cut_err) = std::mem::take(&mut self.streams.err).text();
-        if let (None, Some(0)) = (stopped, ended.code()) {
-            return Ok(CommandAnswer {
-                exit_code: 0,
-                stdout,
-                stderr,
-                truncated: cut_out || cut_err,
-            });
-        }
+        // Whatever code it exits with after it was asked to stop, and if a signal has killed it, it is not done.
+        let verdict = match (stopped, ended.code()) {
+            (None, Some(exit_code)) => match CommandCall::says(&self.exit_codes, exit_code) {
+                Verdict::Done => {
+                    return Ok(CommandAnswer {
+                        exit_code,
+                        stdout,
+                        stderr,
+                        truncated: cut_out || cut_err,
+                    });
+                }
+                verdict => verdict,
+            },
+            _ => Verdict::Retry(None),
+        };
         let mut said = match stopped {
             Some(reason) => format!("it was stopped ({reason}) and ended with {}", how(ended)),
             None => how(ended),
@@ -106,7 +117,12 @@ impl Started {
         if !last.is_empty() {
             said = format!("{said}: {last}");
         }
-        Err(Stop::retry(said))
+        Err(match verdict {
+            Verdict::Retry(Some(length)) => Stop::retry(said).after(length),
+            Verdict::Snooze(length) => Stop::snooze(length),
+            Verdict::Fail => Stop::fail(said),
+            Verdict::Done | Verdict::Retry(None) => Stop::retry(said),
+        })
     }
 }
 

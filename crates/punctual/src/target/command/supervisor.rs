@@ -21,7 +21,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use bytes::Bytes;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Resource, Rlimit, WaitOptions, getpid, getrlimit, set_child_subreaper, setrlimit, wait,
@@ -167,7 +166,7 @@ fn start(program: &Path, mut call: CommandCall) -> io::Result<Tree> {
     let mut child = command.stdin(stdin).spawn()?;
     if let Some(pipe) = child.stdin.take() {
         let mut pipe = ChildStdin::from_std(pipe).ok();
-        let mut input = Bytes::from(input.unwrap_or_default());
+        let mut input = input.unwrap_or_default();
         tokio::spawn(async move { feed(&mut pipe, &mut input).await });
     }
     // Should these fail, the worker waits a moment longer for output.
