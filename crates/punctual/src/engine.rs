@@ -36,11 +36,13 @@ mod caretaker;
 mod claimants;
 mod counters;
 mod enqueue;
+mod followers;
 mod handle;
 pub(crate) mod lane;
 mod listener;
 mod look;
 mod operate;
+mod output;
 mod results;
 mod settings;
 mod settle;
@@ -50,6 +52,7 @@ mod writes;
 
 use claimants::Claimants;
 use counters::Counters;
+use followers::Followers;
 use lane::Lane;
 use results::Results;
 use settings::Settings;
@@ -59,6 +62,7 @@ use writes::{Changes, Inserts};
 pub use crate::store::{Cursor, Filter, Head, Listed, Page, View};
 pub use bulk::{Bulk, BulkVerb, Bulked};
 pub use counters::Totals;
+pub use output::Follower;
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 
 /// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.
@@ -92,6 +96,7 @@ struct Core {
     settings: Settings,
     claimants: Claimants,
     results: Results,
+    followers: Followers,
     /// Held by whoever edits the holder of a unique key, by the holder's id.
     holders: [tokio::sync::Mutex<()>; HOLDER_LINES],
     token_key: tokens::Key,
@@ -153,6 +158,7 @@ impl EngineBuilder {
             settings: Settings::new(Arc::clone(&store), Arc::clone(&clock)),
             claimants: Claimants::default(),
             results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
+            followers: Followers::default(),
             holders: Default::default(),
             token_key: tokens::Key::new(),
             counters: Counters::default(),

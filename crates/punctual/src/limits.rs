@@ -192,6 +192,17 @@ pub const LAST_SETTLES: Duration = Duration::from_secs(2);
 pub const KINDS_UNKNOWN: usize = 1_000;
 /// Live output kept of one run, in bytes: its head and its tail.
 pub const OUTPUT_BYTES: usize = 256 * 1024;
+/// Live output that a run gathers until it is sent, in bytes, half of them its head and half its tail: what comes faster
+/// is left out, since no reader could follow it.
+pub const OUTPUT_SENT_BYTES: usize = 64 * 1024;
+/// Between two sends of one run's live output: each is a write.
+pub const OUTPUT_PAUSE: Duration = Duration::from_millis(250);
+/// How long a run that is over waits for the last of its live output to be written.
+pub const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// Followers of live output in one process: each reads a page at a time.
+pub const FOLLOWERS: usize = 1_000;
+/// Between two looks of one follower, when all it hears is that something happened.
+pub const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
 /// One page of a run's output, in bytes.
 pub const OUTPUT_PAGE_BYTES: usize = 64 * 1024;
 /// A small document with a rev (queue settings, keys), in bytes.

@@ -21,6 +21,8 @@ pub enum Signal {
     Ended(JobId),
     /// A running job was asked to stop.
     Cancel(JobId),
+    /// A run of this job has put something out, or is over though its job goes on.
+    Output(JobId),
     /// Something happened: another process wrote, or hints were lost. Look at whatever you wait for.
     Anything,
 }

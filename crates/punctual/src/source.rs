@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future;
 use futures_util::stream::BoxStream;
 
@@ -31,6 +32,9 @@ pub trait Source: Send + Sync + 'static {
     fn token(&self, _run: RunId) -> Answer<'_, Option<String>> {
         Box::pin(future::ready(Ok(None)))
     }
+
+    /// Adds to a run's live output. Answers whether the run was held; if not, nothing was added, nor will be.
+    fn append_output(&self, run: RunId, bytes: Bytes) -> Answer<'_, bool>;
 
     /// Jobs that were asked to stop, as soon as that is known: a hint to beat now, which tells for sure.
     fn cancels(&self) -> BoxStream<'static, JobId>;

@@ -31,6 +31,7 @@
 mod handler;
 mod heartbeat;
 mod held;
+mod output;
 mod pause;
 mod run;
 mod settling;
@@ -243,6 +244,7 @@ impl Worker {
         let held = Arc::new(Held::default());
         let stopping = Arc::new(AtomicBool::new(false));
         let terms = Arc::new(Terms {
+            source: self.source.clone(),
             clock: self.clock,
             source: self.source.clone(),
             defaults: self.defaults,

@@ -68,7 +68,7 @@ impl Cancels {
                 signal = self.signals.next() => match signal? {
                     Signal::Cancel(id) => return Some(id),
                     Signal::Anything => self.asked = true,
-                    Signal::Due(..) | Signal::Ended(_) => {}
+                    Signal::Due(..) | Signal::Ended(_) | Signal::Output(_) => {}
                 },
             }
         }

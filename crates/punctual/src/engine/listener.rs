@@ -23,6 +23,7 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
             claims.shut(now + CLAIM_GAP);
         }
         if results.opens(now) {
+            core.followers.ring_all();
             let waited_for = core.results.look_at_all();
             let rounds = u32::try_from(waited_for.div_ceil(RESULT_ROWS)).unwrap_or(u32::MAX);
             results.shut(now + RESULT_GAP.saturating_mul(rounds.max(1)));
@@ -38,7 +39,11 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
                 signal = signals.next() => match signal {
                     Some(Signal::Due(queue, due)) if due <= core.clock.now() => core.claimants.due_now(&queue),
                     Some(Signal::Due(queue, due)) => core.claimants.due_at(&queue, due),
-                    Some(Signal::Ended(id)) => core.results.look_at(id),
+                    Some(Signal::Ended(id)) => {
+                        core.results.look_at(id);
+                        core.followers.ring(id);
+                    }
+                    Some(Signal::Output(id)) => core.followers.ring(id),
                     Some(Signal::Cancel(_)) => {}
                     Some(Signal::Anything) => break true,
                     None => return,

@@ -241,6 +241,7 @@ pub(super) fn tell_of(job: &Job, change: &Change, limited: bool, now: Timestamp)
     let asked_to_stop = after.is_some_and(|status| status.cancel.is_some()) && before.cancel.is_none();
     let signal = match state {
         Some(State::Running) if asked_to_stop => Some(Signal::Cancel(job.id())),
+        Some(State::Waiting) if before.state == State::Running => Some(Signal::Output(job.id())),
         Some(State::Waiting | State::Running) => None,
         _ if before.state.is_ended() => None,
         _ => Some(Signal::Ended(job.id())),

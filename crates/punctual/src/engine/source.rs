@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, future};
 use tracing::Instrument;
@@ -39,6 +40,11 @@ impl Source for Engine {
         let span = tracing::debug_span!("token", job = %run.job, run = run.run);
         let token = async move { self.core.token(run).await.map(Some) };
         token.instrument(span).boxed()
+    }
+
+    fn append_output(&self, run: RunId, bytes: Bytes) -> Answer<'_, bool> {
+        let span = tracing::debug_span!("append_output", job = %run.job, run = run.run);
+        self.core.append_output(run, bytes).instrument(span).boxed()
     }
 
     fn cancels(&self) -> BoxStream<'static, JobId> {
@@ -118,6 +124,7 @@ impl Core {
             Err(error) => return Err(error),
         };
         self.counters.claimed(claimed.jobs.len());
+        self.followers.ring_each(claimed.jobs.iter().map(Job::id));
         Ok(claimed)
     }
 

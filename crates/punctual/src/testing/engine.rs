@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::job::{Job, JobId, Task};
 use crate::limits::PAGE_ITEMS;
-use crate::run::{Beat, Beaten, Claim, Claimed, SettleVerdict, Settlement};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, SettleVerdict, Settlement};
 use crate::source::Source;
 use crate::store::memory::MemoryStore;
 use crate::store::{Answer, Filter, Page};
@@ -260,6 +261,10 @@ impl Source for DueSource {
             Ok(verdicts)
         }
         .boxed()
+    }
+
+    fn append_output(&self, run: RunId, bytes: Bytes) -> Answer<'_, bool> {
+        self.engine.append_output(run, bytes)
     }
 
     fn cancels(&self) -> BoxStream<'static, JobId> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! decode ──▶ time-box ──▶ handler ──▶ catch panic ──▶ Outcome
+//!                           └── output, while it goes on ──▶ Source
 //! ```
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::run::{Outcome, Release, RetryCause, RunId};
 use crate::source::Source;
 use crate::time::{Timestamp, format_length};
 use crate::worker::handler::{Answers, States};
+use crate::worker::output::{self, LiveOutput};
 use crate::worker::stop::{Stop, StopReason, StopSignal};
 
 /// One run of one job, as its handler sees it. Clones are the same run.
@@ -45,6 +47,7 @@ struct Inner {
     trusted: AtomicU64,
     /// What it said of its progress, until a heartbeat takes it along.
     progress: Mutex<Option<Bytes>>,
+    output: LiveOutput,
 }
 
 /// The stage of a run that nobody asked to stop.
@@ -54,8 +57,8 @@ const THROUGH: u8 = 5;
 
 /// The terms that all runs of one worker share.
 pub(super) struct Terms {
-    pub(super) clock: Arc<dyn Clock>,
     pub(super) source: Arc<dyn Source>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) defaults: Defaults,
     pub(super) states: States,
     pub(super) lease: Duration,
@@ -122,6 +125,14 @@ impl Run {
         self.clock().now()
     }
 
+    /// Puts something out, for whoever reads or follows the output of this run: text as a rule, as a program writes it to its
+    /// standard output. It is gathered and sent at most four times a second; of what comes faster than 64 KiB each time, and of
+    /// more than 256 KiB in all, the middle is left out. Never waits and never fails: while the source cannot be
+    /// reached, the same bound holds.
+    pub fn output(&self, bytes: impl AsRef<[u8]>) {
+        self.0.output.push(bytes.as_ref());
+    }
+
     /// Tells when the run is to stop. A handler that takes it is given a grace to come to an end.
     pub fn stop(&self) -> StopSignal {
         self.0.looked.store(true, Ordering::Relaxed);
@@ -152,9 +163,20 @@ impl Run {
             told: Notify::new(),
             trusted: AtomicU64::new(0),
             progress: Mutex::new(None),
+            output: LiveOutput::default(),
         }));
         run.trust_from(asked_at);
         run
+    }
+
+    /// What it puts out.
+    pub(super) fn live_output(&self) -> &LiveOutput {
+        &self.0.output
+    }
+
+    /// Where it came from.
+    pub(super) fn source(&self) -> &Arc<dyn Source> {
+        &self.0.terms.source
     }
 
     pub(super) fn states(&self) -> &States {
@@ -241,7 +263,7 @@ impl Run {
         self.0.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn clock(&self) -> &Arc<dyn Clock> {
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.terms.clock
     }
 
@@ -285,7 +307,7 @@ pub(super) async fn carry_out(run: &Run, handler: Arc<dyn Answers>) -> Option<Ou
 
     let answer = handler.answer(run.clone());
     let answer = time_box(run, timeout, answer);
-    let ending = catch_panic(answer).await;
+    let ending = output::sent_beside(run, catch_panic(answer)).await;
     outcome(run, timeout, ending)
 }
 

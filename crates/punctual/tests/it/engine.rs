@@ -5,6 +5,7 @@ mod caretaker;
 mod claiming;
 mod clock;
 mod operating;
+mod output;
 mod settling;
 mod spans;
 mod unique;

@@ -258,6 +258,29 @@ async fn what_a_command_leaves_behind_is_killed_and_a_pipe_it_holds_is_not_waite
 }
 
 #[tokio::test]
+async fn what_a_command_writes_can_be_followed_while_it_runs() {
+    let house = house().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let go_on = folder.path().join("go on");
+    let script = "echo first; echo second >&2; until [ -e \"$GO_ON\" ]; do sleep 0.01; done; echo last; exit 3";
+    let call = shell(script).env("GO_ON", go_on.to_str().expect("it is text"));
+    let id = house.engine.enqueue(once(&call)).await.expect("it is stored").id();
+    let mut follower = house.engine.follow(id, None, 0).expect("there is room");
+    let mut read = Vec::new();
+    while read != b"first\nsecond\n" {
+        let page = follower.next().await.expect("it answers");
+        read.extend(page.expect("the command goes on").bytes);
+    }
+    fs::write(&go_on, "").expect("the folder is there");
+    while let Some(page) = follower.next().await.expect("it answers") {
+        read.extend(page.bytes);
+    }
+    assert_eq!(String::from_utf8_lossy(&read), "first\nsecond\nlast\n");
+    let row = house.engine.fetch(id).await.expect("it is kept");
+    assert_eq!(row.status.state, State::Failed);
+}
+
+#[tokio::test]
 async fn output_that_comes_just_after_the_command_itself_is_kept() {
     let house = house().await;
     let answer = house.result(&shell("(sleep 0.1; echo late) & echo early")).await;

@@ -99,7 +99,7 @@ impl Held {
                     ),
                 }
             })?;
-        let streams = Streams::of(&mut child, input);
+        let streams = Streams::of(&mut child, input, run);
         let kin = Kin::Marks(marks(run).map(|(name, value)| format!("{name}={value}")));
         let held = Held {
             child,

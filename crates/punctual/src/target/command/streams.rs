@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
 use super::capture::Capture;
+use crate::worker::Run;
 
 /// Bytes read at once: they stand in the run's own future, and each run has two of them.
 const CHUNK: usize = 4_096;
@@ -23,11 +24,12 @@ pub(super) struct Streams {
     pub(super) out: Capture,
     /// What is kept of its standard error.
     pub(super) err: Capture,
+    run: Run,
 }
 
 impl Streams {
-    /// Takes the pipes of a command that was just started.
-    pub(super) fn of(child: &mut Child, input: Bytes) -> Streams {
+    /// Takes the pipes of a command that was just started. What it writes to either of them, the run puts out as it comes.
+    pub(super) fn of(child: &mut Child, input: Bytes, run: &Run) -> Streams {
         Streams {
             stdin: child.stdin.take(),
             input,
@@ -35,14 +37,15 @@ impl Streams {
             stderr: child.stderr.take(),
             out: Capture::default(),
             err: Capture::default(),
+            run: run.clone(),
         }
     }
 
     /// Lets bytes flow until the command's side of all three is closed. May be dropped and called again.
     pub(super) async fn flow(&mut self) {
         let feeding = feed(&mut self.stdin, &mut self.input);
-        let draining_out = drain(&mut self.stdout, &mut self.out);
-        let draining_err = drain(&mut self.stderr, &mut self.err);
+        let draining_out = drain(&mut self.stdout, &mut self.out, &self.run);
+        let draining_err = drain(&mut self.stderr, &mut self.err, &self.run);
         join3(feeding, draining_out, draining_err).await;
     }
 
@@ -71,11 +74,12 @@ pub(super) async fn feed(stdin: &mut Option<ChildStdin>, input: &mut Bytes) {
     *stdin = None;
 }
 
-async fn drain(pipe: &mut Option<impl AsyncRead + Unpin>, capture: &mut Capture) {
+async fn drain(pipe: &mut Option<impl AsyncRead + Unpin>, capture: &mut Capture, run: &Run) {
     let Some(reader) = pipe else { return };
     let mut chunk = [0; CHUNK];
     while let Ok(read @ 1..) = reader.read(&mut chunk).await {
         capture.push(&chunk[..read]);
+        run.output(&chunk[..read]);
     }
     *pipe = None;
 }

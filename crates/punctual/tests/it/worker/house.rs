@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use punctual::clock::{Clock, ManualClock, SystemClock};
 use punctual::job::{Job, Status};
-use punctual::run::{Beat, Beaten, Claim, Claimed, SettleVerdict, Settlement};
+use punctual::run::{Beat, Beaten, Claim, Claimed, RunId, SettleVerdict, Settlement};
 use punctual::source::Source;
 use punctual::store::Answer;
 use punctual::store::memory::MemoryStore;
@@ -223,6 +224,13 @@ impl Source for Gate {
                 .filter(|verdict| **verdict == SettleVerdict::Stale);
             self.stale.fetch_add(stale.count(), Ordering::Relaxed);
             Ok(verdicts)
+        })
+    }
+
+    fn append_output(&self, run: RunId, bytes: Bytes) -> Answer<'_, bool> {
+        Box::pin(async move {
+            self.open()?;
+            self.engine.append_output(run, bytes).await
         })
     }
 
