@@ -23,6 +23,10 @@ mod change;
 
 mod runs;
 
+mod output;
+
+pub use output::Output;
+
 /// Talks to one server. Cheap to clone: clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -114,6 +118,7 @@ impl Client {
         connector.set_nodelay(true);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(limits::CONNECTION_KEPT)
             .build(connector);
         Ok(Client { server: uri, pool })
     }
@@ -188,26 +193,36 @@ impl Client {
         expect: Option<u64>,
         deadline: Duration,
     ) -> Result<Response<Incoming>, ClientError> {
-        let garbled =
-            |error: &dyn StdError| ClientError::Garbled(format!("cannot write the request: {error}"));
-        let bytes = body
-            .map(serde_json::to_vec)
-            .transpose()
-            .map_err(|error| garbled(&error))?;
+        let json = body.map(serde_json::to_vec).transpose();
+        let json = json.map_err(|error| unwritable(&error))?;
+        let body = json.map(|json| ("application/json", json.into()));
+        self.send_bytes(method, path, body, deadline).await
+    }
+
+    /// Sends a body of this media type.
+    async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, Bytes)>,
+        deadline: Duration,
+    ) -> Result<Response<Incoming>, ClientError> {
         let mut parts = self.server.clone().into_parts();
-        parts.path_and_query = Some(path.parse().map_err(|error| garbled(&error))?);
+        parts.path_and_query = Some(path.parse().map_err(|error| unwritable(&error))?);
         let mut request = Request::builder()
             .method(method)
-            .uri(Uri::from_parts(parts).map_err(|error| garbled(&error))?);
-        if bytes.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+            .uri(Uri::from_parts(parts).map_err(|error| unwritable(&error))?);
+        let mut bytes = Bytes::new();
+        if let Some((media_type, body)) = body {
+            request = request.header(header::CONTENT_TYPE, media_type);
+            bytes = body;
         }
         if let Some(rev) = expect {
             request = request.header(header::IF_MATCH, format!("\"{rev}\""));
         }
         let request = request
-            .body(Full::from(bytes.unwrap_or_default()))
-            .map_err(|error| garbled(&error))?;
+            .body(Full::from(bytes))
+            .map_err(|error| unwritable(&error))?;
         match tokio::time::timeout(deadline, self.pool.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.unreachable(&innermost(&error))),
@@ -276,6 +291,10 @@ fn escaped(text: &str) -> String {
             }
         })
         .collect()
+}
+
+fn unwritable(error: &dyn StdError) -> ClientError {
+    ClientError::Garbled(format!("cannot write the request: {error}"))
 }
 
 fn describe(status: StatusCode) -> String {

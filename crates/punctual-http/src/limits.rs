@@ -15,9 +15,9 @@ pub const HEADER_BYTES: usize = 32 * 1024;
 pub const HEADERS: usize = 100;
 /// From the first byte of a connection, or the end of an answer on it, to the end of the next request's headers.
 /// It also ends connections that nobody uses.
-pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// From the end of a request's headers to the end of its body.
-pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a client may leave an answer unread. One that reads at all starts it anew; one that does not would hold its
 /// place for ever.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
@@ -43,8 +43,16 @@ pub const READY_DEADLINE: Duration = Duration::from_secs(2);
 /// What `Retry-After` says when the store cannot be reached: it comes back by itself.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// A request's id, in bytes, that is taken over from its client: a trace's name is much shorter.
+pub const REQUEST_ID_BYTES: usize = 128;
+/// A stream of events in which nothing happens sends a comment so often, so that nobody between takes it for dead.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// How long the client tries to connect.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the client keeps a connection that it does not use: less than the server does, so that no request is sent on one
+/// that is being closed.
+pub const CONNECTION_KEPT: Duration = Duration::from_secs(5);
 /// How long the client waits for an answer, beyond the wait that it asked for.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 /// An answer that the client reads, in bytes: a full page, each job with the longest of names and tags.

@@ -27,6 +27,9 @@ pub struct Problem {
     /// Every place in the input that was wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
+    /// The id of the request, by which the server's log tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// One place in the input that was wrong.
@@ -51,7 +54,19 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            request_id: None,
         }
+    }
+
+    /// The same, of the request with this id.
+    pub fn with_request_id(self, id: impl Into<String>) -> Problem {
+        let request_id = Some(id.into());
+        Problem { request_id, ..self }
+    }
+
+    /// The document as it goes out.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        serde_json::to_vec(&self).expect("a problem has a JSON form")
     }
 
     /// A part of the address is wrong: 400.
@@ -155,7 +170,9 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let mut response = (status, axum::Json(self)).into_response();
+        let mut response = (status, self.clone().into_bytes()).into_response();
+        // The server's outermost layer writes it anew, with the request's id.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -17,11 +17,14 @@ use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE, WRITE_DEADLINE}
 use crate::problem::Problem;
 
 mod accept;
+mod access;
 mod address;
 mod body;
+mod events;
 mod guard;
 mod health;
 mod jobs;
+mod output;
 mod patience;
 mod precondition;
 mod runs;
@@ -118,7 +121,10 @@ impl Server {
             body_deadline: self.settings.body_deadline,
             stopping: stopping.clone(),
         };
-        let router = router(rooms, guard::Guard::new(self.address));
+        let access = access::Access {
+            clock: Arc::clone(&clock),
+        };
+        let router = router(rooms, guard::Guard::new(self.address), access);
         let shutdown = async {
             shutdown.await;
             stopping.cancel();
@@ -127,7 +133,7 @@ impl Server {
     }
 }
 
-fn router(rooms: Rooms, guard: guard::Guard) -> Router {
+fn router(rooms: Rooms, guard: guard::Guard, access: access::Access) -> Router {
     Router::new()
         .route("/v1/jobs", get(jobs::list).post(jobs::post))
         .route("/v1/jobs/batch", post(jobs::batch))
@@ -145,12 +151,15 @@ fn router(rooms: Rooms, guard: guard::Guard) -> Router {
         .route("/v1/jobs/{id}/attempts", get(jobs::attempts))
         .route("/v1/runs/{token}", post(runs::settle))
         .route("/v1/runs/{token}/beat", post(runs::beat))
+        .route("/v1/jobs/{id}/output", get(output::show).post(output::add))
+        .route("/v1/events", get(events::stream))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         .with_state(rooms)
         .layer(axum::middleware::from_fn_with_state(guard, guard::check))
+        .layer(axum::middleware::from_fn_with_state(access, access::log))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

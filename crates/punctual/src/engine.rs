@@ -36,6 +36,7 @@ mod caretaker;
 mod claimants;
 mod counters;
 mod enqueue;
+mod events;
 mod followers;
 mod handle;
 pub(crate) mod lane;
@@ -52,6 +53,7 @@ mod writes;
 
 use claimants::Claimants;
 use counters::Counters;
+use events::Events;
 use followers::Followers;
 use lane::Lane;
 use results::Results;
@@ -59,11 +61,12 @@ use settings::Settings;
 use writes::{Changes, Inserts};
 
 #[doc(no_inline)]
-pub use crate::store::{Cursor, Filter, Head, Listed, Page, View};
+pub use crate::store::{Cursor, Filter, Head, Listed, Output, Page, View};
 pub use bulk::{Bulk, BulkVerb, Bulked};
 pub use counters::Totals;
-pub use output::Follower;
+pub use events::{Event, EventId, Happening, Watcher};
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
+pub use output::Follower;
 
 /// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.
 ///
@@ -97,6 +100,7 @@ struct Core {
     claimants: Claimants,
     results: Results,
     followers: Followers,
+    events: Events,
     /// Held by whoever edits the holder of a unique key, by the holder's id.
     holders: [tokio::sync::Mutex<()>; HOLDER_LINES],
     token_key: tokens::Key,
@@ -159,6 +163,7 @@ impl EngineBuilder {
             claimants: Claimants::default(),
             results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
             followers: Followers::default(),
+            events: Events::default(),
             holders: Default::default(),
             token_key: tokens::Key::new(),
             counters: Counters::default(),

@@ -149,6 +149,16 @@ pub const RESULT_ROWS: usize = 256;
 /// Between two reads of all that is waited for, when all one hears is that something happened: so long for each
 /// [`RESULT_ROWS`] of them.
 pub const RESULT_GAP: Duration = Duration::from_millis(20);
+/// Events kept for whoever watches: who falls further behind is told to look at everything.
+pub const EVENTS: usize = 2_048;
+/// Rows read at once for those who watch, and ends found by one look.
+pub const EVENT_ROWS: usize = 64;
+/// Between two looks for ends that no hint named.
+pub const EVENT_PAUSE: Duration = Duration::from_millis(100);
+/// How long events are still gathered when nobody watches any more: who comes back by then misses nothing.
+pub const EVENT_LINGER: Duration = Duration::from_secs(60);
+/// Watchers of events in one process.
+pub const WATCHERS: usize = 1_000;
 /// Results waited for at once in one process.
 pub const WAITERS: usize = 100_000;
 

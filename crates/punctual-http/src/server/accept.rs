@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::util::MapRequest;
 
 use super::ServerSettings;
+use super::access::Peer;
 use super::patience::Patient;
 use super::unread::Unread;
 use super::worded::Worded;
@@ -95,9 +96,16 @@ fn spawn(
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
+    let peer = match stream.peer_addr() {
+        Ok(address) => Peer(address),
+        Err(error) => return tracing::debug!(%error, "a connection was gone before it was served"),
+    };
     let unread = Unread::default();
     let stream = Patient::new(stream, settings.write_deadline, unread.clone());
-    let watch = move |request: Request<Incoming>| request.map(|body| unread.watch(body));
+    let watch = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request.map(|body| unread.watch(body))
+    };
     let service = MapRequest::new(router, watch);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -35,19 +35,29 @@ pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
     wire::read(&bytes)
 }
 
-/// A page of a foreign site cannot send this type without asking first, so that it is also a fence.
+/// The body as it is, which is said to be bytes.
+pub(super) async fn read_bytes(request: Request<Body>, deadline: Duration) -> Result<Bytes, Problem> {
+    expect(request.headers(), "application/octet-stream")?;
+    bytes(request.into_body(), deadline).await
+}
+
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    expect(headers, "application/json")
+}
+
+/// A page of a foreign site cannot send these types without asking first, so that this is also a fence.
+fn expect(headers: &HeaderMap, media_type: &str) -> Result<(), Problem> {
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
     let essence = value.split(';').next().unwrap_or("").trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if essence.eq_ignore_ascii_case(media_type) {
         return Ok(());
     }
     Err(Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "send the body as Content-Type: application/json",
+        format!("send the body as Content-Type: {media_type}"),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! The server from outside: in this process, on a free port, through the client or through bare TCP.
 
+mod access;
 mod bad_input;
 mod batch;
 mod bulk;
@@ -11,4 +12,5 @@ mod operating;
 mod outage;
 mod runs;
 mod secrets;
+mod streams;
 mod waiting;

@@ -70,9 +70,7 @@ impl Gathered {
         let mut piece = self.head;
         if self.left_out > 0 {
             let left_out = self.left_out;
-            piece.extend_from_slice(
-                format!("\n… {left_out} bytes came too fast to be kept …\n").as_bytes(),
-            );
+            piece.extend_from_slice(format!("\n… {left_out} bytes came too fast to be kept …\n").as_bytes());
         }
         piece.extend(self.tail);
         (!piece.is_empty()).then(|| piece.into())

@@ -262,9 +262,15 @@ async fn what_a_command_writes_can_be_followed_while_it_runs() {
     let house = house().await;
     let folder = tempfile::tempdir().expect("a folder");
     let go_on = folder.path().join("go on");
-    let script = "echo first; echo second >&2; until [ -e \"$GO_ON\" ]; do sleep 0.01; done; echo last; exit 3";
+    let script =
+        "echo first; echo second >&2; until [ -e \"$GO_ON\" ]; do sleep 0.01; done; echo last; exit 3";
     let call = shell(script).env("GO_ON", go_on.to_str().expect("it is text"));
-    let id = house.engine.enqueue(once(&call)).await.expect("it is stored").id();
+    let id = house
+        .engine
+        .enqueue(once(&call))
+        .await
+        .expect("it is stored")
+        .id();
     let mut follower = house.engine.follow(id, None, 0).expect("there is room");
     let mut read = Vec::new();
     while read != b"first\nsecond\n" {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use punctual::engine::Follower;
 use punctual::job::{Backoff, Job};
-use punctual::limits::{FOLLOWERS, FOLLOW_PAUSE, OUTPUT_BYTES};
+use punctual::limits::{FOLLOW_PAUSE, FOLLOWERS, OUTPUT_BYTES};
 use punctual::run::{Outcome, RetryCause, RunId};
 use punctual::source::Source;
 use punctual::store::Output;
@@ -117,11 +117,7 @@ async fn a_follower_that_fell_behind_is_given_what_is_kept_with_its_place() {
     let (mut read, mut left_out, mut place) = (0, 0, 0);
     while let Some(page) = page(&stage, &mut follower).await {
         let begin = page.next - page.bytes.len() as u64;
-        (left_out, read, place) = (
-            left_out + begin - place,
-            read + page.bytes.len(),
-            page.next,
-        );
+        (left_out, read, place) = (left_out + begin - place, read + page.bytes.len(), page.next);
     }
     assert_eq!(
         (read, left_out, place),
