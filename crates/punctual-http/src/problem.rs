@@ -29,7 +29,7 @@ pub struct Problem {
     pub errors: Vec<Fault>,
     /// The id of the request, by which the server's log tells of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
 }
 
 /// One place in the input that was wrong.
@@ -59,7 +59,7 @@ impl Problem {
     }
 
     /// The same, of the request with this id.
-    pub fn with_request_id(self, id: impl Into<String>) -> Problem {
+    pub fn with_request_id(self, id: impl Into<Box<str>>) -> Problem {
         let request_id = Some(id.into());
         Problem { request_id, ..self }
     }

@@ -2,7 +2,9 @@
 //! own counts, and with real processes, signals and kills.
 
 mod bad_input;
+mod browser;
 mod cancel;
+mod clients;
 mod command;
 mod file;
 mod instants;

@@ -105,6 +105,10 @@ impl Server {
         signal(self.child.id(), name);
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
