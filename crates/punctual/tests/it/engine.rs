@@ -4,6 +4,7 @@ mod bulk;
 mod caretaker;
 mod claiming;
 mod clock;
+mod events;
 mod operating;
 mod output;
 mod settling;

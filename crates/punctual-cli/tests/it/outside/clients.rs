@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -57,8 +58,11 @@ fn half_sent_requests_are_cut_while_others_are_served() {
         format!("{job}transfer-encoding: chunked\r\n\r\n5\r\n{{\"kin"),
     ];
     let mut held: Vec<TcpStream> = halves.iter().map(|half| send(&server, half)).collect();
-    held.push(drip(send(&server, "GET /v1/jobs HTTP/1.1\r\nx-drip: ")));
-    held.push(drip(send(&server, &format!("{job}content-length: 9000\r\n\r\n"))));
+    held.push(drip_until_cut(send(&server, "GET /v1/jobs HTTP/1.1\r\nx-drip: ")));
+    held.push(drip_until_cut(send(
+        &server,
+        &format!("{job}content-length: 9000\r\n\r\n"),
+    )));
     assert_eq!(server.get("/healthz").status, 200);
     let cuts = held.into_iter().enumerate().map(|(place, mut stream)| {
         thread::spawn(move || {
@@ -150,6 +154,45 @@ fn each_request_is_logged_once_without_what_it_may_keep_secret() {
 }
 
 #[test]
+fn the_log_of_requests_can_be_left_out() {
+    let place = Place::new();
+    let quiet = place.path("quiet");
+    let binary = env!("CARGO_BIN_EXE_punctual");
+    let script = format!("#!/bin/sh\nPUNCTUAL_LOG=info,punctual_http::access=off exec '{binary}' \"$@\"\n");
+    fs::write(&quiet, script).expect("the folder is there");
+    fs::set_permissions(&quiet, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let server = place.serve_by(&quiet, &[]);
+    for _ in 0..3 {
+        assert_eq!(server.get("/v1/jobs").status, 200);
+    }
+    server.signal("TERM");
+    until("it says that it stops", || {
+        server.said().contains("stopping").then_some(())
+    });
+    assert!(!server.said().contains("/v1/jobs"), "{}", server.said());
+}
+
+#[test]
+fn an_end_in_another_process_on_the_same_file_is_told_as_an_event() {
+    let place = Place::new();
+    let (here, there) = (place.serve(&["--queues", "nothing-here"]), place.serve(&[]));
+    let mut events = ask(&here, "GET", "/v1/events?queue=command", "");
+    let mut heard = String::new();
+    let mut hear = |text: &str| {
+        while !heard.contains(text) {
+            let mut piece = [0; 4096];
+            let read = events.read(&mut piece).expect("it goes on");
+            let patient = heard.matches(": nothing new").count() < 4;
+            assert!(read > 0 && patient, "{text} does not come: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+    };
+    hear(": watching");
+    let id = there.enqueue(&shell("true"));
+    hear(&format!("event: ended\ndata: {{\"id\":\"{id}\""));
+}
+
+#[test]
 fn output_is_followed_through_another_server_on_the_same_file() {
     let place = Place::new();
     let servers = [place.serve(&[]), place.serve(&[])];
@@ -192,7 +235,7 @@ fn send(server: &Server, text: &str) -> TcpStream {
 }
 
 /// Goes on with a byte now and then, until the server has enough of it.
-fn drip(stream: TcpStream) -> TcpStream {
+fn drip_until_cut(stream: TcpStream) -> TcpStream {
     let mut writes = stream.try_clone().expect("there is a descriptor left");
     thread::spawn(move || {
         while writes.write_all(b"x").is_ok() {
