@@ -196,15 +196,16 @@ impl Client {
         let json = body.map(serde_json::to_vec).transpose();
         let json = json.map_err(|error| unwritable(&error))?;
         let body = json.map(|json| ("application/json", json.into()));
-        self.send_bytes(method, path, body, deadline).await
+        self.send_bytes(method, path, body, expect, deadline).await
     }
 
-    /// Sends a body of this media type.
+    /// Sends a body of this media type; with `expect`, for the job of that version only.
     async fn send_bytes(
         &self,
         method: Method,
         path: &str,
         body: Option<(&'static str, Bytes)>,
+        expect: Option<u64>,
         deadline: Duration,
     ) -> Result<Response<Incoming>, ClientError> {
         let mut parts = self.server.clone().into_parts();

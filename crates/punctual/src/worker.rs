@@ -246,7 +246,6 @@ impl Worker {
         let terms = Arc::new(Terms {
             source: self.source.clone(),
             clock: self.clock,
-            source: self.source.clone(),
             defaults: self.defaults,
             states: self.states,
             lease: self.lease,

@@ -26,7 +26,7 @@ impl Client {
     pub async fn output(&self, id: &str, run: Option<u64>, from: u64) -> Result<Output, ClientError> {
         let path = output_path(id, run, &format!("from={from}"));
         let answer = self
-            .send(Method::GET, &path, NOTHING, limits::ANSWER_DEADLINE)
+            .send(Method::GET, &path, NOTHING, None, limits::ANSWER_DEADLINE)
             .await?;
         let run = number(answer.headers(), OUTPUT_RUN);
         let next = number(answer.headers(), OUTPUT_NEXT);
@@ -44,7 +44,7 @@ impl Client {
     ) -> Result<BoxStream<'static, Result<Bytes, ClientError>>, ClientError> {
         let path = output_path(id, run, &format!("from={from}&follow=true"));
         let answer = self
-            .send(Method::GET, &path, NOTHING, limits::ANSWER_DEADLINE)
+            .send(Method::GET, &path, NOTHING, None, limits::ANSWER_DEADLINE)
             .await?;
         if !answer.status().is_success() {
             return Err(match self.body(answer).await {
@@ -64,7 +64,7 @@ impl Client {
         let path = output_path(&run.job.to_string(), Some(run.run), "");
         let body = Some(("application/octet-stream", bytes));
         let answer = self
-            .send_bytes(Method::POST, &path, body, limits::ANSWER_DEADLINE)
+            .send_bytes(Method::POST, &path, body, None, limits::ANSWER_DEADLINE)
             .await?;
         match self.body(answer).await {
             Ok(_) => Ok(true),

@@ -28,6 +28,10 @@ pub(super) async fn settle(
     match rooms.engine.settle_deferred(&token, outcome).await? {
         SettleVerdict::Settled => Ok(verdict("settled")),
         SettleVerdict::Stale => Err(over()),
+        SettleVerdict::Refused => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the store can take no outcome of this run; its lease runs out",
+        )),
     }
 }
 

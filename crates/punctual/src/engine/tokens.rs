@@ -67,8 +67,8 @@ impl Core {
             ))
         });
         match prolonged.await {
-            Ok(job) if !rules::settle::holds(&job, run.run) => Ok(BeatVerdict::Lost),
-            Ok(job) if job.status.cancel.is_some() => Ok(BeatVerdict::Cancel),
+            Ok((job, _)) if !rules::settle::holds(&job, run.run) => Ok(BeatVerdict::Lost),
+            Ok((job, _)) if job.status.cancel.is_some() => Ok(BeatVerdict::Cancel),
             Ok(_) => Ok(BeatVerdict::Held),
             Err(error) if error.kind() == Kind::NotFound => Ok(BeatVerdict::Lost),
             Err(error) => Err(error),

@@ -48,7 +48,7 @@ async fn a_watcher_that_comes_back_in_time_misses_nothing_and_a_late_one_is_told
             .enqueue(work().id(id).delay(seconds(60)))
             .await
             .expect("it is stored");
-        stage.engine.cancel(id, "").await.expect("it waits");
+        stage.engine.cancel(id, "", None).await.expect("it waits");
     }
     let ended = |happening: &Happening| match happening {
         Happening::Ended(head) => Some(head.id),

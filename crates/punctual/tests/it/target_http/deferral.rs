@@ -116,7 +116,7 @@ async fn a_cancel_reaches_whoever_a_run_is_deferred_to_with_the_next_beat() {
     let (job, token) = deferred(&house, &server).await;
     house
         .engine
-        .cancel(job.id(), "no longer wanted")
+        .cancel(job.id(), "no longer wanted", None)
         .await
         .expect("it runs");
     assert_eq!(
