@@ -8,6 +8,7 @@
 
 mod batch;
 mod bulk;
+mod deferred;
 mod edit;
 mod ending;
 mod event;
@@ -17,7 +18,6 @@ mod job;
 mod json;
 mod list;
 mod new_job;
-mod outcome;
 mod output;
 mod read;
 mod secret;
@@ -26,6 +26,9 @@ mod unique;
 
 pub use batch::{Batch, BatchItem};
 pub use bulk::{Bulk, Bulked, Refusal, Verb};
+pub use deferred::{
+    BeatDeferred, Cancelled, DeferredOutcome, DeferredVerdict, Fail, Retry, SettleDeferred, Snooze,
+};
 pub use edit::JobEdit;
 pub use ending::{Attempt, Ending};
 pub use event::event;
@@ -34,7 +37,6 @@ pub use job::{Failure, Head, Job, Key, Posted};
 pub use json::Blob;
 pub use list::{List, ListQuery, read_cursor, write_cursor};
 pub use new_job::{Backoff, Cancel, NewJob, Nothing, OnLost, Shape};
-pub use outcome::{Cancelled, Fail, Outcome, Prolong, Retry, Settle, Snooze, Verdict};
 pub use output::{OUTPUT_NEXT, OUTPUT_RUN};
 pub use read::read;
 pub use unique::{OnConflict, Unique, UniqueKey};

@@ -22,8 +22,8 @@ pub(super) async fn settle(
     Token(token): Token,
     _: NoParameters,
     request: Request<Body>,
-) -> Result<Json<wire::Verdict>, Problem> {
-    let settle: wire::Settle = body::read(request, rooms.body_deadline).await?;
+) -> Result<Json<wire::DeferredVerdict>, Problem> {
+    let settle: wire::SettleDeferred = body::read(request, rooms.body_deadline).await?;
     let outcome = settle.outcome.read("/outcome")?;
     match rooms.engine.settle_deferred(&token, outcome).await? {
         SettleVerdict::Settled => Ok(verdict("settled")),
@@ -41,8 +41,8 @@ pub(super) async fn beat(
     Token(token): Token,
     _: NoParameters,
     request: Request<Body>,
-) -> Result<Json<wire::Verdict>, Problem> {
-    let prolong: wire::Prolong = body::read(request, rooms.body_deadline).await?;
+) -> Result<Json<wire::DeferredVerdict>, Problem> {
+    let prolong: wire::BeatDeferred = body::read(request, rooms.body_deadline).await?;
     let progress = prolong
         .progress
         .map(|progress| Bytes::copy_from_slice(progress.get().as_bytes()));
@@ -54,8 +54,8 @@ pub(super) async fn beat(
     }
 }
 
-fn verdict(word: &str) -> Json<wire::Verdict> {
-    Json(wire::Verdict {
+fn verdict(word: &str) -> Json<wire::DeferredVerdict> {
+    Json(wire::DeferredVerdict {
         verdict: word.to_owned(),
     })
 }

@@ -76,7 +76,7 @@ async fn a_cancel_is_told_with_the_next_beat() {
     let (job, path) = deferred(&house).await;
     house
         .engine
-        .cancel(job.id(), "no longer wanted")
+        .cancel(job.id(), "no longer wanted", None)
         .await
         .expect("it runs");
     let answer = house.post(&format!("{path}/beat"), r#"{"lease": "1h"}"#).await;
@@ -126,18 +126,18 @@ async fn the_client_settles_and_prolongs_by_token() {
     let house = House::open().await;
     let (_, path) = deferred(&house).await;
     let token = path.trim_start_matches("/v1/runs/");
-    let prolong = wire::Prolong {
+    let prolong = wire::BeatDeferred {
         lease: wire::Length(seconds(60)),
         progress: None,
     };
     let client = house.client();
     let verdict = client.beat_deferred(token, &prolong).await.expect("it is held");
     assert_eq!(verdict.verdict, "held");
-    let outcome = wire::Outcome {
+    let outcome = wire::DeferredOutcome {
         fail: Some(wire::Fail {
             error: "no such page".to_owned(),
         }),
-        ..wire::Outcome::default()
+        ..wire::DeferredOutcome::default()
     };
     let verdict = client
         .settle_deferred(token, outcome.clone())

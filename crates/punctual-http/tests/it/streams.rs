@@ -245,7 +245,7 @@ async fn events_tell_what_happens_and_are_resumed_where_they_broke_off() {
         .id();
     house
         .client()
-        .cancel(&missed.to_string(), "")
+        .cancel(&missed.to_string(), "", None)
         .await
         .expect("it waits");
     let again = format!("Last-Event-ID: {seen}\r\n");
@@ -285,7 +285,7 @@ async fn events_of_other_queues_and_kinds_are_left_out() {
         let id = house.post("/v1/jobs", body).await.id();
         house
             .client()
-            .cancel(&id.to_string(), "")
+            .cancel(&id.to_string(), "", None)
             .await
             .expect("it waits");
     }
@@ -305,7 +305,7 @@ async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
         .id()
         .to_string();
     house.claim("default").await;
-    house.client().cancel(&id, "").await.expect("it runs");
+    house.client().cancel(&id, "", None).await.expect("it runs");
     let (_, cancelling) = stream.event("cancelling").await;
     assert_eq!(
         (&cancelling["id"], &cancelling["phase"]),

@@ -1,4 +1,4 @@
-//! What became of a run, as whoever carries it out tells it.
+//! What whoever a run was deferred to tells of it.
 
 use punctual::{Error, run};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,7 +9,7 @@ use super::{At, Length, json};
 /// What became of a run: exactly one of these fields.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Outcome {
+pub struct DeferredOutcome {
     /// Done, with this result.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub done: Option<Box<RawValue>>,
@@ -62,7 +62,7 @@ pub struct Cancelled {
     pub reason: String,
 }
 
-impl Outcome {
+impl DeferredOutcome {
     /// The outcome in the library's words; `at` is where it stands in the request.
     ///
     /// # Errors
@@ -100,15 +100,15 @@ impl Outcome {
 /// The body of `POST /v1/runs/{token}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settle {
+pub struct SettleDeferred {
     /// What became of the run.
-    pub outcome: Outcome,
+    pub outcome: DeferredOutcome,
 }
 
 /// The body of `POST /v1/runs/{token}/beat`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Prolong {
+pub struct BeatDeferred {
     /// How long the run is held from now at least.
     pub lease: Length,
     /// How far it has come: any JSON, up to 4 KiB.
@@ -118,7 +118,7 @@ pub struct Prolong {
 
 /// The answer to either.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct DeferredVerdict {
     /// `settled`; or `held`, or `cancel` if the run is held and is to stop.
     pub verdict: String,
 }
