@@ -315,7 +315,11 @@ async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await
         .id();
-    house.client().delete(&other.to_string()).await.expect("it waits");
+    house
+        .client()
+        .delete(&other.to_string(), None)
+        .await
+        .expect("it waits");
     let (_, gone) = stream.event("gone").await;
     assert_eq!(gone, json!({"id": other.to_string()}));
 }
