@@ -14,11 +14,12 @@ mod job;
 mod print;
 mod serve;
 mod usage;
+mod version;
 mod when;
 
 /// A durable job scheduler: jobs run when they are due, and whoever waits gets the result.
 #[derive(Parser)]
-#[command(name = "punctual", version, max_term_width = 100)]
+#[command(name = "punctual", version, long_version = version::TEXT.as_str(), max_term_width = 100)]
 struct Punctual {
     #[command(subcommand)]
     command: Command,

@@ -113,6 +113,20 @@ pub use crate::{
     worker::{Run, State, Stop, Worker, shutdown_signal},
 };
 
+/// The features that this build has, in the order of their names.
+pub fn features() -> Vec<&'static str> {
+    let all = [
+        ("sqlite", cfg!(feature = "sqlite")),
+        ("target-command", cfg!(feature = "target-command")),
+        ("target-http", cfg!(feature = "target-http")),
+        ("testing", cfg!(feature = "testing")),
+    ];
+    all.into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| name)
+        .collect()
+}
+
 /// The Rust snippets of the README and the book, compiled and run with the documentation's own.
 #[cfg(doctest)]
 mod book {

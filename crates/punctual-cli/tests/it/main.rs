@@ -12,4 +12,5 @@ mod house;
 mod job;
 mod outside;
 mod serve;
+mod version;
 mod terminal;
