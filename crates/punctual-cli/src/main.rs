@@ -1,4 +1,4 @@
-//! The command `punctual`: the server and its runner in one process, and a client to talk to it.
+//! The command `punctual`: the server and its runner, in one process or several, and a client to talk to it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,8 +9,10 @@ use punctual::target::command::Supervisor;
 
 use crate::failure::Failure;
 
+mod config;
 mod failure;
 mod job;
+mod log;
 mod print;
 mod serve;
 mod usage;
@@ -30,8 +32,14 @@ struct Punctual {
 enum Command {
     /// Run the server and a runner in one process, on a SQLite file in the current directory
     Serve(serve::Serve),
+    /// Run the server alone, on a store that it shares with runners
+    Api(serve::Api),
+    /// Run jobs alone, of a store that it shares with others
+    Runner(serve::Runner),
     /// Add jobs, look at them, wait for them, cancel them
     Job(job::JobArgs),
+    /// Show and check the settings
+    Config(config::ConfigArgs),
 }
 
 fn main() -> ExitCode {
@@ -70,13 +78,18 @@ const LAST_THREADS: Duration = Duration::from_secs(2);
 
 fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> {
     let mut runtime = match punctual.command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
-        Command::Job(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Serve(_) | Command::Api(_) | Command::Runner(_) => {
+            tokio::runtime::Builder::new_multi_thread()
+        }
+        Command::Job(_) | Command::Config(_) => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build()?;
     let done = match punctual.command {
         Command::Serve(serve) => runtime.block_on(serve.run(supervisor)),
+        Command::Api(api) => runtime.block_on(api.run()),
+        Command::Runner(runner) => runtime.block_on(runner.run(supervisor)),
         Command::Job(job) => runtime.block_on(job.run()),
+        Command::Config(config) => config.run(),
     };
     runtime.shutdown_timeout(LAST_THREADS);
     done

@@ -1,4 +1,4 @@
-//! Stopping: softly at the first SIGTERM or SIGINT, hard at the second. SIGHUP stops nothing.
+//! Stopping: softly at the first SIGTERM or SIGINT, hard at the second.
 
 use std::future::Future;
 use std::io;
@@ -30,7 +30,6 @@ impl Stop {
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
         tokio::spawn(stop.clone().hear(terminate, interrupt));
-        tokio::spawn(ignore(signal(SignalKind::hangup())?));
         Ok(stop)
     }
 
@@ -69,17 +68,15 @@ impl Stop {
     }
 }
 
+/// The signal that asks for nothing but to read the settings anew. Unheard, it would kill.
+pub(super) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
     tokio::select! {
         biased;
         _ = terminate.recv() => SignalKind::terminate(),
         _ = interrupt.recv() => SignalKind::interrupt(),
-    }
-}
-
-/// SIGHUP asks a server to read its configuration anew, and there is none yet; unheard, it would kill.
-async fn ignore(mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
-        tracing::info!("SIGHUP is ignored: there is nothing to load anew");
     }
 }

@@ -1,41 +1,139 @@
-//! The targets that the runner serves, and what they may do.
+//! The targets that the runner serves, and what they may do. That may change while they run.
 
 use punctual::Error;
 use punctual::target::command::{Allow, CommandSettings, CommandTarget, Supervisor};
 use punctual::target::http::{HttpSettings, HttpTarget};
 use punctual::worker::Worker;
 
-/// What jobs may run and call.
-pub(super) struct Allowed {
-    http: HttpSettings,
-    command: CommandSettings,
+use super::current::Current;
+use crate::config::Settings;
+use crate::config::given::Given;
+use crate::config::key::{Key, Room, always};
+use crate::failure::Failure;
+
+pub(crate) static ROOM: Room = Room {
+    heading: None,
+    keys: &[&PROGRAMS, &NETS, &SECRETS],
+    agree: always,
+};
+/// The table of these settings.
+const TABLE: &str = "targets.";
+
+static PROGRAMS: Key<CommandSettings> = Key::new(
+    "targets.command.allow",
+    "[\"date\", \"/usr/local/bin/report\"]",
+    programs,
+)
+.flags("allow-command", "PROGRAM")
+.about("The programs that jobs may run, by name or path; may be repeated. Unset, none");
+static NETS: Key<HttpSettings> = Key::new("targets.http.allow", "[\"10.0.0.0/8\"]", nets)
+    .flags("allow-net", "CIDR")
+    .about("Addresses that jobs may call though they are private, as CIDR; may be repeated. Unset, none");
+
+static SECRETS: Key<String> = Key::new("secrets.NAME", "billing_file = \"/run/secrets/billing\"", secret)
+    .secret()
+    .about(
+        "Credentials that jobs refer to by name, as in {\"bearer\": {\"secret\": \"billing\"}}. \
+         NAME = \"…\" is one itself, NAME_file the file that holds it",
+    );
+
+/// The handlers of targets.
+#[derive(Clone)]
+pub(super) struct Targets {
+    http: Current<HttpTarget>,
+    command: Current<CommandTarget>,
+    supervisor: Supervisor,
+    /// Whether everything is allowed, whatever is set.
+    everything: bool,
 }
 
-impl Allowed {
-    /// Every program, and loopback and private addresses; cloud metadata never.
-    pub(super) fn everything_here() -> Allowed {
-        Allowed {
-            http: HttpSettings::dev(),
-            command: CommandSettings::dev(),
-        }
+impl Targets {
+    /// Every program, and loopback and private addresses; cloud metadata never. Refuses settings that say anything else.
+    pub(super) fn everything_here(settings: &Settings, supervisor: Supervisor) -> Result<Targets, Failure> {
+        nothing_set(settings).map_err(Failure::usage)?;
+        Ok(Targets {
+            http: Current::new(HttpTarget::new(HttpSettings::dev())?),
+            command: Current::new(CommandTarget::new(CommandSettings::dev())?.supervised_by(supervisor)),
+            supervisor,
+            everything: true,
+        })
     }
 
-    /// These programs, and these networks beside the public ones.
-    pub(super) fn only(programs: &[String], nets: &[String]) -> Allowed {
-        let allow = match programs {
-            [] => Allow::None,
-            programs => Allow::Programs(programs.to_vec()),
-        };
-        Allowed {
-            http: HttpSettings { allow: nets.to_vec() },
-            command: CommandSettings { allow },
-        }
+    /// The programs, and the networks beside the public ones, that the settings allow.
+    pub(super) fn allowed(settings: &Settings, supervisor: Supervisor) -> Result<Targets, Failure> {
+        Ok(Targets {
+            http: Current::new(http(settings)?),
+            command: Current::new(command(settings, supervisor)?),
+            supervisor,
+            everything: false,
+        })
     }
 
-    /// The worker with a handler for each target. `Invalid` if what is allowed is no program, or no range of addresses.
-    pub(super) fn handle(self, worker: Worker, supervisor: Supervisor) -> Result<Worker, Error> {
-        let http = HttpTarget::new(self.http)?;
-        let command = CommandTarget::new(self.command)?.supervised_by(supervisor);
-        Ok(worker.handle(http).handle(command))
+    /// Goes by these settings from now on, or says why not. What runs goes on by those that it began with.
+    pub(super) fn reload(&self, settings: &Settings) -> Result<(), String> {
+        if self.everything {
+            return nothing_set(settings);
+        }
+        let said = |error: Error| error.to_string();
+        let http = http(settings).map_err(said)?;
+        let command = command(settings, self.supervisor).map_err(said)?;
+        self.http.replace(http);
+        self.command.replace(command);
+        Ok(())
+    }
+
+    /// The worker with a handler for each target.
+    pub(super) fn handle(&self, worker: Worker) -> Worker {
+        worker.handle(self.http.clone()).handle(self.command.clone())
+    }
+}
+
+/// Refuses whatever somebody set beside `--dev`.
+fn nothing_set(settings: &Settings) -> Result<(), String> {
+    match settings.first_set(TABLE) {
+        None => Ok(()),
+        Some((name, origin)) => Err(format!(
+            "{origin}: {name} cannot be set beside --dev, which allows everything; leave out one of them"
+        )),
+    }
+}
+
+fn http(settings: &Settings) -> Result<HttpTarget, Error> {
+    HttpTarget::new(settings.given(&NETS).unwrap_or_default())
+}
+
+fn command(settings: &Settings, supervisor: Supervisor) -> Result<CommandTarget, Error> {
+    let target = CommandTarget::new(settings.given(&PROGRAMS).unwrap_or_default())?;
+    Ok(target.supervised_by(supervisor))
+}
+
+fn programs(given: &Given) -> Result<CommandSettings, String> {
+    let programs = given.as_texts()?;
+    let settings = CommandSettings {
+        allow: match programs.is_empty() {
+            true => Allow::None,
+            false => Allow::Programs(programs),
+        },
+    };
+    settings.check().map_err(|error| error.to_string())?;
+    Ok(settings)
+}
+
+fn nets(given: &Given) -> Result<HttpSettings, String> {
+    let settings = HttpSettings {
+        allow: given.as_texts()?,
+    };
+    settings.check().map_err(|error| error.to_string())?;
+    Ok(settings)
+}
+
+fn secret(given: &Given) -> Result<String, String> {
+    // What is no text is not told back either: a number may be the secret.
+    match given
+        .as_text("")
+        .map_err(|_| "a secret is text; write it in quotes")?
+    {
+        "" => Err("a secret is not empty".to_owned()),
+        text => Ok(text.to_owned()),
     }
 }

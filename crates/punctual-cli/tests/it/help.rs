@@ -8,9 +8,13 @@ use crate::house::{Ended, punctual};
 
 #[test]
 fn help_is_as_it_was() {
-    let pages: [(&str, &[&str]); 9] = [
+    let pages: [(&str, &[&str]); 13] = [
         ("punctual", &[]),
         ("serve", &["serve"]),
+        ("api", &["api"]),
+        ("runner", &["runner"]),
+        ("config", &["config"]),
+        ("config-show", &["config", "show"]),
         ("job", &["job"]),
         ("job-add", &["job", "add"]),
         ("job-add-http", &["job", "add", "http"]),

@@ -5,12 +5,14 @@
     reason = "tests bound their waits by the machine's own clock"
 )]
 
+mod config;
 mod docs;
 mod guarantees;
 mod help;
 mod house;
 mod job;
 mod outside;
+mod roles;
 mod serve;
-mod version;
 mod terminal;
+mod version;

@@ -118,7 +118,7 @@ fn a_variable_that_no_server_knows_is_refused_and_the_nearest_one_named() {
     for (misspelt, nearest) in [
         ("PUNCTUAL_RUNNER_CONCURRENCY", "PUNCTUAL_RUNNER__CONCURRENCY"),
         ("PUNCTUAL_STOER", "PUNCTUAL_STORE"),
-        ("PUNCTUAL_LOGS", "PUNCTUAL_LOG"),
+        ("PUNCTUAL_LOG__LEVLE", "PUNCTUAL_LOG__LEVEL"),
         ("PUNCTUAL_RETENTION__SUCCESS", "PUNCTUAL_RETENTION__SUCCEEDED"),
     ] {
         let ended = serve(misspelt);
@@ -129,7 +129,7 @@ fn a_variable_that_no_server_knows_is_refused_and_the_nearest_one_named() {
         );
     }
     for other in [
-        "PUNCTUAL_LOG",
+        "PUNCTUAL_LOG__LEVEL",
         "PUNCTUAL_SERVER",
         "PUNCTUAL_KEY",
         "PUNCTUAL_TEST_BLESS",

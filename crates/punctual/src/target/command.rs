@@ -108,6 +108,11 @@ impl CommandSettings {
     pub fn dev() -> CommandSettings {
         CommandSettings { allow: Allow::All }
     }
+
+    /// Whether a [`CommandTarget`] can go by them. `Invalid` if what they allow is no program.
+    pub fn check(&self) -> Result<(), Error> {
+        self.allow.check()
+    }
 }
 
 /// The handler of `command` jobs: `worker.handle(CommandTarget::new(settings)?)`.
@@ -120,7 +125,7 @@ pub struct CommandTarget {
 impl CommandTarget {
     /// A target that goes by these settings. `Invalid` if what they allow is no program.
     pub fn new(settings: CommandSettings) -> Result<CommandTarget, Error> {
-        settings.allow.check()?;
+        settings.check()?;
         Ok(CommandTarget {
             settings: Arc::new(settings),
             supervisor: None,

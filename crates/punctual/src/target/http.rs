@@ -117,6 +117,11 @@ impl HttpSettings {
             allow: ranges.map(str::to_owned).into(),
         }
     }
+
+    /// Whether an [`HttpTarget`] can go by them. `Invalid` if a range of addresses is none.
+    pub fn check(&self) -> Result<(), Error> {
+        Addresses::allowing(&self.allow).map(drop)
+    }
 }
 
 /// The handler of `http` jobs: `worker.handle(HttpTarget::new(settings)?)`. Clones share their connections.

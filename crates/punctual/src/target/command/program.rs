@@ -41,7 +41,7 @@ impl Allow {
         match programs.iter().find(odd) {
             None => Ok(()),
             Some(odd) => Err(Error::invalid(format!(
-                "targets.command.allow: {odd:?} is neither a program's name nor an absolute path"
+                "{odd:?} is neither a program's name nor an absolute path"
             ))),
         }
     }

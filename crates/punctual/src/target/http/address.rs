@@ -33,7 +33,7 @@ impl Addresses {
             let one = range.parse::<IpAddr>().map(IpNet::from);
             one.or_else(|_| range.parse::<IpNet>()).map_err(|_| {
                 Error::invalid(format!(
-                    "targets.http.allow: {range:?} is no range of addresses; write 10.0.0.0/8, fd00::/8 or 127.0.0.1"
+                    "{range:?} is no range of addresses; write 10.0.0.0/8, fd00::/8 or 127.0.0.1"
                 ))
             })
         };

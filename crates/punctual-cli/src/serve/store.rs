@@ -1,0 +1,53 @@
+//! Where jobs are kept.
+
+use punctual::Engine;
+
+use super::{defaults, tell};
+use crate::config::Settings;
+use crate::config::given::Given;
+use crate::config::key::{Key, Room, always};
+use crate::failure::Failure;
+
+pub(crate) static ROOM: Room = Room {
+    heading: None,
+    keys: &[&STORE],
+    agree: always,
+};
+
+pub(super) static STORE: Key<String> = Key::with_default(
+    "store",
+    || Given::new("sqlite:punctual.db"),
+    |given| {
+        Ok(given
+            .as_text("write a URL such as \"sqlite:punctual.db\"")?
+            .to_owned())
+    },
+)
+.flag("store", "URL")
+.about("Where jobs are kept: sqlite:FILE, or memory: to forget them at the end");
+
+/// The engine on the store. What there is to know of its durability is told.
+pub(super) async fn open(settings: &Settings) -> Result<Engine, Failure> {
+    let engine = Engine::builder()
+        .defaults(defaults::read(settings))
+        .open(&settings.get(&STORE))
+        .await?;
+    let store = engine.check().await?;
+    if !store.durable {
+        tell(&format!(
+            "what is acknowledged may be lost: {}",
+            store.notes.join(" ")
+        ))?;
+    }
+    Ok(engine)
+}
+
+/// Refuses a store that no other process can see, for a process that does only its part of the work.
+pub(super) fn is_shared(settings: &Settings) -> Result<(), Failure> {
+    match settings.get(&STORE).starts_with("memory:") {
+        true => Err(Failure::usage(
+            "memory: is seen by one process alone; take sqlite:FILE, or punctual serve, which does all in one",
+        )),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,192 @@
+//! `punctual api` and `runner` as processes of their own, and what a running one does when it is told to read its settings anew.
+
+use std::fs::{self, File};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use crate::house::{Ended, punctual};
+use crate::outside::server::{Place, alive, request, shell, signal, until};
+
+/// A process whose output is kept in files of its folder. It is killed when it is dropped.
+struct Process {
+    child: Child,
+    name: &'static str,
+}
+
+impl Process {
+    fn start(place: &Place, name: &'static str, arguments: &[&str]) -> Process {
+        let into =
+            |end: &str| File::create(place.path(&format!("{name}.{end}"))).expect("the folder is there");
+        let child = punctual(&place.path("."))
+            .args(arguments)
+            .stdout(Stdio::from(into("out")))
+            .stderr(Stdio::from(into("err")))
+            .spawn()
+            .expect("it starts");
+        let process = Process { child, name };
+        // What it does with jobs is the last that it tells.
+        until("it has begun", || {
+            process.told(place).contains("running ").then_some(())
+        });
+        process
+    }
+
+    fn told(&self, place: &Place) -> String {
+        fs::read_to_string(place.path(&format!("{}.out", self.name))).unwrap_or_default()
+    }
+
+    fn logged(&self, place: &Place) -> String {
+        fs::read_to_string(place.path(&format!("{}.err", self.name))).unwrap_or_default()
+    }
+
+    fn address(&self, place: &Place) -> String {
+        let told = self.told(place);
+        let line = told
+            .lines()
+            .find_map(|line| line.strip_prefix("listening on http://"));
+        line.expect("it says where it listens").to_owned()
+    }
+
+    /// Tells it to read its settings anew, and waits until it says this.
+    fn reload(&self, place: &Place, says: &str) {
+        signal(self.child.id(), "HUP");
+        until(says, || self.logged(place).contains(says).then_some(()));
+    }
+
+    fn terminate(&mut self) -> Option<i32> {
+        signal(self.child.id(), "TERM");
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const RUNNER: [&str; 7] = [
+    "runner",
+    "--lease",
+    "2s",
+    "--concurrency",
+    "2",
+    "--allow-command",
+    "sh",
+];
+
+fn ended(address: &str, id: &str) -> Value {
+    until("the job has ended", || {
+        let job = request(address, "GET", &format!("/v1/jobs/{id}"), None).json();
+        let live = ["waiting", "running"].contains(&job["state"].as_str()?);
+        (!live).then_some(job)
+    })
+}
+
+fn add(address: &str, job: &Value) -> String {
+    let reply = request(address, "POST", "/v1/jobs", Some(&job.to_string()));
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    reply.json()["id"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn an_api_and_two_runners_share_the_jobs_of_one_file_and_one_of_them_may_be_killed() {
+    let place = Place::new();
+    let mut api = Process::start(&place, "api", &["api", "--bind", "127.0.0.1:0"]);
+    let address = api.address(&place);
+    let mut first = Process::start(&place, "first", &RUNNER);
+    let mut second = Process::start(&place, "second", &RUNNER);
+    let script = "echo $$ >> began; while [ ! -e go ]; do sleep 0.02; done; echo $PUNCTUAL_JOB_ID >> log";
+    let ids: Vec<String> = (0..16).map(|_| add(&address, &shell(script))).collect();
+    // Two slots each: four have begun only if both runners take their part.
+    until("both run what they can", || {
+        (place.lines("began").len() == 4).then_some(())
+    });
+    first.child.kill().expect("it runs");
+    first.child.wait().expect("it ends");
+    // What ran there ends with it, and so comes to its end elsewhere only.
+    until("its commands are gone", || {
+        let living = place.lines("began").iter().filter(|pid| alive(pid)).count();
+        (living == 2).then_some(())
+    });
+    fs::write(place.path("go"), "").expect("the folder is there");
+    for id in &ids {
+        assert_eq!(ended(&address, id)["state"], "succeeded");
+    }
+    let mut log = place.lines("log");
+    log.sort_unstable();
+    let mut ids = ids;
+    ids.sort_unstable();
+    assert_eq!(log, ids, "each came to its end once");
+    assert_eq!((second.terminate(), api.terminate()), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_process_that_does_only_its_part_refuses_a_store_that_nobody_shares() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for role in ["api", "runner"] {
+        let ended = Ended::of(
+            punctual(folder.path())
+                .args([role, "--store", "memory:"])
+                .output()
+                .expect("it starts"),
+        );
+        assert_eq!(ended.code, 64, "{ended:?}");
+        assert!(ended.stderr.contains("punctual serve"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_hangup_reads_anew_what_can_change_and_says_what_needs_a_restart() {
+    let place = Place::new();
+    let set = |text: &str| fs::write(place.path("punctual.toml"), text).expect("the folder is there");
+    set("runner.concurrency = 2\n");
+    let mut server = Process::start(&place, "server", &["serve", "--bind", "127.0.0.1:0"]);
+    let address = server.address(&place);
+    let refused = ended(&address, &add(&address, &shell("echo hello")));
+    assert_eq!(refused["state"], "failed", "{refused}");
+
+    set("runner.concurrency = 3\ntargets.command.allow = [\"sh\"]\nlog.level = \"debug\"\n");
+    server.reload(&place, "changed: log.level, targets.command.allow");
+    server.reload(&place, "need a restart to take effect: runner.concurrency");
+    let allowed = ended(&address, &add(&address, &shell("echo hello")));
+    assert_eq!(allowed["state"], "succeeded", "{allowed}");
+
+    set("targets.command.allow = []\nlog.levle = \"debug\"\n");
+    server.reload(
+        &place,
+        "stay as they were: punctual.toml:2: there is no setting log.levle",
+    );
+    let still = ended(&address, &add(&address, &shell("echo hello")));
+    assert_eq!(still["state"], "succeeded", "{still}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn logs_are_one_json_document_a_line_if_asked_for() {
+    let place = Place::new();
+    let flags = [
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--log-format",
+        "json",
+        "--log-level",
+        "warn,punctual=info",
+    ];
+    let mut server = Process::start(&place, "server", &flags);
+    server.reload(&place, "nothing changed");
+    assert_eq!(server.terminate(), Some(0));
+    let logged = server.logged(&place);
+    assert!(!logged.is_empty());
+    for line in logged.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(
+            line["level"].is_string() && line["message"].is_string() && line["timestamp"].is_string(),
+            "{line}"
+        );
+    }
+}
