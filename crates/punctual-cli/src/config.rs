@@ -107,6 +107,19 @@ impl Settings {
         Some(key.read(&value.given).expect("it was checked when it was loaded"))
     }
 
+    /// All of a family, by the names that their user made up.
+    pub(crate) fn family<T>(&self, key: &Key<T>) -> BTreeMap<String, T> {
+        let table = key.facts().family().expect("it is a family");
+        let own = |(name, value): (&str, &Value)| {
+            let name = name.strip_prefix(table)?.to_owned();
+            Some((
+                name,
+                key.read(&value.given).expect("it was checked when it was loaded"),
+            ))
+        };
+        self.values().filter_map(own).collect()
+    }
+
     /// All that is in force, by name.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value))

@@ -1,20 +1,23 @@
 //! The targets that the runner serves, and what they may do. That may change while they run.
 
+use std::collections::BTreeMap;
+
 use punctual::Error;
 use punctual::target::command::{Allow, CommandSettings, CommandTarget, Supervisor};
 use punctual::target::http::{HttpSettings, HttpTarget};
+use punctual::target::{Secret, Secrets};
 use punctual::worker::Worker;
 
 use super::current::Current;
 use crate::config::Settings;
 use crate::config::given::Given;
-use crate::config::key::{Key, Room, always};
+use crate::config::key::{Key, Room};
 use crate::failure::Failure;
 
 pub(crate) static ROOM: Room = Room {
     heading: None,
-    keys: &[&PROGRAMS, &NETS, &SECRETS],
-    agree: always,
+    keys: &[&PROGRAMS, &NETS, &SIGN, &SECRETS],
+    agree: sign_is_there,
 };
 /// The table of these settings.
 const TABLE: &str = "targets.";
@@ -30,12 +33,19 @@ static NETS: Key<HttpSettings> = Key::new("targets.http.allow", "[\"10.0.0.0/8\"
     .flags("allow-net", "CIDR")
     .about("Addresses that jobs may call though they are private, as CIDR; may be repeated. Unset, none");
 
+static SIGN: Key<String> = Key::new("targets.http.sign", "\"webhooks\"", |given| {
+    Ok(given.as_text("write the name of a secret")?.to_owned())
+})
+.about("The secret that calls are signed with unless their job names another one. Unset, none is signed");
 static SECRETS: Key<String> = Key::new("secrets.NAME", "billing_file = \"/run/secrets/billing\"", secret)
     .secret()
     .about(
         "Credentials that jobs refer to by name, as in {\"bearer\": {\"secret\": \"billing\"}}. \
-         NAME = \"…\" is one itself, NAME_file the file that holds it",
+         NAME = \"…\" is one itself, NAME_file the file that holds it. What is signed with NAME is signed with \
+         NAME_previous, too, if there is one",
     );
+/// How the name of a secret ends that another one takes the place of.
+const PREVIOUS: &str = "_previous";
 
 /// The handlers of targets.
 #[derive(Clone)]
@@ -43,40 +53,47 @@ pub(super) struct Targets {
     http: Current<HttpTarget>,
     command: Current<CommandTarget>,
     supervisor: Supervisor,
-    /// Whether everything is allowed, whatever is set.
-    everything: bool,
+    allowed: Allowed,
+}
+
+/// What jobs may call and run.
+#[derive(Clone, Copy, PartialEq)]
+enum Allowed {
+    /// Every program, and loopback and private addresses; cloud metadata never.
+    EverythingHere,
+    /// The programs, and the networks beside the public ones, that the settings name.
+    WhatIsSet,
 }
 
 impl Targets {
     /// Every program, and loopback and private addresses; cloud metadata never. Refuses settings that say anything else.
     pub(super) fn everything_here(settings: &Settings, supervisor: Supervisor) -> Result<Targets, Failure> {
         nothing_set(settings).map_err(Failure::usage)?;
-        Ok(Targets {
-            http: Current::new(HttpTarget::new(HttpSettings::dev())?),
-            command: Current::new(CommandTarget::new(CommandSettings::dev())?.supervised_by(supervisor)),
-            supervisor,
-            everything: true,
-        })
+        Ok(Targets::new(settings, Allowed::EverythingHere, supervisor)?)
     }
 
     /// The programs, and the networks beside the public ones, that the settings allow.
     pub(super) fn allowed(settings: &Settings, supervisor: Supervisor) -> Result<Targets, Failure> {
+        Ok(Targets::new(settings, Allowed::WhatIsSet, supervisor)?)
+    }
+
+    fn new(settings: &Settings, allowed: Allowed, supervisor: Supervisor) -> Result<Targets, Error> {
         Ok(Targets {
-            http: Current::new(http(settings)?),
-            command: Current::new(command(settings, supervisor)?),
+            http: Current::new(http(settings, allowed)?),
+            command: Current::new(command(settings, allowed, supervisor)?),
             supervisor,
-            everything: false,
+            allowed,
         })
     }
 
     /// Goes by these settings from now on, or says why not. What runs goes on by those that it began with.
     pub(super) fn reload(&self, settings: &Settings) -> Result<(), String> {
-        if self.everything {
-            return nothing_set(settings);
+        if self.allowed == Allowed::EverythingHere {
+            nothing_set(settings)?;
         }
         let said = |error: Error| error.to_string();
-        let http = http(settings).map_err(said)?;
-        let command = command(settings, self.supervisor).map_err(said)?;
+        let http = http(settings, self.allowed).map_err(said)?;
+        let command = command(settings, self.allowed, self.supervisor).map_err(said)?;
         self.http.replace(http);
         self.command.replace(command);
         Ok(())
@@ -98,13 +115,48 @@ fn nothing_set(settings: &Settings) -> Result<(), String> {
     }
 }
 
-fn http(settings: &Settings) -> Result<HttpTarget, Error> {
-    HttpTarget::new(settings.given(&NETS).unwrap_or_default())
+fn http(settings: &Settings, allowed: Allowed) -> Result<HttpTarget, Error> {
+    let nets = match allowed {
+        Allowed::EverythingHere => HttpSettings::dev(),
+        Allowed::WhatIsSet => settings.given(&NETS).unwrap_or_default(),
+    };
+    let target = HttpTarget::new(nets)?.secrets(Secrets::new(secrets(settings)));
+    Ok(match settings.given(&SIGN) {
+        Some(name) => target.signed_with(name),
+        None => target,
+    })
 }
 
-fn command(settings: &Settings, supervisor: Supervisor) -> Result<CommandTarget, Error> {
-    let target = CommandTarget::new(settings.given(&PROGRAMS).unwrap_or_default())?;
-    Ok(target.supervised_by(supervisor))
+fn command(settings: &Settings, allowed: Allowed, supervisor: Supervisor) -> Result<CommandTarget, Error> {
+    let programs = match allowed {
+        Allowed::EverythingHere => CommandSettings::dev(),
+        Allowed::WhatIsSet => settings.given(&PROGRAMS).unwrap_or_default(),
+    };
+    Ok(CommandTarget::new(programs)?.supervised_by(supervisor))
+}
+
+/// The secrets by name.
+fn secrets(settings: &Settings) -> BTreeMap<String, Secret> {
+    let texts = settings.family(&SECRETS);
+    let secret = |(name, text): (&String, &String)| {
+        let secret = Secret::new(text);
+        let secret = match texts.get(&format!("{name}{PREVIOUS}")) {
+            Some(previous) => secret.previous(previous),
+            None => secret,
+        };
+        (name.clone(), secret)
+    };
+    texts.iter().map(secret).collect()
+}
+
+/// Refuses to sign with a secret that is not there.
+fn sign_is_there(settings: &Settings) -> Result<(), String> {
+    match settings.given(&SIGN) {
+        Some(name) if !settings.family(&SECRETS).contains_key(&name) => Err(format!(
+            "targets.http.sign names the secret {name:?}, and there is no secrets.{name}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn programs(given: &Given) -> Result<CommandSettings, String> {

@@ -69,7 +69,7 @@ fn the_sample_file_sets_everything_to_its_default() {
 /// The line, or what it sets if it shows an example, but for what belongs to other types of backoff and for files that are not
 /// there.
 fn as_example(line: &str) -> String {
-    let other = ["delay", "delays", "billing_file"];
+    let other = ["delay", "delays", "billing_file", "sign"];
     let example = line.strip_prefix("# ").filter(|rest| {
         let name = rest.split_once(" = ").map_or(" ", |(name, _)| name);
         !name.contains(' ') && !other.contains(&name)
@@ -293,6 +293,7 @@ fn a_secret_that_cannot_be_read_is_told_without_it() {
             "it is set twice",
         ),
         ("secrets.a = 12345", "secrets.a: "),
+        ("targets.http.sign = \"hooks\"", "there is no secrets.hooks"),
         ("secrets.A = \"sesame\"", "there is no setting secrets.A"),
     ];
     for (file, said) in cases {

@@ -1,9 +1,11 @@
 //! `punctual api` and `runner` as processes of their own, and what a running one does when it is told to read its settings anew.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::house::{Ended, punctual};
 use crate::outside::server::{Place, alive, request, shell, signal, until};
@@ -189,4 +191,39 @@ fn logs_are_one_json_document_a_line_if_asked_for() {
             "{line}"
         );
     }
+}
+
+/// Takes one request, answers it, and gives its head.
+fn take_one(listener: &TcpListener) -> String {
+    let (mut stream, _) = listener.accept().expect("a call comes");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("the head comes whole");
+        head.push(byte[0]);
+    }
+    let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+    stream.write_all(answer).expect("it is read");
+    String::from_utf8(head).expect("text").to_lowercase()
+}
+
+#[test]
+fn a_secret_goes_out_by_its_name_and_another_one_takes_its_place_at_a_hangup() {
+    let place = Place::new();
+    fs::write(place.path("punctual.toml"), "secrets.billing_file = \"key\"\n").expect("the folder is there");
+    fs::write(place.path("key"), "first\n").expect("the folder is there");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}/", listener.local_addr().expect("it listens"));
+    let flags = ["serve", "--bind", "127.0.0.1:0", "--allow-net", "127.0.0.1"];
+    let server = Process::start(&place, "server", &flags);
+    let address = server.address(&place);
+    let auth = json!({"bearer": {"secret": "billing"}});
+    let call = json!({"kind": "http", "payload": {"method": "GET", "url": url, "auth": auth}});
+    add(&address, &call);
+    assert!(take_one(&listener).contains("authorization: bearer first\r\n"));
+
+    fs::write(place.path("key"), "second\n").expect("the folder is there");
+    server.reload(&place, "changed: secrets.billing");
+    add(&address, &call);
+    assert!(take_one(&listener).contains("authorization: bearer second\r\n"));
 }
