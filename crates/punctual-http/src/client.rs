@@ -20,10 +20,9 @@ use crate::problem::{Fault, Problem};
 use crate::wire::{Attempt, Ending, Head, Job, List, ListQuery, NewJob, Posted};
 
 mod change;
-
-mod runs;
-
 mod output;
+mod queues;
+mod runs;
 
 pub use output::Output;
 
@@ -166,7 +165,7 @@ impl Client {
         self.read(answer).await
     }
 
-    /// As [`ask`](Self::ask), for what changes a job: with `expect`, only one whose row has this version.
+    /// As [`ask`](Self::ask), for what changes a job or a queue: with `expect`, only what is at this version.
     async fn change<T: DeserializeOwned>(
         &self,
         method: Method,

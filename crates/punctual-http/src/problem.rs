@@ -112,6 +112,17 @@ impl Problem {
         }
     }
 
+    /// The same problem where what stands at `from` in the library's documents stands at `to` in the body.
+    pub(crate) fn renamed(mut self, from: &str, to: &str) -> Problem {
+        for fault in &mut self.errors {
+            if fault.pointer.as_deref() == Some(from) {
+                fault.pointer = Some(to.to_owned());
+                self.detail = self.detail.replacen(from, to, 1);
+            }
+        }
+        self
+    }
+
     /// The status, or 500 if the document holds no valid one.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

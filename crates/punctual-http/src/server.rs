@@ -27,6 +27,7 @@ mod jobs;
 mod output;
 mod patience;
 mod precondition;
+mod queues;
 mod runs;
 mod unread;
 mod wait;
@@ -153,6 +154,11 @@ fn router(rooms: Rooms, guard: guard::Guard, access: access::Access) -> Router {
         .route("/v1/runs/{token}/beat", post(runs::beat))
         .route("/v1/jobs/{id}/output", get(output::show).post(output::add))
         .route("/v1/events", get(events::stream))
+        .route("/v1/queues", get(queues::list))
+        .route("/v1/queues/{name}", get(queues::show).put(queues::put))
+        .route("/v1/queues/{name}/pause", post(queues::pause))
+        .route("/v1/queues/{name}/resume", post(queues::resume))
+        .route("/v1/queues/{name}/purge", post(queues::purge))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown_route)

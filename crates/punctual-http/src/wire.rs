@@ -17,8 +17,10 @@ mod fields;
 mod job;
 mod json;
 mod list;
+mod names;
 mod new_job;
 mod output;
+mod queue;
 mod read;
 mod secret;
 mod story;
@@ -36,7 +38,11 @@ pub use fields::{At, Length};
 pub use job::{Failure, Head, Job, Key, Posted};
 pub use json::Blob;
 pub use list::{List, ListQuery, read_cursor, write_cursor};
+pub use names::NamesQuery;
 pub use new_job::{Backoff, Cancel, NewJob, Nothing, OnLost, Shape};
 pub use output::{OUTPUT_NEXT, OUTPUT_RUN};
+pub use queue::{
+    Counts, Limits, NewRate, NewRetention, Pause, Paused, Purge, Purged, Queue, QueueLimits, Rate, Retention,
+};
 pub use read::read;
 pub use unique::{OnConflict, Unique, UniqueKey};

@@ -25,7 +25,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
-use crate::queue::{QueueName, QueueSettings};
+use crate::queue::QueueName;
 use crate::run::{BeatVerdict, Outcome, SettleVerdict, WorkerInfo};
 use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
@@ -44,6 +44,7 @@ mod listener;
 mod look;
 mod operate;
 mod output;
+mod queues;
 mod results;
 mod settings;
 mod settle;
@@ -67,6 +68,7 @@ pub use counters::Totals;
 pub use events::{Event, EventId, Happening, Watcher};
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 pub use output::Follower;
+pub use queues::{Purge, Purged, QueueView};
 
 /// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.
 ///
@@ -412,33 +414,6 @@ impl Engine {
     /// What this engine has done since it was opened.
     pub fn totals(&self) -> Totals {
         self.core.counters.totals()
-    }
-
-    /// The settings of a queue and their version: 0 where nothing was ever set.
-    pub async fn queue(&self, name: impl Into<QueueName>) -> Result<(QueueSettings, u64), Error> {
-        let name = name.into();
-        let span = tracing::debug_span!("queue", queue = %name);
-        self.core.queue(&name).instrument(span).await
-    }
-
-    /// Sets a queue, if its settings have the version `expect`, where that is set. Answers their new version. A pause and
-    /// limits hold for every claim that begins after this returns.
-    ///
-    /// # Errors
-    ///
-    /// `Conflict` if they have another version; `Invalid` if they cannot be, or the queue cannot have this name.
-    pub async fn set_queue(
-        &self,
-        name: impl Into<QueueName>,
-        settings: QueueSettings,
-        expect: Option<u64>,
-    ) -> Result<u64, Error> {
-        let name = name.into();
-        let span = tracing::debug_span!("set_queue", queue = %name);
-        self.core
-            .set_queue(&name, &settings, expect)
-            .instrument(span)
-            .await
     }
 
     /// The store's time, as well as this process knows it.

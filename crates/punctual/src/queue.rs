@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::job::State;
 use crate::limits;
+use crate::time::Timestamp;
 
 pub use gate::Gate;
 
@@ -96,12 +97,30 @@ impl fmt::Debug for QueueName {
 pub struct QueueSettings {
     /// Paused, for this reason (which may be empty): no claim begins.
     pub paused: Option<String>,
+    /// Since when it is paused, where that is known: for people, it decides nothing.
+    pub paused_since: Option<Timestamp>,
     /// How many of its jobs may run at once.
     pub max_running: Option<u32>,
     /// How many of its jobs may start in a length of time.
     pub rate: Option<Rate>,
     /// How long its ended jobs are kept; unset, as configured.
     pub retention: Option<Retention>,
+}
+
+impl QueueSettings {
+    /// Pauses it from `now` on, for this reason. One that is paused takes the new reason, and stays paused since when it was.
+    pub fn pause(&mut self, reason: impl Into<String>, now: Timestamp) {
+        if self.paused.is_none() {
+            self.paused_since = Some(now);
+        }
+        self.paused = Some(reason.into());
+    }
+
+    /// Ends a pause.
+    pub fn resume(&mut self) {
+        self.paused = None;
+        self.paused_since = None;
+    }
 }
 
 /// At most `n` starts per `per` on the long run, and at most `burst` at once: a token bucket.
@@ -166,4 +185,15 @@ pub struct Counts {
     pub jobs: [u64; 5],
     /// How long the oldest ready job has been due; unset when none is ready.
     pub oldest_ready: Option<Duration>,
+}
+
+impl Counts {
+    /// Those of a queue without jobs.
+    pub fn none(queue: QueueName) -> Counts {
+        Counts {
+            queue,
+            jobs: [0; 5],
+            oldest_ready: None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `If-Match`: the version of a job that its caller has seen (RFC 9110, 13.1.1).
+//! `If-Match`: the version of a job, or of a queue's settings, that its caller has seen (RFC 9110, 13.1.1).
 
 use http::{HeaderMap, StatusCode, header};
 use punctual::Error;
@@ -51,9 +51,9 @@ pub(super) fn problem(error: Error) -> Problem {
     }
 }
 
-/// 412: the job is at this version now.
+/// 412: it is at this version now.
 fn moved_on(rev: u64) -> Problem {
-    let detail = format!("the job has moved on: its ETag is \"{rev}\" now");
+    let detail = format!("it has moved on: its ETag is \"{rev}\" now");
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 

@@ -33,7 +33,7 @@ impl Faults {
         }
     }
 
-    fn keep<T>(&mut self, pointer: &str, read: Result<T, Error>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, pointer: &str, read: Result<T, Error>) -> Option<T> {
         read.map_err(|error| self.add(pointer, error.to_string())).ok()
     }
 
@@ -134,7 +134,7 @@ impl Faults {
         (self.0.len() == found).then_some(read)
     }
 
-    fn required<T>(&mut self, pointer: &str, value: Option<T>) -> Option<T> {
+    pub(super) fn required<T>(&mut self, pointer: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.add(pointer, "it is missing");
         }

@@ -160,7 +160,7 @@ fn instant(name: &str, text: Option<String>) -> Result<Option<Timestamp>, Proble
     read.map_err(|error: punctual::Error| Problem::parameter(name, error.to_string()))
 }
 
-fn limit(text: &str) -> Result<usize, Problem> {
+pub(super) fn limit(text: &str) -> Result<usize, Problem> {
     let wrong = || Problem::parameter("limit", format!("write a number from 1 to {PAGE_ITEMS_MAX}"));
     let limit = text.parse().map_err(|_| wrong())?;
     if (1..=PAGE_ITEMS_MAX).contains(&limit) {

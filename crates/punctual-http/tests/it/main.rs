@@ -10,6 +10,7 @@ mod house;
 mod jobs;
 mod operating;
 mod outage;
+mod queues;
 mod runs;
 mod secrets;
 mod streams;

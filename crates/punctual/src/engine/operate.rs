@@ -1,13 +1,11 @@
-//! What operators do: look at jobs, change them one by one, and set queues.
+//! What operators do with jobs, one by one.
 
-use crate::change::{Applied, Change, Edit, RecordApplied, RecordChange, RecordKind};
+use crate::change::{Applied, Change, Edit};
 use crate::error::Error;
 use crate::job::{Job, JobId, OnConflict, State};
 use crate::limits::CONFLICT_ROUNDS;
-use crate::queue::{QueueName, QueueSettings};
 use crate::rules::admit::Admitted;
 use crate::rules::{self, Moment};
-use crate::signals::Signal;
 
 use super::Core;
 use super::results::unknown;
@@ -90,62 +88,6 @@ impl Core {
         }
         Err(Error::conflict(format!(
             "the job changed {CONFLICT_ROUNDS} times while it was looked at; try again"
-        )))
-    }
-
-    pub(super) async fn queue(&self, name: &QueueName) -> Result<(QueueSettings, u64), Error> {
-        let queues = self.settings.read().await?;
-        Ok(queues.get(name).cloned().unwrap_or_default())
-    }
-
-    /// Sets a queue, if its settings are still at the version `expect`, or whatever they are if that is unset.
-    pub(super) async fn set_queue(
-        &self,
-        name: &QueueName,
-        settings: &QueueSettings,
-        expect: Option<u64>,
-    ) -> Result<u64, Error> {
-        name.check()?;
-        self.check_open()?;
-        let document = settings.to_json();
-        let mut rev = match expect {
-            Some(expect) => expect,
-            None => self.queue(name).await?.1,
-        };
-        for _ in 0..CONFLICT_ROUNDS {
-            let change = RecordChange {
-                kind: RecordKind::Queue,
-                name: name.to_string(),
-                expect: rev,
-                becomes: Some(document.clone()),
-            };
-            let applied = self.store.change_records(&[change]).await?;
-            match applied.into_iter().next() {
-                Some(RecordApplied::Applied) => {
-                    // A pause or a limit may have been lifted, and whoever decides now is to know of it.
-                    self.store
-                        .signals()
-                        .send(&[Signal::Due(name.clone(), self.clock.now())]);
-                    if let Err(error) = self.settings.read().await {
-                        tracing::warn!(%error, queue = %name, "what was set is not known here yet; it is read again soon");
-                    }
-                    return Ok(rev + 1);
-                }
-                Some(RecordApplied::Stale(record)) if expect.is_none() => {
-                    rev = record.map_or(0, |record| record.rev);
-                }
-                Some(RecordApplied::Stale(record)) => {
-                    let is = record.map_or(0, |record| record.rev);
-                    let message = format!(
-                        "the settings of queue {name} are at version {is}, not {rev}; look at them again"
-                    );
-                    return Err(Error::moved_on(message, is));
-                }
-                None => return Err(Error::internal("the store did not answer for every record")),
-            }
-        }
-        Err(Error::conflict(format!(
-            "the settings of queue {name} changed {CONFLICT_ROUNDS} times meanwhile; try again"
         )))
     }
 }

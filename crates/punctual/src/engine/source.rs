@@ -1,5 +1,6 @@
 //! The engine as a source of jobs: what a worker asks for.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,10 @@ use super::{Core, Engine};
 impl Source for Engine {
     fn claim(&self, claim: Claim, wait: Duration) -> Answer<'_, Claimed> {
         let span = tracing::debug_span!("claim", worker = %claim.worker, max = claim.max);
-        self.core.claim(claim, wait).instrument(span).boxed()
+        self.core
+            .claim(claim, wait, future::pending())
+            .instrument(span)
+            .boxed()
     }
 
     fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
@@ -64,9 +68,33 @@ impl From<Engine> for Arc<dyn Source> {
     }
 }
 
+impl Engine {
+    /// As [`Source::claim`], for somebody who may leave: once `left` is done, it waits no more. Unlike a claim that is
+    /// dropped, it always tells what it brought, so that jobs which nobody is there to run can be put back.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Source::claim`].
+    pub async fn claim_until(
+        &self,
+        claim: Claim,
+        wait: Duration,
+        left: impl Future<Output = ()>,
+    ) -> Result<Claimed, Error> {
+        let span = tracing::debug_span!("claim", worker = %claim.worker, max = claim.max);
+        self.core.claim(claim, wait, left).instrument(span).await
+    }
+}
+
 impl Core {
-    /// Claims at once if there is work, else at the next due instant or hint, until `wait` is over.
-    async fn claim(&self, claim: Claim, wait: Duration) -> Result<Claimed, Error> {
+    /// Claims at once if there is work, else at the next due instant or hint, until `wait` is over or nobody is there any more.
+    async fn claim(
+        &self,
+        claim: Claim,
+        wait: Duration,
+        left: impl Future<Output = ()>,
+    ) -> Result<Claimed, Error> {
+        let mut gone = pin!(left);
         let place = self.claimants.join(queues_of(&claim));
         let give_up_at = self.clock.uptime() + wait.min(LENGTH_MAX);
         loop {
@@ -84,7 +112,11 @@ impl Core {
             if !claimed.jobs.is_empty() || claim.max == 0 {
                 return Ok(claimed);
             }
-            self.rest(&place, left).await;
+            tokio::select! {
+                biased;
+                () = &mut gone => return Ok(claimed),
+                () = self.rest(&place, left) => {}
+            }
         }
     }
 

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{QueueSettings, Rate, Retention};
 use crate::error::Error;
 use crate::limits;
-use crate::time::{format_length, milliseconds, parse_length};
+use crate::time::{Timestamp, format_length, milliseconds, parse_length};
 
 impl QueueSettings {
     /// The settings as JSON, with lengths of time as text. What is not set is left out.
     pub fn to_json(&self) -> Bytes {
         let document = Document {
             paused: self.paused.clone(),
+            paused_since: self.paused_since.map(|since| since.to_string()),
             max_running: self.max_running,
             rate: self.rate.map(|rate| RateDocument {
                 n: rate.n,
@@ -69,6 +70,7 @@ impl QueueSettings {
         }
         Ok(QueueSettings {
             paused: document.paused,
+            paused_since: document.paused_since.map(instant).transpose()?,
             max_running: document.max_running,
             rate: document.rate.map(RateDocument::read).transpose()?,
             retention: document.retention.map(RetentionDocument::read).transpose()?,
@@ -80,6 +82,8 @@ impl QueueSettings {
 struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paused_since: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_running: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +138,11 @@ impl RetentionDocument {
     }
 }
 
+fn instant(text: String) -> Result<Timestamp, Error> {
+    text.parse()
+        .map_err(|error: Error| Error::invalid_field("/paused_since", error.to_string()))
+}
+
 fn length(pointer: &str, text: &str) -> Result<Duration, Error> {
     parse_length(text).map_err(|error| Error::invalid_field(pointer, error.to_string()))
 }
@@ -147,6 +156,7 @@ mod tests {
     fn settings_survive_being_written_and_read() {
         let all = QueueSettings {
             paused: Some("\"tonight\"\n".to_owned()),
+            paused_since: Some(Timestamp::EPOCH),
             max_running: Some(0),
             rate: Some(Rate {
                 n: 10,

@@ -105,7 +105,7 @@ mod tests {
                 paused,
                 max_running,
                 rate,
-                retention: None,
+                ..QueueSettings::default()
             }
         })
     }

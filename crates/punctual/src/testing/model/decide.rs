@@ -217,6 +217,6 @@ pub(super) fn settings(of: Settings) -> QueueSettings {
         paused,
         max_running,
         rate,
-        retention: None,
+        ..QueueSettings::default()
     }
 }

@@ -1,0 +1,138 @@
+//! The routes under `/v1/queues`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
+use punctual::Error;
+use punctual::engine::QueueView;
+use punctual::queue::{Counts, QueueName, QueueSettings};
+
+use super::address::{Name, NoParameters};
+use super::precondition::{self, IfMatch};
+use super::{Rooms, body, wait};
+use crate::problem::Problem;
+use crate::wire;
+
+/// `GET /v1/queues`: every queue that has jobs or was ever set, by name.
+pub(super) async fn list(
+    State(rooms): State<Rooms>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<wire::List<wire::Queue>>, Problem> {
+    let page = wire::NamesQuery::read(wait::pairs(query.as_deref())?)?;
+    let views = rooms.engine.queues().await?;
+    let mut behind = views.iter().filter(|view| {
+        page.after
+            .as_deref()
+            .is_none_or(|after| view.counts.queue.as_str() > after)
+    });
+    let items: Vec<wire::Queue> = behind.by_ref().take(page.limit).map(wire::Queue::of).collect();
+    let last = items.last().filter(|_| behind.next().is_some());
+    Ok(Json(wire::List {
+        next: last.map(|queue| wire::NamesQuery::cursor(&queue.name)),
+        items,
+    }))
+}
+
+/// `GET /v1/queues/{name}`.
+pub(super) async fn show(
+    State(rooms): State<Rooms>,
+    Name(name): Name,
+    _: NoParameters,
+) -> Result<Response, Problem> {
+    let set = rooms.engine.queue(name.clone()).await?;
+    rooms.answer_queue(name, set).await
+}
+
+/// `PUT /v1/queues/{name}`: its limits. `If-Match` is compared with its `ETag`, as it is in the verbs below.
+pub(super) async fn put(
+    State(rooms): State<Rooms>,
+    Name(name): Name,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let limits: wire::QueueLimits = body::read(request, rooms.body_deadline).await?;
+    let limits = limits.read(rooms.engine.defaults().retention)?;
+    rooms.change(name, &headers, |queue| limits.put(queue)).await
+}
+
+/// `POST /v1/queues/{name}/pause`: no run of its jobs begins once this is answered. What runs goes on.
+pub(super) async fn pause(
+    State(rooms): State<Rooms>,
+    Name(name): Name,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let pause: wire::Pause = body::read_or_default(request, rooms.body_deadline).await?;
+    let now = rooms.engine.now();
+    let pause = |queue: &mut QueueSettings| queue.pause(pause.reason.as_str(), now);
+    let changed = rooms.change(name, &headers, pause).await;
+    // The store looks at the whole document, in which the reason stands under another name.
+    changed.map_err(|problem| problem.renamed("/paused", "/reason"))
+}
+
+/// `POST /v1/queues/{name}/resume`. A queue that is not paused stays as it is.
+pub(super) async fn resume(
+    State(rooms): State<Rooms>,
+    Name(name): Name,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let _: wire::Nothing = body::read_or_default(request, rooms.body_deadline).await?;
+    rooms.change(name, &headers, QueueSettings::resume).await
+}
+
+/// `POST /v1/queues/{name}/purge`: deletes its waiting jobs, or those of another state.
+pub(super) async fn purge(
+    State(rooms): State<Rooms>,
+    Name(name): Name,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Json<wire::Purged>, Problem> {
+    let purge: wire::Purge = body::read_or_default(request, rooms.body_deadline).await?;
+    let purge = purge.read()?;
+    let done = rooms.engine.purge(name, purge.clone()).await?;
+    Ok(Json(wire::Purged::of(done, &purge)))
+}
+
+impl Rooms {
+    async fn change(
+        &self,
+        name: QueueName,
+        headers: &HeaderMap,
+        change: impl Fn(&mut QueueSettings),
+    ) -> Result<Response, Problem> {
+        let seen = IfMatch::of(headers)?;
+        let expect = match seen {
+            IfMatch::Any => None,
+            IfMatch::Revs(_) => {
+                let (_, rev) = self.engine.queue(name.clone()).await?;
+                seen.check(rev)?;
+                Some(rev)
+            }
+        };
+        let changed = self.engine.change_queue(name.clone(), expect, change).await;
+        self.answer_queue(name, changed.map_err(precondition::problem)?)
+            .await
+    }
+
+    async fn answer_queue(
+        &self,
+        name: QueueName,
+        (settings, rev): (QueueSettings, u64),
+    ) -> Result<Response, Problem> {
+        let counted: Result<_, Error> = self.engine.counts().await;
+        let counts = counted?.queues.into_iter().find(|counts| counts.queue == name);
+        let view = QueueView {
+            settings,
+            rev,
+            counts: counts.unwrap_or_else(|| Counts::none(name)),
+        };
+        let etag = [(header::ETAG, format!("\"{rev}\""))];
+        Ok((etag, Json(wire::Queue::of(&view))).into_response())
+    }
+}
