@@ -23,6 +23,7 @@ mod change;
 mod output;
 mod queues;
 mod runs;
+mod source;
 
 pub use output::Output;
 
@@ -112,14 +113,18 @@ impl Client {
         if uri.path() != "/" || uri.query().is_some() {
             return Err(wrong("it has a path"));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits::CONNECT_DEADLINE));
-        connector.set_nodelay(true);
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(limits::CONNECTION_KEPT)
-            .build(connector);
-        Ok(Client { server: uri, pool })
+        Ok(Client {
+            server: uri,
+            pool: pool(),
+        })
+    }
+
+    /// A client of the same server that shares no connection with this one: a connection lives on the runtime that made it.
+    fn apart(&self) -> Client {
+        Client {
+            server: self.server.clone(),
+            pool: pool(),
+        }
     }
 
     /// Adds a job. With `wait`, answers when it has ended, or as it is when the wait is over.
@@ -163,6 +168,27 @@ impl Client {
         let deadline = limits::ANSWER_DEADLINE + wait.unwrap_or_default();
         let answer = self.send(method, path, body, None, deadline).await?;
         self.read(answer).await
+    }
+
+    /// Asks for what has to be answered within this time.
+    async fn ask_within<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        deadline: Duration,
+    ) -> Result<T, ClientError> {
+        let answer = self.send(Method::POST, path, Some(body), None, deadline).await?;
+        self.read(answer).await
+    }
+
+    /// The body of an answer that goes on and on.
+    async fn stream(&self, path: &str) -> Result<Incoming, ClientError> {
+        let deadline = limits::ANSWER_DEADLINE;
+        let answer = self.send(Method::GET, path, NOTHING, None, deadline).await?;
+        match answer.status().is_success() {
+            true => Ok(answer.into_body()),
+            false => Err(self.refusal(answer.status(), &self.bytes(answer).await?)),
+        }
     }
 
     /// As [`ask`](Self::ask), for what changes a job or a queue: with `expect`, only what is at this version.
@@ -233,18 +259,37 @@ impl Client {
     /// The body of a success; a refusal becomes an error.
     async fn body(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
         let status = answer.status();
-        let reading = Limited::new(answer.into_body(), limits::ANSWER_BYTES).collect();
-        let body = match tokio::time::timeout(limits::ANSWER_DEADLINE, reading).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) => return Err(self.unreachable(&format!("its answer broke off: {error}"))),
-            Err(_) => return Err(self.unreachable("its answer broke off")),
-        };
-        if status.is_success() {
-            return Ok(body);
+        let body = self.bytes(answer).await?;
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(self.refusal(status, &body)),
         }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(ClientError::Refused(problem)),
-            Err(_) => Err(self.garbled(&describe(status))),
+    }
+
+    async fn bytes(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let reading = Limited::new(answer.into_body(), limits::ANSWER_BYTES).collect();
+        match tokio::time::timeout(limits::ANSWER_DEADLINE, reading).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) => Err(self.unreachable(&format!("its answer broke off: {error}"))),
+            Err(_) => Err(self.unreachable("its answer broke off")),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> ClientError {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) => ClientError::Refused(problem),
+            // Something in between cannot reach the server.
+            Err(_)
+                if [
+                    StatusCode::BAD_GATEWAY,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    StatusCode::GATEWAY_TIMEOUT,
+                ]
+                .contains(&status) =>
+            {
+                self.unreachable(&describe(status))
+            }
+            Err(_) => self.garbled(&describe(status)),
         }
     }
 
@@ -269,6 +314,16 @@ impl Client {
 }
 
 const NOTHING: Option<&()> = None;
+
+fn pool() -> Pool<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(limits::CONNECT_DEADLINE));
+    connector.set_nodelay(true);
+    Pool::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(limits::CONNECTION_KEPT)
+        .build(connector)
+}
 
 fn wait_query(wait: Option<Duration>) -> String {
     wait.map(|wait| format!("?wait={}", format_length(wait)))

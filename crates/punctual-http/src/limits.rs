@@ -36,6 +36,19 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// The longest that one request may wait for a result; who wants to wait longer asks again.
 pub const WAIT_MAX: Duration = Duration::from_secs(600);
+/// The longest that one claim may wait for a job: what stands in between cuts a connection that is silent for longer.
+pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Jobs in one claim over HTTP; more come with the next one.
+pub const CLAIM_RUNS: usize = 100;
+/// Payloads in the answer to one claim, in bytes, unless the first one alone is longer. What would come on top is put back:
+/// in base64, and with all else that a job says, it has to fit [`ANSWER_BYTES`].
+pub const CLAIM_BYTES: usize = 24 * 1024 * 1024;
+/// The longest lease over HTTP: should its worker die, a job lies for so long.
+pub const LEASE_MAX: Duration = Duration::from_secs(3_600);
+/// How long a settle may go on trying while the store cannot be reached, before its worker is told to send it again.
+pub const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+/// Between two signs of life on a stream on which nothing happens.
+pub const STREAM_PAUSE: Duration = Duration::from_secs(15);
 /// Jobs on one page of a list that does not say.
 pub const PAGE_ITEMS: usize = 100;
 /// How long a look at the store may take before the server says that it is not ready.
@@ -57,3 +70,9 @@ pub const CONNECTION_KEPT: Duration = Duration::from_secs(5);
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 /// An answer that the client reads, in bytes: a full page, each job with the longest of names and tags.
 pub const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// A request of a far worker, in bytes: its beats and outcomes are sent in pieces, each well below [`BODY_BYTES`].
+pub const PIECE_BYTES: usize = BODY_BYTES / 2;
+/// First and longest pause of a far worker's stream or settle that the server did not answer; it doubles.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// See [`RECONNECT_PAUSE`].
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);

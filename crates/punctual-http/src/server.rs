@@ -32,6 +32,7 @@ mod runs;
 mod unread;
 mod wait;
 mod worded;
+mod workers;
 
 /// A server that listens, and serves once it is [run](Server::run_until).
 pub struct Server {
@@ -159,6 +160,11 @@ fn router(rooms: Rooms, guard: guard::Guard, access: access::Access) -> Router {
         .route("/v1/queues/{name}/pause", post(queues::pause))
         .route("/v1/queues/{name}/resume", post(queues::resume))
         .route("/v1/queues/{name}/purge", post(queues::purge))
+        .route("/v1/workers", get(workers::list))
+        .route("/v1/workers/claim", post(workers::claim))
+        .route("/v1/workers/beat", post(workers::beat))
+        .route("/v1/workers/settle", post(workers::settle))
+        .route("/v1/workers/cancels", get(workers::cancels))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown_route)

@@ -22,9 +22,12 @@ mod new_job;
 mod output;
 mod queue;
 mod read;
+mod run;
 mod secret;
+mod settle;
 mod story;
 mod unique;
+mod worker;
 
 pub use batch::{Batch, BatchItem};
 pub use bulk::{Bulk, Bulked, Refusal, Verb};
@@ -45,4 +48,7 @@ pub use queue::{
     Counts, Limits, NewRate, NewRetention, Pause, Paused, Purge, Purged, Queue, QueueLimits, Rate, Retention,
 };
 pub use read::read;
+pub use run::{Claimed, Run};
+pub use settle::{Cause, Outcome, Released, Settle, Settled, Settlement};
 pub use unique::{OnConflict, Unique, UniqueKey};
+pub use worker::{Beat, BeatRun, Beaten, Claim, Verdict, Worker};

@@ -11,5 +11,7 @@ mod instants;
 mod kill;
 mod many;
 mod paused;
+mod queues;
 pub(crate) mod server;
 mod shared;
+mod workers;

@@ -43,17 +43,8 @@ impl Client {
         from: u64,
     ) -> Result<BoxStream<'static, Result<Bytes, ClientError>>, ClientError> {
         let path = output_path(id, run, &format!("from={from}&follow=true"));
-        let answer = self
-            .send(Method::GET, &path, NOTHING, None, limits::ANSWER_DEADLINE)
-            .await?;
-        if !answer.status().is_success() {
-            return Err(match self.body(answer).await {
-                Err(refusal) => refusal,
-                Ok(_) => self.garbled("it refuses without a problem"),
-            });
-        }
         let client = self.clone();
-        let pieces = answer.into_body().into_data_stream().map(move |piece| {
+        let pieces = self.stream(&path).await?.into_data_stream().map(move |piece| {
             piece.map_err(|error| client.unreachable(&format!("its answer broke off: {error}")))
         });
         Ok(pieces.boxed())

@@ -25,6 +25,11 @@ impl Faults {
         });
     }
 
+    /// Whether something was wrong there.
+    pub(super) fn has(&self, pointer: &str) -> bool {
+        self.0.iter().any(|field| field.pointer == pointer)
+    }
+
     pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
         if self.0.is_empty() {
             Ok(value)

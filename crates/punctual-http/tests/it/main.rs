@@ -15,3 +15,4 @@ mod runs;
 mod secrets;
 mod streams;
 mod waiting;
+mod workers;

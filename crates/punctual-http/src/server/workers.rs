@@ -1,0 +1,152 @@
+//! The routes under `/v1/workers`: who works, and what workers ask, in whatever language they are written.
+
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use http::header;
+use punctual::Error;
+use punctual::engine::{Filter, Page, View};
+use punctual::job::Phase;
+use punctual::limits::PAGE_ITEMS;
+use punctual::run::RunId;
+use punctual::source::Source;
+use tokio::sync::oneshot;
+
+use super::address::NoParameters;
+use super::{Rooms, body};
+use crate::limits::{SETTLE_DEADLINE, STREAM_PAUSE};
+use crate::problem::Problem;
+use crate::wire;
+use taken::Taken;
+
+mod taken;
+
+/// `GET /v1/workers`: those that have beaten lately, by name.
+pub(super) async fn list(
+    State(rooms): State<Rooms>,
+    _: NoParameters,
+) -> Result<Json<wire::List<wire::Worker>>, Problem> {
+    let workers = rooms.engine.workers().await?;
+    let told = workers
+        .iter()
+        .map(|(info, beat_at)| wire::Worker::of(info, *beat_at));
+    Ok(Json(wire::List {
+        items: told.collect(),
+        next: None,
+    }))
+}
+
+/// `POST /v1/workers/claim`: jobs to run, as soon as there are any or `wait` is over. Jobs that came for somebody who has left
+/// meanwhile are put back.
+pub(super) async fn claim(
+    State(rooms): State<Rooms>,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let claim: wire::Claim = body::read(request, rooms.body_deadline).await?;
+    let (claim, wait) = claim.read()?;
+    let (engine, lease) = (rooms.engine.clone(), claim.lease);
+    // Cancelled with the server, or as this future is dropped: when the connection ends.
+    let left = rooms.stopping.child_token();
+    let _here = left.clone().drop_guard();
+    let (send, receive) = oneshot::channel();
+    // A task of its own sees the claim through, since one that is dropped at the store may have brought jobs.
+    tokio::spawn(async move {
+        let claimed = engine.claim_until(claim, wait, left.cancelled()).await;
+        let claimed =
+            claimed.map(|claimed| (claimed.next_due, claimed.now, Taken::new(engine, claimed.jobs)));
+        // With nobody to receive them, the jobs are dropped, which puts them back.
+        let _ = send.send(claimed);
+    });
+    let gone = || Error::internal("a claim ended without an answer; what it brought comes back by its lease");
+    let (next_due, now, mut taken) = receive.await.map_err(|_| gone())??;
+    taken.keep_what_fits();
+    let runs = taken.jobs().iter();
+    let claimed = wire::Claimed {
+        runs: runs
+            .map(|row| wire::Run::of(row, now, rooms.engine.defaults(), lease))
+            .collect(),
+        next_due: next_due.map(wire::At),
+        now: wire::At(now),
+    };
+    answer(&claimed, taken)
+}
+
+/// The answer to a claim. As long as it was not handed to the connection, its jobs are put back should that end.
+fn answer(claimed: &wire::Claimed, taken: Taken) -> Result<Response, Problem> {
+    let json = serde_json::to_vec(claimed)
+        .map_err(|error| Error::internal(format!("a claim has no JSON form: {error}")))?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CONTENT_LENGTH, json.len().to_string()),
+    ];
+    let body = stream::once(async move {
+        taken.hand_over();
+        Ok::<_, Infallible>(Bytes::from(json))
+    });
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// `POST /v1/workers/beat`: prolongs the leases of runs, and tells which are to stop.
+pub(super) async fn beat(
+    State(rooms): State<Rooms>,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Json<wire::Beaten>, Problem> {
+    let beat: wire::Beat = body::read(request, rooms.body_deadline).await?;
+    let beat = beat.read()?;
+    let runs: Vec<RunId> = beat.runs.iter().map(|run| run.id).collect();
+    let beaten = rooms.engine.beat(beat).await?;
+    Ok(Json(wire::Beaten::of(&runs, &beaten)))
+}
+
+/// `POST /v1/workers/settle`: what became of runs. 503 if the store cannot be reached: send it again until it is answered.
+pub(super) async fn settle(
+    State(rooms): State<Rooms>,
+    _: NoParameters,
+    request: Request<Body>,
+) -> Result<Json<wire::Settled>, Problem> {
+    let settle: wire::Settle = body::read(request, rooms.body_deadline).await?;
+    let settlements = settle.read(rooms.engine.now())?;
+    let runs: Vec<RunId> = settlements.iter().map(|settlement| settlement.id).collect();
+    let settling = rooms.engine.settle(settlements);
+    let verdicts = tokio::time::timeout(SETTLE_DEADLINE, settling).await;
+    let too_long = |_| {
+        let message =
+            format!("the store did not take the outcomes within {SETTLE_DEADLINE:?}; send them again");
+        Error::unavailable(message)
+    };
+    let verdicts = verdicts.map_err(too_long)??;
+    Ok(Json(wire::Settled::of(&runs, &verdicts)))
+}
+
+/// `GET /v1/workers/cancels`: server-sent events, the id of each running job that is asked to stop, first of those that are
+/// already. A hint to beat now, which tells for sure.
+pub(super) async fn cancels(
+    State(rooms): State<Rooms>,
+    _: NoParameters,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    // It hears from here on, so that none is missed between the look and the hearing.
+    let heard = rooms.engine.cancels();
+    let filter = Filter {
+        view: View::Running,
+        phase: Some(Phase::Cancelling),
+        ..Filter::default()
+    };
+    let page = Page {
+        limit: PAGE_ITEMS,
+        after: None,
+    };
+    let found = rooms.engine.list(filter, page).await?.items;
+    let cancels = stream::iter(found.into_iter().map(|head| head.id)).chain(heard);
+    let events = cancels
+        .map(|id| Ok(Event::default().data(id.to_string())))
+        .take_until(rooms.stopping.clone().cancelled_owned());
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(STREAM_PAUSE)))
+}

@@ -1,0 +1,388 @@
+//! Workers that claim, beat and settle over HTTP: by hand, and with the library's own worker on a client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use punctual::job::NewJob;
+use punctual::run::{Outcome, Release, RunId};
+use punctual::worker::{Run, Stop, StopReason, Worker};
+use punctual::{JobId, minutes};
+use punctual_http::Server;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::house::{Answer, DEADLINE, House, within};
+
+/// Asks as a worker in any language does.
+async fn ask(house: &House, verb: &str, body: &Value) -> Answer {
+    house.post(&format!("/v1/workers/{verb}"), body.to_string()).await
+}
+
+/// Claims one job, which has to be there.
+async fn take(house: &House, wish: Value) -> Value {
+    let mut wish = wish;
+    wish["worker"] = json!("by hand");
+    let claimed = ask(house, "claim", &wish).await;
+    assert_eq!(claimed.status, 200, "{claimed:?}");
+    claimed.body["runs"][0].clone()
+}
+
+/// Settles a run, and gives the verdict.
+async fn settle(house: &House, run: &Value, outcome: Value) -> Value {
+    let runs = json!([{"id": run["job"]["id"], "run": run["run"], "outcome": outcome}]);
+    let settled = ask(house, "settle", &json!({"worker": "by hand", "runs": runs})).await;
+    assert_eq!(settled.status, 200, "{settled:?}");
+    settled.body["runs"][0]["verdict"].clone()
+}
+
+async fn beat(house: &House, run: &Value) -> Value {
+    let runs = json!([{"id": run["job"]["id"], "run": run["run"], "progress": {"done": 0.5}}]);
+    let beaten = ask(house, "beat", &json!({"worker": "by hand", "runs": runs})).await;
+    assert_eq!(beaten.status, 200, "{beaten:?}");
+    beaten.body["runs"][0]["verdict"].clone()
+}
+
+#[tokio::test]
+async fn a_claimed_job_is_held_by_beats_until_it_is_settled_once() {
+    let house = House::open().await;
+    let id = house
+        .post("/v1/jobs", r#"{"kind": "work", "payload": {"n": 1.00}}"#)
+        .await
+        .id();
+    let run = take(&house, json!({"lease": "1m"})).await;
+    assert_eq!(
+        (&run["attempt"], &run["lease"], &run["job"]["payload"]),
+        (&json!(1), &json!("1m"), &json!({"n": 1.00}))
+    );
+    assert_eq!(beat(&house, &run).await, "held");
+    let job = house.get(&format!("/v1/jobs/{id}")).await.body;
+    assert_eq!(
+        (&job["worker"], &job["progress"]),
+        (&json!("by hand"), &json!({"done": 0.5}))
+    );
+
+    assert_eq!(
+        settle(&house, &run, json!({"done": {"sent": true}})).await,
+        "settled"
+    );
+    assert_eq!(settle(&house, &run, json!({"done": 2})).await, "stale");
+    assert_eq!(beat(&house, &run).await, "lost");
+    let result = house.get(&format!("/v1/jobs/{id}/result")).await;
+    assert_eq!(result.body["result"], json!({"sent": true}));
+}
+
+#[tokio::test]
+async fn every_outcome_leads_where_the_library_says() {
+    let house = House::open().await;
+    for (outcome, phase) in [
+        (json!({"done": null}), "succeeded"),
+        (json!({"done_base64": "/w=="}), "succeeded"),
+        (json!({"retry": {"error": "busy", "after": "5m"}}), "retrying"),
+        (
+            json!({"retry": {"error": "slow", "after": "5m", "cause": "timeout"}}),
+            "retrying",
+        ),
+        (json!({"fail": {"error": "no such user"}}), "failed"),
+        (json!({"snooze": {"until": "2300-01-01T00:00:00Z"}}), "scheduled"),
+        (json!({"snooze": {"for": "1h"}}), "scheduled"),
+        (json!({"cancelled": {}}), "cancelled"),
+        (json!({"defer": {"for": "1h"}}), "running"),
+        (json!({"release": {}}), "ready"),
+    ] {
+        let queue = outcome
+            .to_string()
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let job = json!({"kind": "work", "queue": queue}).to_string();
+        let id = house.post("/v1/jobs", job).await.id();
+        let run = take(&house, json!({"queues": [queue]})).await;
+        assert_eq!(
+            settle(&house, &run, outcome.clone()).await,
+            "settled",
+            "{outcome}"
+        );
+        let job = house.get(&format!("/v1/jobs/{id}")).await.body;
+        assert_eq!(job["phase"], phase, "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_a_job_and_comes_back_empty_when_its_wait_is_over() {
+    let house = House::open().await;
+    let wish = json!({"worker": "by hand", "wait": "20ms"});
+    let none = ask(&house, "claim", &wish).await;
+    assert_eq!(
+        (&none.body["runs"], &none.body["next_due"]),
+        (&json!([]), &Value::Null)
+    );
+    let (run, _) = tokio::join!(
+        take(&house, json!({"wait": "15s"})),
+        house.post("/v1/jobs", r#"{"kind": "work", "delay": "50ms"}"#),
+    );
+    assert_eq!(run["job"]["kind"], "work");
+}
+
+#[tokio::test]
+async fn a_worker_that_leaves_while_it_waits_takes_no_job_along() {
+    let house = House::open().await;
+    let body = json!({"worker": "gone", "wait": "1m", "lease": "1h"}).to_string();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(house.address).await.expect("it listens");
+        let head = format!(
+            "POST /v1/workers/claim HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            house.address,
+            body.len()
+        );
+        stream
+            .write_all((head + &body).as_bytes())
+            .await
+            .expect("it reads");
+        // Whether the server has read it, and whether it notices the end first, does not matter.
+        let (posted, ()) = tokio::join!(house.post("/v1/jobs", r#"{"kind": "work"}"#), async {
+            drop(stream);
+        });
+        let run = within(take(&house, json!({"wait": "20s"}))).await;
+        assert_eq!(run["job"]["id"], posted.body["id"], "nobody else holds it");
+        assert_eq!(run["attempt"], 1, "and nothing was spent on who left");
+        settle(&house, &run, json!({"done": 1})).await;
+    }
+}
+
+#[tokio::test]
+async fn what_no_worker_may_ask_is_pointed_at() {
+    let house = House::open().await;
+    for (verb, body, places) in [
+        ("claim", json!({}), vec!["/worker"]),
+        ("claim", json!({"worker": "w", "colour": 1}), vec!["/colour"]),
+        (
+            "claim",
+            json!({"worker": "", "queues": ["a", "a", "b c"], "max": 101, "wait": "61s", "lease": "2h"}),
+            vec!["/worker", "/queues/1", "/queues/2", "/max", "/wait", "/lease"],
+        ),
+        (
+            "claim",
+            json!({"worker": "w", "max": 0, "queues": [], "lease": "10ms"}),
+            vec!["/queues", "/max", "/lease"],
+        ),
+        (
+            "beat",
+            json!({"worker": "w", "runs": [{"id": "x"}]}),
+            vec!["/runs/0/id", "/runs/0/run"],
+        ),
+        (
+            "beat",
+            json!({"worker": "w", "runs": [{"id": JobId::named("a").to_string(), "run": 1, "progress": "x".repeat(5000)}]}),
+            vec!["/runs/0/progress"],
+        ),
+        (
+            "beat",
+            json!({"worker": "w", "runs": [{"id": "x", "run": -1}]}),
+            vec!["/runs/0/run"],
+        ),
+        (
+            "settle",
+            json!({"worker": "w", "runs": [{"run": 1}]}),
+            vec!["/runs/0/id", "/runs/0/outcome"],
+        ),
+        (
+            "settle",
+            json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"snooze": {}}}]}),
+            vec!["/runs/0/outcome/snooze"],
+        ),
+    ] {
+        let answer = ask(&house, verb, &body).await;
+        assert_eq!(answer.problem(422), places, "{verb} {body}");
+    }
+    let unknown = json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"won": {}}}]});
+    ask(&house, "settle", &unknown).await.problem(422);
+}
+
+#[tokio::test]
+async fn a_worker_is_listed_with_what_it_told_of_itself() {
+    let house = House::open().await;
+    ask(&house, "beat", &json!({"worker": "by hand"})).await;
+    let workers = house.client().workers().await.expect("it answers").items;
+    assert_eq!(workers.len(), 1);
+    let told = &workers[0];
+    assert_eq!(
+        (told.worker.as_str(), &told.host, told.pid, told.started_at),
+        ("by hand", &None, None, None)
+    );
+}
+
+#[tokio::test]
+async fn a_worker_is_given_a_payload_as_it_was_sent_secrets_and_all() {
+    let house = House::open().await;
+    let call = json!({"method": "GET", "url": "http://localhost/", "headers": {"authorization": "Bearer x"}});
+    house
+        .post("/v1/jobs", json!({"kind": "http", "payload": call}).to_string())
+        .await;
+    let run = take(&house, json!({"queues": ["http"]})).await;
+    assert_eq!(run["job"]["payload"], call);
+}
+
+/// A worker on a client, until it is told to stop.
+fn work(worker: Worker) -> (oneshot::Sender<()>, JoinHandle<Result<(), punctual::Error>>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let working = tokio::spawn(worker.run_until(async {
+        let _ = stopped.await;
+    }));
+    (stop, working)
+}
+
+#[tokio::test]
+async fn a_far_worker_runs_jobs_as_a_near_one_does() {
+    let house = House::open().await;
+    let worker = Worker::new(house.client())
+        .handle_kind("echo", |payload: Bytes, run: Run| async move {
+            assert_eq!(run.job().body.tags, ["a tag"]);
+            match run.attempt() {
+                1 => Err(Stop::retry("once more").after(Duration::ZERO)),
+                _ => Ok(payload),
+            }
+        })
+        .handle_kind("big", |_, _| async { Ok(Bytes::from(vec![0xff_u8; 2_000_000])) });
+    let (stop, working) = work(worker);
+    for payload in [&b"null"[..], b"", b"\xff\x00", br#"{"a": 1.50}"#] {
+        let job = NewJob::bytes("echo", Bytes::from_static(payload)).tag("a tag");
+        let job = house.engine.enqueue(job).await.expect("it is stored");
+        let ending = within(house.engine.result(job.id(), DEADLINE))
+            .await
+            .expect("it ends");
+        let status = &ending.job().status;
+        assert_eq!(status.result.as_deref(), Some(payload), "{status:?}");
+        assert_eq!((status.attempt, status.history.len()), (2, 2));
+    }
+    let job = house
+        .engine
+        .enqueue(NewJob::bytes("big", ""))
+        .await
+        .expect("it is stored");
+    let ending = within(house.engine.result(job.id(), DEADLINE))
+        .await
+        .expect("it ends");
+    let failure = ending.job().status.failure.as_ref().map(ToString::to_string);
+    assert!(
+        failure
+            .as_ref()
+            .is_some_and(|told| told.contains("2000000 bytes")),
+        "{failure:?}"
+    );
+
+    let workers = house.client().workers().await.expect("it answers").items;
+    assert_eq!((workers.len(), workers[0].pid), (1, Some(std::process::id())));
+    drop(stop);
+    within(working)
+        .await
+        .expect("it does not panic")
+        .expect("it stops");
+}
+
+#[tokio::test]
+async fn a_cancel_reaches_a_far_worker_at_once() {
+    let house = House::open().await;
+    let worker = Worker::new(house.client())
+        // Its next heartbeat comes too late for this test.
+        .lease(minutes(30))
+        .handle_kind("wait", |_, run: Run| async move {
+            match run.stop().requested().await {
+                StopReason::Cancelled => Err(Stop::cancel("")),
+                other => Err(Stop::fail(other)),
+            }
+        });
+    let (stop, working) = work(worker);
+    let job = house
+        .engine
+        .enqueue(NewJob::bytes("wait", ""))
+        .await
+        .expect("it is stored");
+    let running = async {
+        while house
+            .engine
+            .fetch(job.id())
+            .await
+            .expect("it is there")
+            .status
+            .started_at
+            .is_none()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(running).await;
+    house
+        .engine
+        .cancel(job.id(), "enough", None)
+        .await
+        .expect("it is noted");
+    let ending = within(house.engine.result(job.id(), DEADLINE))
+        .await
+        .expect("it ends");
+    assert_eq!(ending.job().status.cancel.as_deref(), Some("enough"));
+    drop(stop);
+    within(working)
+        .await
+        .expect("it does not panic")
+        .expect("it stops");
+}
+
+#[tokio::test]
+async fn a_far_worker_outlives_its_server_and_brings_its_outcome_home() {
+    let mut house = House::open().await;
+    let engine = house.engine.clone();
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let runs = Arc::new(AtomicU32::new(0));
+    let (its_begun, its_go, its_runs) = (begun.clone(), go.clone(), runs.clone());
+    let worker = Worker::new(house.client()).handle_kind("work", move |_, _| {
+        let (begun, go, runs) = (its_begun.clone(), its_go.clone(), its_runs.clone());
+        async move {
+            runs.fetch_add(1, Ordering::Relaxed);
+            begun.notify_one();
+            go.notified().await;
+            Ok(Bytes::from_static(b"1"))
+        }
+    });
+    let (stop, working) = work(worker);
+    let job = engine
+        .enqueue(NewJob::bytes("work", ""))
+        .await
+        .expect("it is stored");
+    within(begun.notified()).await;
+    let address = house.address;
+    house.stop();
+    within(house.stopped()).await;
+    go.notify_one();
+    let server = Server::bind(engine.clone(), address)
+        .await
+        .expect("its port is free again");
+    let (stop_server, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(server.run_until(async {
+        let _ = stopped.await;
+    }));
+    let ending = within(engine.result(job.id(), DEADLINE)).await.expect("it ends");
+    assert_eq!(ending.job().status.history.len(), 1);
+    assert_eq!(runs.load(Ordering::Relaxed), 1, "it ran once");
+    drop(stop);
+    within(working)
+        .await
+        .expect("it does not panic")
+        .expect("it stops");
+    drop(stop_server);
+    within(served).await.expect("it does not panic");
+}
+
+#[tokio::test]
+async fn a_released_run_is_no_longer_its_workers() {
+    let house = House::open().await;
+    house.post("/v1/jobs", r#"{"kind": "work"}"#).await;
+    let near = house.claim("default").await;
+    house.settle(&near, Outcome::Release(Release::Unstarted)).await;
+    let run = take(&house, json!({})).await;
+    let stale = json!({"job": run["job"], "run": RunId { job: near.id(), run: near.status.run }.run});
+    assert_eq!(settle(&house, &stale, json!({"done": 1})).await, "stale");
+    assert_eq!(beat(&house, &run).await, "held");
+}
