@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`Server`] listens on loopback only: there are no keys yet, and whoever reaches it may run jobs.
-//! [`Client`] is what the command line talks through.
+//! [`Client`] is what the command line talks through, and what far workers get their jobs from.
 
 pub mod client;
 pub mod limits;
@@ -19,3 +19,10 @@ pub mod wire;
 
 #[doc(inline)]
 pub use crate::{client::Client, problem::Problem, server::Server};
+
+/// The Rust snippets of the book that need this crate.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/workers-in-other-languages.md")]
+    mod workers_in_other_languages {}
+}

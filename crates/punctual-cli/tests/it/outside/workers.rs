@@ -128,6 +128,13 @@ fn share(server: &Server, jobs: usize) -> Vec<String> {
 }
 
 #[test]
+fn the_python_worker_of_the_book_is_the_one_that_is_tested() {
+    let page = include_str!("../../../../../docs/workers-in-other-languages.md");
+    let worker = std::fs::read_to_string(example()).expect("it is text");
+    assert!(page.contains(&format!("```python\n{worker}```\n")));
+}
+
+#[test]
 fn a_python_worker_and_a_far_rust_runner_share_the_work_and_each_job_ends_once_whoever_is_killed() {
     let place = Place::new();
     let server = place.serve(&[]);
