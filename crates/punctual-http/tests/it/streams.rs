@@ -1,5 +1,7 @@
 //! Answers that go on: output that is followed, and events.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use punctual::job::Job;
@@ -24,6 +26,11 @@ async fn put_out(house: &House, job: &Job, text: &'static str) -> bool {
         .append_output(run_of(job), bytes)
         .await
         .expect("it answers")
+}
+
+async fn cancel(house: &House, id: impl Display) {
+    let cancelled = house.post(&format!("/v1/jobs/{id}/cancel"), "{}").await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
 }
 
 /// An answer that goes on, read piece by piece.
@@ -243,11 +250,7 @@ async fn events_tell_what_happens_and_are_resumed_where_they_broke_off() {
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await
         .id();
-    house
-        .client()
-        .cancel(&missed.to_string(), "", None)
-        .await
-        .expect("it waits");
+    cancel(&house, missed).await;
     let again = format!("Last-Event-ID: {seen}\r\n");
     let mut stream = Stream::open(&house, "/v1/events?kind=mail", &again).await;
     let (_, ended) = stream.event("ended").await;
@@ -283,11 +286,7 @@ async fn events_of_other_queues_and_kinds_are_left_out() {
         r#"{"kind": "mail", "queue": "b"}"#,
     ] {
         let id = house.post("/v1/jobs", body).await.id();
-        house
-            .client()
-            .cancel(&id.to_string(), "", None)
-            .await
-            .expect("it waits");
+        cancel(&house, id).await;
     }
     let (_, ended) = stream.event("ended").await;
     assert_eq!((&ended["queue"], &ended["kind"]), (&json!("b"), &json!("mail")));
@@ -305,7 +304,7 @@ async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
         .id()
         .to_string();
     house.claim("default").await;
-    house.client().cancel(&id, "", None).await.expect("it runs");
+    cancel(&house, &id).await;
     let (_, cancelling) = stream.event("cancelling").await;
     assert_eq!(
         (&cancelling["id"], &cancelling["phase"]),
@@ -315,11 +314,8 @@ async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await
         .id();
-    house
-        .client()
-        .delete(&other.to_string(), None)
-        .await
-        .expect("it waits");
+    let deleted = house.ask("DELETE", &format!("/v1/jobs/{other}"), &[], b"").await;
+    assert_eq!(deleted.status, 204);
     let (_, gone) = stream.event("gone").await;
     assert_eq!(gone, json!({"id": other.to_string()}));
 }
