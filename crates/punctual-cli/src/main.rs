@@ -34,7 +34,7 @@ enum Command {
     Serve(serve::Serve),
     /// Run the server alone, on a store that it shares with runners
     Api(serve::Api),
-    /// Run jobs alone, of a store that it shares with others
+    /// Run jobs alone, of a store that it shares with others or of a far server
     Runner(serve::Runner),
     /// Add jobs, look at them, wait for them, cancel them
     Job(job::JobArgs),

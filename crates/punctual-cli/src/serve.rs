@@ -6,7 +6,7 @@ use clap::Args;
 use punctual::target::command::Supervisor;
 use punctual::worker::Worker;
 use punctual::{Engine, Error};
-use punctual_http::Server;
+use punctual_http::{Client, Server};
 use tokio::signal::unix::Signal;
 
 use crate::config::key::Room;
@@ -49,6 +49,9 @@ pub(crate) struct Api {
 /// `punctual runner`
 #[derive(Args)]
 pub(crate) struct Runner {
+    /// Take jobs from the server at this address, over HTTP, and not from a store
+    #[arg(long, value_name = "URL", conflicts_with = "store")]
+    server: Option<String>,
     #[command(flatten)]
     flags: Flags<RunnerAlone>,
 }
@@ -141,19 +144,25 @@ impl Runner {
     pub(crate) async fn run(self, supervisor: Supervisor) -> Result<ExitCode, Failure> {
         let process = Process::begin(self.flags.asked)?;
         let settings = &process.settings;
-        store::is_shared(settings)?;
         let targets = Targets::allowed(settings, supervisor)?;
-        let engine = store::open(settings).await?;
+        let (engine, worker, from) = match self.server {
+            Some(server) => {
+                let client = Client::new(&server)?;
+                (None, runner::worker(settings, client), server)
+            }
+            None => {
+                store::is_shared(settings)?;
+                let engine = store::open(settings).await?;
+                let worker = runner::worker(settings, &engine);
+                (Some(engine), worker, settings.get(&store::STORE))
+            }
+        };
         files::raise();
-        let worker = targets.handle(runner::worker(settings, &engine));
+        let worker = targets.handle(worker);
         worker.check()?;
-        tell(&format!(
-            "taking jobs from {}\n{}",
-            settings.get(&store::STORE),
-            runner::about(settings),
-        ))?;
+        tell(&format!("taking jobs from {from}\n{}", runner::about(settings)))?;
         let work = Work {
-            engine: Some(engine),
+            engine,
             worker: Some(worker),
             targets: Some(targets),
             ..Work::default()

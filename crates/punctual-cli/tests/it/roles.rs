@@ -96,11 +96,24 @@ fn add(address: &str, job: &Value) -> String {
 
 #[test]
 fn an_api_and_two_runners_share_the_jobs_of_one_file_and_one_of_them_may_be_killed() {
+    share_and_kill_one(|place, _, name| Process::start(place, name, &RUNNER));
+}
+
+#[test]
+fn far_runners_share_the_jobs_of_a_server_and_one_of_them_may_be_killed() {
+    share_and_kill_one(|place, address, name| {
+        let server = format!("http://{address}");
+        let far: Vec<&str> = RUNNER.iter().copied().chain(["--server", &server]).collect();
+        Process::start(place, name, &far)
+    });
+}
+
+fn share_and_kill_one(runner: impl Fn(&Place, &str, &'static str) -> Process) {
     let place = Place::new();
     let mut api = Process::start(&place, "api", &["api", "--bind", "127.0.0.1:0"]);
     let address = api.address(&place);
-    let mut first = Process::start(&place, "first", &RUNNER);
-    let mut second = Process::start(&place, "second", &RUNNER);
+    let mut first = runner(&place, &address, "first");
+    let mut second = runner(&place, &address, "second");
     let script = "echo $$ >> began; while [ ! -e go ]; do sleep 0.02; done; echo $PUNCTUAL_JOB_ID >> log";
     let ids: Vec<String> = (0..16).map(|_| add(&address, &shell(script))).collect();
     // Two slots each: four have begun only if both runners take their part.
