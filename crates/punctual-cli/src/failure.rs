@@ -47,6 +47,11 @@ impl Failure {
         Failure::Said(code::USAGE, message.into())
     }
 
+    /// An error of this kind, told so.
+    pub(crate) fn of(kind: Kind, message: String) -> Failure {
+        Failure::Said(code_of(kind), message)
+    }
+
     /// Says it, and gives the code to end with.
     pub(crate) fn tell(self) -> ExitCode {
         match self {

@@ -1,11 +1,11 @@
-//! `punctual job`: talks to a server.
+//! `punctual job`: everything about jobs, on a server or straight on a store.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use punctual_http::Client;
 
 use crate::failure::Failure;
+use crate::place::Place;
 
 mod add;
 mod cancel;
@@ -18,16 +18,8 @@ mod wait;
 /// `punctual job …`
 #[derive(Args)]
 pub(crate) struct JobArgs {
-    /// The server to talk to
-    #[arg(
-        long,
-        env = "PUNCTUAL_SERVER",
-        default_value = "http://127.0.0.1:7373",
-        value_name = "URL",
-        global = true,
-        hide_env_values = true
-    )]
-    server: String,
+    #[command(flatten)]
+    place: Place,
     #[command(subcommand)]
     command: JobCommand,
 }
@@ -48,13 +40,16 @@ enum JobCommand {
 
 impl JobArgs {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
-        let client = Client::new(&self.server)?;
-        match self.command {
-            JobCommand::Add(add) => add.run(&client).await,
-            JobCommand::List(list) => list.run(&client).await,
-            JobCommand::Show(show) => show.run(&client).await,
-            JobCommand::Wait(wait) => wait.run(&client).await,
-            JobCommand::Cancel(cancel) => cancel.run(&client).await,
-        }
+        let access = self.place.enter().await?;
+        let client = &access.client;
+        let done = match self.command {
+            JobCommand::Add(add) => add.run(client).await,
+            JobCommand::List(list) => list.run(client).await,
+            JobCommand::Show(show) => show.run(client).await,
+            JobCommand::Wait(wait) => wait.run(client).await,
+            JobCommand::Cancel(cancel) => cancel.run(client).await,
+        };
+        access.leave().await?;
+        done
     }
 }

@@ -13,8 +13,10 @@ mod config;
 mod failure;
 mod job;
 mod log;
+mod place;
 mod print;
 mod serve;
+mod store;
 mod usage;
 mod version;
 mod when;
@@ -40,6 +42,9 @@ enum Command {
     Job(job::JobArgs),
     /// Show and check the settings
     Config(config::ConfigArgs),
+    /// Check a store, back it up
+    #[command(name = "store")]
+    Storage(store::StoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -81,7 +86,7 @@ fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> 
         Command::Serve(_) | Command::Api(_) | Command::Runner(_) => {
             tokio::runtime::Builder::new_multi_thread()
         }
-        Command::Job(_) | Command::Config(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build()?;
     let done = match punctual.command {
@@ -90,6 +95,7 @@ fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> 
         Command::Runner(runner) => runtime.block_on(runner.run(supervisor)),
         Command::Job(job) => runtime.block_on(job.run()),
         Command::Config(config) => config.run(),
+        Command::Storage(store) => runtime.block_on(store.run()),
     };
     runtime.shutdown_timeout(LAST_THREADS);
     done

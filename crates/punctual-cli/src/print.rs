@@ -18,6 +18,14 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
+/// Writes what there is to know of one thing, a line each: its name, and what it is.
+pub(crate) fn facts(facts: impl IntoIterator<Item = (&'static str, String)>) -> Result<(), Failure> {
+    facts.into_iter().try_for_each(|(name, value)| {
+        let text = format!("{name:<12}{}", plain(&value));
+        line(text.trim_end())
+    })
+}
+
 /// Writes bytes as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout();

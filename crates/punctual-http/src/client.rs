@@ -3,20 +3,18 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use punctual::time::format_length;
-use punctual::{Error, Kind};
+use punctual::{Engine, Error, Kind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::limits;
 use crate::problem::{Fault, Problem};
+use crate::server;
 use crate::wire::{Attempt, Ending, Head, Job, List, ListQuery, NewJob, Posted};
 
 mod change;
@@ -24,14 +22,14 @@ mod output;
 mod queues;
 mod runs;
 mod source;
+mod way;
 
 pub use output::Output;
 
-/// Talks to one server. Cheap to clone: clones share their connections.
+/// Talks to one server, or to an engine in this process as a server would. Cheap to clone: clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    server: Uri,
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    way: way::Way,
 }
 
 /// Why the client has no answer.
@@ -114,16 +112,22 @@ impl Client {
             return Err(wrong("it has a path"));
         }
         Ok(Client {
-            server: uri,
-            pool: pool(),
+            way: way::Way::far(uri),
         })
+    }
+
+    /// A client of this engine: it is answered by the routes of a server, without a server and without a socket, so that what
+    /// talks to a far store need not know of a near one.
+    pub fn near(engine: Engine) -> Client {
+        Client {
+            way: way::Way::Near(server::near(engine)),
+        }
     }
 
     /// A client of the same server that shares no connection with this one: a connection lives on the runtime that made it.
     fn apart(&self) -> Client {
         Client {
-            server: self.server.clone(),
-            pool: pool(),
+            way: self.way.apart(),
         }
     }
 
@@ -182,7 +186,7 @@ impl Client {
     }
 
     /// The body of an answer that goes on and on.
-    async fn stream(&self, path: &str) -> Result<Incoming, ClientError> {
+    async fn stream(&self, path: &str) -> Result<Body, ClientError> {
         let deadline = limits::ANSWER_DEADLINE;
         let answer = self.send(Method::GET, path, NOTHING, None, deadline).await?;
         match answer.status().is_success() {
@@ -205,7 +209,7 @@ impl Client {
         self.read(answer).await
     }
 
-    async fn read<T: DeserializeOwned>(&self, answer: Response<Incoming>) -> Result<T, ClientError> {
+    async fn read<T: DeserializeOwned>(&self, answer: Response<Body>) -> Result<T, ClientError> {
         let body = self.body(answer).await?;
         serde_json::from_slice(&body).map_err(|error| self.garbled(&error.to_string()))
     }
@@ -217,7 +221,7 @@ impl Client {
         body: Option<&impl Serialize>,
         expect: Option<u64>,
         deadline: Duration,
-    ) -> Result<Response<Incoming>, ClientError> {
+    ) -> Result<Response<Body>, ClientError> {
         let json = body.map(serde_json::to_vec).transpose();
         let json = json.map_err(|error| unwritable(&error))?;
         let body = json.map(|json| ("application/json", json.into()));
@@ -232,12 +236,8 @@ impl Client {
         body: Option<(&'static str, Bytes)>,
         expect: Option<u64>,
         deadline: Duration,
-    ) -> Result<Response<Incoming>, ClientError> {
-        let mut parts = self.server.clone().into_parts();
-        parts.path_and_query = Some(path.parse().map_err(|error| unwritable(&error))?);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(Uri::from_parts(parts).map_err(|error| unwritable(&error))?);
+    ) -> Result<Response<Body>, ClientError> {
+        let mut request = Request::builder().method(method).uri(path);
         let mut bytes = Bytes::new();
         if let Some((media_type, body)) = body {
             request = request.header(header::CONTENT_TYPE, media_type);
@@ -249,15 +249,15 @@ impl Client {
         let request = request
             .body(Full::from(bytes))
             .map_err(|error| unwritable(&error))?;
-        match tokio::time::timeout(deadline, self.pool.request(request)).await {
+        match tokio::time::timeout(deadline, self.way.ask(request)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.unreachable(&innermost(&error))),
+            Ok(Err(cause)) => Err(self.unreachable(&cause)),
             Err(_) => Err(self.unreachable(&format!("no answer within {}", format_length(deadline)))),
         }
     }
 
     /// The body of a success; a refusal becomes an error.
-    async fn body(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
+    async fn body(&self, answer: Response<Body>) -> Result<Bytes, ClientError> {
         let status = answer.status();
         let body = self.bytes(answer).await?;
         match status.is_success() {
@@ -266,7 +266,7 @@ impl Client {
         }
     }
 
-    async fn bytes(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
+    async fn bytes(&self, answer: Response<Body>) -> Result<Bytes, ClientError> {
         let reading = Limited::new(answer.into_body(), limits::ANSWER_BYTES).collect();
         match tokio::time::timeout(limits::ANSWER_DEADLINE, reading).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -295,7 +295,7 @@ impl Client {
 
     fn unreachable(&self, cause: &str) -> ClientError {
         ClientError::Unreachable {
-            server: self.address(),
+            server: self.way.address(),
             cause: cause.to_owned(),
         }
     }
@@ -303,27 +303,12 @@ impl Client {
     fn garbled(&self, what: &str) -> ClientError {
         ClientError::Garbled(format!(
             "{} does not answer as a Punctual server does: {what}",
-            self.address()
+            self.way.address()
         ))
-    }
-
-    /// The server's address as people write it.
-    fn address(&self) -> String {
-        self.server.to_string().trim_end_matches('/').to_owned()
     }
 }
 
 const NOTHING: Option<&()> = None;
-
-fn pool() -> Pool<HttpConnector, Full<Bytes>> {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(limits::CONNECT_DEADLINE));
-    connector.set_nodelay(true);
-    Pool::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(limits::CONNECTION_KEPT)
-        .build(connector)
-}
 
 fn wait_query(wait: Option<Duration>) -> String {
     wait.map(|wait| format!("?wait={}", format_length(wait)))
@@ -354,15 +339,4 @@ fn unwritable(error: &dyn StdError) -> ClientError {
 
 fn describe(status: StatusCode) -> String {
     format!("it says {status}")
-}
-
-/// The story at the bottom: "connection refused" rather than "client error (Connect)" or "os error 111".
-fn innermost(error: &dyn StdError) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    let story = error.to_string();
-    let words = story.split(" (os error").next().unwrap_or(&story);
-    words.to_lowercase()
 }

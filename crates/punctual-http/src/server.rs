@@ -123,10 +123,13 @@ impl Server {
             body_deadline: self.settings.body_deadline,
             stopping: stopping.clone(),
         };
+        let guard = guard::Guard::new(self.address);
         let access = access::Access {
             clock: Arc::clone(&clock),
         };
-        let router = router(rooms, guard::Guard::new(self.address), access);
+        let router = routes(rooms)
+            .layer(axum::middleware::from_fn_with_state(guard, guard::check))
+            .layer(axum::middleware::from_fn_with_state(access, access::log));
         let shutdown = async {
             shutdown.await;
             stopping.cancel();
@@ -135,7 +138,17 @@ impl Server {
     }
 }
 
-fn router(rooms: Rooms, guard: guard::Guard, access: access::Access) -> Router {
+/// The routes of a server that does not listen, for a client in this process. Nobody stands at its door, since no page of
+/// another site can come to it.
+pub(crate) fn near(engine: Engine) -> Router {
+    routes(Rooms {
+        engine,
+        body_deadline: BODY_DEADLINE,
+        stopping: CancellationToken::new(),
+    })
+}
+
+fn routes(rooms: Rooms) -> Router {
     Router::new()
         .route("/v1/jobs", get(jobs::list).post(jobs::post))
         .route("/v1/jobs/batch", post(jobs::batch))
@@ -170,8 +183,6 @@ fn router(rooms: Rooms, guard: guard::Guard, access: access::Access) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         .with_state(rooms)
-        .layer(axum::middleware::from_fn_with_state(guard, guard::check))
-        .layer(axum::middleware::from_fn_with_state(access, access::log))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

@@ -12,6 +12,7 @@
 //! ```
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,11 +143,20 @@ impl EngineBuilder {
 
     /// Opens the store that `url` names, and an engine on it. Errors are those of [`store::url::open`].
     pub async fn open(self, url: &str) -> Result<Engine, Error> {
-        // The store's clock is what the engine's is corrected by. Were they one, a step of the machine while the store
-        // answers would be taken for the store's, and be confirmed by every later answer.
-        let clock = self.clock.clone().unwrap_or_else(machine);
-        let store = store::url::open(url, clock).await?;
+        let store = store::url::open(url, self.clock_of_store()).await?;
         Ok(self.on(store))
+    }
+
+    /// As [`open`](Self::open), for a store that others have made. Errors are those of [`store::url::open_existing`].
+    pub async fn open_existing(self, url: &str) -> Result<Engine, Error> {
+        let store = store::url::open_existing(url, self.clock_of_store()).await?;
+        Ok(self.on(store))
+    }
+
+    /// The store's clock is what the engine's is corrected by. Were they one, a step of the machine while the store
+    /// answers would be taken for the store's, and be confirmed by every later answer.
+    fn clock_of_store(&self) -> Arc<dyn Clock> {
+        self.clock.clone().unwrap_or_else(machine)
     }
 
     /// An engine on this store. It starts its tasks on the Tokio runtime of the caller.
@@ -193,6 +203,12 @@ impl Engine {
     /// feature `sqlite`. Errors are those of [`store::url::open`].
     pub async fn open(url: &str) -> Result<Engine, Error> {
         Engine::builder().open(url).await
+    }
+
+    /// Copies the store that `url` names to the file `to`, while others go on using it. Answers the copy's length in bytes.
+    /// Errors are those of [`store::url::back_up`].
+    pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> {
+        store::url::back_up(url, to, replace).await
     }
 
     /// An engine that is not as it comes.

@@ -322,6 +322,8 @@ pub const UNREADABLE_ROUNDS: usize = 8;
 pub const FILE_WRITE_KNOWN: Duration = Duration::from_secs(30);
 /// How long one that refused a write is taken for one that refuses the next.
 pub const FILE_REFUSAL_KNOWN: Duration = Duration::from_secs(1);
+/// Pages that a backup copies at a time, which is as long as it cannot be stopped: 4 MiB, some milliseconds of a disk.
+pub const BACKUP_PAGES: i32 = 512;
 /// A piece of a run's output in one row, in bytes: shorter ones are joined.
 pub const OUTPUT_PIECE_BYTES: usize = 2 * 1024;
 /// The pause after the first look for other processes' commits to a file; each further one is twice as long.

@@ -16,6 +16,7 @@ use super::tale::Tale;
 use super::wait::{Bound, wait_for};
 use super::{ending, show};
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::print;
 use crate::when::{self, When};
 
@@ -58,9 +59,8 @@ struct Handler {
         hide_default_value = true
     )]
     payload: String,
-    /// The server to talk to
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -147,16 +147,14 @@ impl Add {
                 let name = OsString::from("punctual job add");
                 let handler = Handler::try_parse_from(std::iter::once(name).chain(words))?;
                 let payload = payload::json("--payload", &handler.payload)?;
-                let other = handler.server.as_deref().map(Client::new).transpose()?;
-                let client = other.as_ref().unwrap_or(client);
-                add(
-                    client,
-                    &handler.kind,
-                    payload,
-                    handler.output.json,
-                    handler.options,
-                )
-                .await
+                let (kind, json) = (handler.kind, handler.output.json);
+                if !handler.place.is_named() {
+                    return add(client, &kind, payload, json, handler.options).await;
+                }
+                let access = handler.place.enter().await?;
+                let done = add(&access.client, &kind, payload, json, handler.options).await;
+                access.leave().await?;
+                done
             }
         }
     }

@@ -28,9 +28,7 @@ impl Show {
             print::json(&job)?;
             return Ok(ExitCode::SUCCESS);
         }
-        for (name, value) in facts(&job) {
-            print::line(format!("{name:<12}{}", print::plain(&value)).trim_end())?;
-        }
+        print::facts(facts(&job))?;
         let attempts = client.attempts(&self.id).await?.items;
         if !attempts.is_empty() {
             print::line("")?;

@@ -8,7 +8,7 @@ use crate::house::{Ended, punctual};
 
 #[test]
 fn help_is_as_it_was() {
-    let pages: [(&str, &[&str]); 13] = [
+    let pages: [(&str, &[&str]); 16] = [
         ("punctual", &[]),
         ("serve", &["serve"]),
         ("api", &["api"]),
@@ -22,6 +22,8 @@ fn help_is_as_it_was() {
         ("job-add-kind", &["job", "add", "mail"]),
         ("job-list", &["job", "list"]),
         ("job-wait", &["job", "wait"]),
+        ("store", &["store"]),
+        ("store-backup", &["store", "backup"]),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help");
     for (page, arguments) in pages {

@@ -14,5 +14,6 @@ mod job;
 mod outside;
 mod roles;
 mod serve;
+mod store;
 mod terminal;
 mod version;

@@ -25,6 +25,7 @@
 //! atomic commit of the two, since in WAL mode there is none.
 
 mod apply;
+mod backup;
 mod beat;
 mod claim;
 mod counts;
@@ -96,13 +97,16 @@ pub struct SqliteStore {
 pub struct SqliteOptions {
     /// What the store takes for its clock where time is not stepped.
     pub clock: Arc<dyn Clock>,
+    /// Whether a file that is not there is created. It is, unless told otherwise.
+    pub create: bool,
 }
 
-/// With the machine's clock.
+/// With the machine's clock, and a new file where there is none.
 impl Default for SqliteOptions {
     fn default() -> SqliteOptions {
         SqliteOptions {
             clock: Arc::new(SystemClock::new()),
+            create: true,
         }
     }
 }
@@ -114,7 +118,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// `Invalid` if the file is not a database of Punctual's, or one of a newer version: it is left as it is.
-    /// `Unavailable` if it cannot be created, opened or locked.
+    /// `Unavailable` if it cannot be created, opened or locked, or is not there and not to be created.
     pub async fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<SqliteStore, Error> {
         let path = path.as_ref().to_owned();
         on_a_thread(move || SqliteStore::open_now(&path, options)).await
@@ -128,6 +132,20 @@ impl SqliteStore {
     pub async fn migrate(path: impl AsRef<Path>) -> Result<u32, Error> {
         let path = path.as_ref().to_owned();
         on_a_thread(move || file::prepare(&path).map(|_| file::SCHEMA)).await
+    }
+
+    /// Copies the database at `from` to the file `to`, readable only by its owner, while others go on using it: all that was
+    /// committed when this began, and nothing of what came later. The copy is checked from the first page to the last
+    /// before it is given its name. Answers its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if there is a file at `to` already and it is not to `replace` it, or one that is in use. `Unavailable` if
+    /// either file cannot be reached. `Invalid` if `from` is not a database of Punctual's, or of another version. After an
+    /// error, what was at `to` is as it was.
+    pub async fn back_up(from: impl AsRef<Path>, to: impl AsRef<Path>, replace: bool) -> Result<u64, Error> {
+        let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());
+        on_a_thread(move || backup::back_up(&from, &to, replace)).await
     }
 
     /// Inserts rows within the caller's transaction: they are there if and only if it commits. Whoever listens on this
@@ -184,6 +202,9 @@ impl SqliteStore {
     }
 
     fn open_now(path: &Path, options: SqliteOptions) -> Result<SqliteStore, Error> {
+        if !options.create {
+            file::expect_at(path)?;
+        }
         let path = file::prepare(path)?;
         let connection = file::connect(&path)?;
         let seen = watch::data_version(&connection).map_err(Error::from)?;

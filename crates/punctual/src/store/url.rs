@@ -9,6 +9,7 @@
 //! A path is taken as it is written: nothing in it is decoded, so that no `%` and no `+` turns into something else.
 //! What follows a `?` are parameters, and one that is not known is refused rather than ignored.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -25,23 +26,67 @@ use crate::store::memory::MemoryStore;
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
     match parse(url)? {
         Place::Memory => Ok(Arc::new(MemoryStore::new(clock))),
-        Place::File(path) => open_file(path, clock).await,
+        Place::File(path) => open_file(path, clock, true).await,
+    }
+}
+
+/// As [`open`], for a store that others have made: a slip in its name makes no empty one beside it.
+///
+/// # Errors
+///
+/// Beside those of [`open`]: `Unavailable` if there is none; `Invalid` for `memory:`, which nobody else can have made.
+pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+    match parse(url)? {
+        Place::Memory => Err(Error::invalid(
+            "\"memory:\" is forgotten when the program ends that opens it, so that there is none to find; name a file, \
+             such as sqlite:jobs.db",
+        )),
+        Place::File(path) => open_file(path, clock, false).await,
+    }
+}
+
+/// Copies the store that `url` names to the file `to`, while others go on using it. Answers the copy's length in bytes.
+///
+/// # Errors
+///
+/// `Invalid` if `url` names no file; otherwise those of `SqliteStore::back_up`.
+pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> {
+    match parse(url)? {
+        Place::Memory => Err(Error::invalid(
+            "\"memory:\" is no file, and there is none to copy",
+        )),
+        Place::File(path) => back_up_file(path, to, replace).await,
     }
 }
 
 #[cfg(feature = "sqlite")]
-async fn open_file(path: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+async fn back_up_file(path: &str, to: &Path, replace: bool) -> Result<u64, Error> {
+    crate::store::sqlite::SqliteStore::back_up(path, to, replace).await
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn back_up_file(path: &str, _to: &Path, _replace: bool) -> Result<u64, Error> {
+    Err(without_sqlite(path))
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_file(path: &str, clock: Arc<dyn Clock>, create: bool) -> Result<Arc<dyn Store>, Error> {
     use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
-    let store = SqliteStore::open(path, SqliteOptions { clock }).await?;
+    let store = SqliteStore::open(path, SqliteOptions { clock, create }).await?;
     Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn open_file(path: &str, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
-    Err(Error::invalid(format!(
+async fn open_file(path: &str, _clock: Arc<dyn Clock>, _create: bool) -> Result<Arc<dyn Store>, Error> {
+    Err(without_sqlite(path))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn without_sqlite(path: &str) -> Error {
+    Error::invalid(format!(
         "this program was built without SQLite, so it cannot open {path:?}: turn on the feature `sqlite`"
-    )))
+    ))
 }
 
 /// What a URL names.

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use axum::body::Body;
 use punctual::clock::Clock;
 use punctual::job::JobId;
 
@@ -34,7 +34,7 @@ pub(super) fn cancels(client: Client, clock: Arc<dyn Clock>) -> BoxStream<'stati
 struct Ear {
     client: Client,
     clock: Arc<dyn Clock>,
-    body: Option<Incoming>,
+    body: Option<Body>,
     unread: BytesMut,
     /// Before the next connection.
     pause: Duration,

@@ -47,6 +47,22 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// Refuses a path where there is no file.
+pub(super) fn expect_at(path: &Path) -> Result<(), Error> {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::unavailable(format!(
+            "there is no database at {}",
+            path.display()
+        ))),
+        Err(error) => Err(Error::unavailable(format!(
+            "the database {} cannot be reached: {error}",
+            path.display()
+        ))
+        .caused_by(error)),
+    }
+}
+
 /// A connection for whoever writes.
 pub(super) fn connect(path: &Path) -> Result<Connection, Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

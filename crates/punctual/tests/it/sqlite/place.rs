@@ -49,6 +49,7 @@ async fn a_check_writes_only_where_it_cannot_tell_otherwise() {
     let clock = ManualClock::new(Timestamp::EPOCH, 7);
     let options = SqliteOptions {
         clock: Arc::new(clock.clone()),
+        ..SqliteOptions::default()
     };
     let store = SqliteStore::open(&path, options).await.expect("the file opens");
     let length = || fs::metadata(&log).expect("it is there").len();

@@ -41,6 +41,7 @@ async fn a_due_row_that_cannot_be_read_is_put_off_and_keeps_no_other_from_its_tu
     let clock = punctual::clock::ManualClock::new(Timestamp::EPOCH + seconds(1), 7);
     let options = SqliteOptions {
         clock: Arc::new(clock.clone()),
+        ..SqliteOptions::default()
     };
     let store = SqliteStore::open(&path, options).await.expect("the file opens");
     insert(&store, &["a", "b", "c"].map(job)).await;

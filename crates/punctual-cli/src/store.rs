@@ -1,0 +1,138 @@
+//! `punctual store`: a store as a thing, beside what is in it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueHint};
+use punctual::Engine;
+use punctual::time::format_length;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::{place, print};
+
+/// `punctual store …`
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    /// The store
+    #[arg(
+        long,
+        env = "PUNCTUAL_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:punctual.db",
+        value_name = "URL",
+        global = true
+    )]
+    store: String,
+    #[command(subcommand)]
+    command: StoreCommand,
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Tell what the store is and what it promises
+    Check(Check),
+    /// Copy a SQLite file while others use it, and check the copy
+    Backup(Backup),
+}
+
+/// `punctual store check`
+#[derive(Args)]
+struct Check {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `punctual store backup FILE`
+#[derive(Args)]
+struct Backup {
+    /// Where to; it must not be there yet
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    store: &'static str,
+    version: String,
+    schema: u32,
+    durable: bool,
+    notes: Vec<String>,
+    clock_ahead: String,
+    latency: String,
+}
+
+#[derive(Serialize)]
+struct Copied {
+    file: String,
+    bytes: u64,
+}
+
+impl StoreArgs {
+    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
+        match self.command {
+            StoreCommand::Check(check) => check.run(&self.store).await?,
+            StoreCommand::Backup(backup) => backup.run(&self.store).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Check {
+    async fn run(self, url: &str) -> Result<(), Failure> {
+        let engine = place::open(url).await?;
+        let report = engine.check().await?;
+        engine.close().await?;
+        let ahead = Duration::from_micros(report.clock_ahead_micros.unsigned_abs());
+        let sign = if report.clock_ahead_micros < 0 { "-" } else { "" };
+        let checked = Checked {
+            store: report.store,
+            version: report.version,
+            schema: report.schema,
+            durable: report.durable,
+            notes: report.notes,
+            clock_ahead: format!("{sign}{}", format_length(ahead)),
+            latency: format_length(report.latency),
+        };
+        if self.json {
+            return print::json(&checked);
+        }
+        let durable = if checked.durable { "yes" } else { "no" };
+        print::facts([
+            ("store", format!("{} {}", checked.store, checked.version)),
+            ("schema", checked.schema.to_string()),
+            ("durable", durable.to_owned()),
+            ("notes", checked.notes.join(" ")),
+            ("clock ahead", checked.clock_ahead),
+            ("latency", checked.latency),
+        ])
+    }
+}
+
+impl Backup {
+    async fn run(self, url: &str) -> Result<(), Failure> {
+        let copied = Engine::back_up(url, &self.file, self.force).await;
+        let bytes = copied.map_err(|error| match error.kind() {
+            punctual::Kind::Conflict if !self.force => {
+                Failure::of(error.kind(), format!("{error}; --force replaces a file"))
+            }
+            _ => error.into(),
+        })?;
+        let file = self.file.display().to_string();
+        if self.json {
+            return print::json(&Copied { file, bytes });
+        }
+        print::line(&format!(
+            "{} is a checked copy, {bytes} bytes long",
+            print::plain(&file)
+        ))
+    }
+}

@@ -1,0 +1,180 @@
+//! `--store`, and `punctual store`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use crate::house::{Ended, House, punctual};
+
+fn run(folder: &Path, arguments: &[&str]) -> Ended {
+    let output: Output = punctual(folder).args(arguments).output().expect("it starts");
+    Ended::of(output)
+}
+
+#[test]
+fn a_store_is_worked_on_without_a_server_and_beside_one() {
+    let house = House::open();
+    let here = house.folder.path();
+    let added = run(
+        here,
+        &[
+            "job",
+            "--store",
+            "sqlite:punctual.db",
+            "add",
+            "command",
+            "--wait",
+            "--",
+            "echo",
+            "hello",
+        ],
+    );
+    assert_eq!((added.code, added.stdout.as_str()), (0, "hello\n"), "{added:?}");
+
+    let far = house.job(&["list", "--json"]);
+    let near = run(here, &["job", "list", "--json", "--store", "sqlite:punctual.db"]);
+    assert_eq!(near.stdout, far.stdout);
+    assert_eq!(near.stdout.lines().count(), 1);
+
+    let other = run(
+        here,
+        &[
+            "job",
+            "add",
+            "mail",
+            "--in",
+            "1h",
+            "--store",
+            "sqlite:punctual.db",
+        ],
+    );
+    assert_eq!(other.code, 0, "{other:?}");
+    assert_eq!(
+        house.json(&["list", "--kind", "mail", "--json"])["phase"],
+        "scheduled"
+    );
+}
+
+#[test]
+fn a_store_that_is_not_there_exits_69_and_is_not_made_by_a_slip() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["job", "list", "--store", "sqlite:typo.db"][..],
+        &["job", "add", "mail", "--store", "sqlite:typo.db"],
+        &["store", "check", "--store", "sqlite:typo.db"],
+        &["store", "backup", "copy.db", "--store", "sqlite:typo.db"],
+        &["job", "list", "--store", "sqlite:no/such/folder.db"],
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!(ended.code, 69, "{arguments:?}: {ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains("there is no database at"), "{ended:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_meant_is_wrong_usage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (arguments, told) in [
+        (&["job", "list", "--store", "memory:"][..], "forgotten"),
+        (&["job", "list", "--store", "jobs.db"], "sqlite:jobs.db"),
+        (
+            &[
+                "job",
+                "list",
+                "--store",
+                "sqlite:a.db",
+                "--server",
+                "http://127.0.0.1:1",
+            ],
+            "not both",
+        ),
+        (&["store", "backup", "copy.db", "--store", "memory:"], "no file"),
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!(ended.code, 64, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{arguments:?}: {ended:?}");
+    }
+    // The variable is for when nothing is said.
+    let mut command = punctual(folder.path());
+    command.env("PUNCTUAL_SERVER", "http://127.0.0.1:1");
+    let ended = Ended::of(
+        command
+            .args(["job", "list", "--store", "sqlite:none.db"])
+            .output()
+            .expect("it starts"),
+    );
+    assert!(ended.stderr.contains("there is no database"), "{ended:?}");
+}
+
+#[test]
+fn a_backup_is_a_whole_store_that_only_its_owner_reads() {
+    let house = House::open();
+    let here = house.folder.path();
+    for n in 0..50 {
+        assert_eq!(
+            house
+                .job(&["add", "mail", "--payload", &n.to_string(), "--in", "1h"])
+                .code,
+            0
+        );
+    }
+    let made = run(here, &["store", "backup", "copy.db"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let copy = here.join("copy.db");
+    let mode = fs::metadata(&copy).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    for beside in ["copy.db-wal", "copy.db-shm", "copy.db.part"] {
+        assert!(!here.join(beside).exists(), "{beside} was left behind");
+    }
+    assert_eq!(house.job(&["add", "mail", "--in", "1h"]).code, 0);
+    let listed = run(
+        here,
+        &[
+            "job",
+            "list",
+            "--json",
+            "--limit",
+            "1000",
+            "--store",
+            "sqlite:copy.db",
+        ],
+    );
+    assert_eq!(listed.stdout.lines().count(), 50, "{listed:?}");
+}
+
+#[test]
+fn a_backup_replaces_a_file_only_when_it_is_told_to_and_never_its_own_store() {
+    let house = House::open();
+    let here = house.folder.path();
+    fs::write(here.join("copy.db"), "precious").expect("it is ours");
+    let refused = run(here, &["store", "backup", "copy.db"]);
+    assert_eq!(refused.code, 65, "{refused:?}");
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+    assert_eq!(house.read("copy.db"), "precious");
+
+    for itself in ["punctual.db", "./punctual.db"] {
+        let refused = run(here, &["store", "backup", "--force", itself]);
+        assert_eq!(refused.code, 64, "{refused:?}");
+    }
+    assert_eq!(run(here, &["store", "backup", "--force", "copy.db"]).code, 0);
+    assert_eq!(
+        run(here, &["store", "check", "--store", "sqlite:copy.db"]).code,
+        0
+    );
+}
+
+#[test]
+fn a_check_tells_what_the_store_promises() {
+    let house = House::open();
+    let checked = run(house.folder.path(), &["store", "check", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&checked.stdout).expect("JSON");
+    assert_eq!(
+        (&report["store"], &report["durable"]),
+        (&"sqlite".into(), &true.into())
+    );
+    let told = run(house.folder.path(), &["store", "check"]);
+    assert!(told.stdout.contains("durable     yes"), "{told:?}");
+}

@@ -1,0 +1,148 @@
+//! A copy of the file, made while others go on writing.
+//!
+//! The copy is of one instant: its connection holds a snapshot from the first page to the last. So those who write wait for
+//! nothing, and SQLite, which starts a copy over when its source changes under it, never has to
+//! (<https://www.sqlite.org/backup.html>). Meanwhile the write-ahead log cannot begin anew, and grows.
+//!
+//! It is written under another name, checked, and only then given the name that was asked for: whoever finds a file of that
+//! name finds a whole one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use super::fault::Fault;
+use super::file;
+use crate::error::Error;
+use crate::limits;
+
+/// Copies the database at `from` to the new file `to`, or to one that it replaces. Answers its length in bytes.
+pub(super) fn back_up(from: &Path, to: &Path, replace: bool) -> Result<u64, Error> {
+    file::expect_at(from)?;
+    let source = file::connect_to_read(from)?;
+    file::recognise(&source)?;
+    check_target(from, to, replace)?;
+    let part = Part::create(to)?;
+    let mut target = file::connect(&part.0)?;
+    copy(&source, &mut target)?;
+    drop(source);
+    check(&target)?;
+    target
+        .close()
+        .map_err(|(_, error)| Error::from(Fault::Database(error)))?;
+    part.rename(to, replace)
+}
+
+/// Refuses to write over what is there, unless it may be replaced; over the database itself, or one that is in use, always.
+fn check_target(from: &Path, to: &Path, replace: bool) -> Result<(), Error> {
+    let there = match to.try_exists() {
+        Ok(there) => there,
+        Err(error) => return Err(cannot(to, error)),
+    };
+    if there && fs::canonicalize(from).ok() == fs::canonicalize(to).ok() {
+        return Err(Error::invalid("a backup cannot be written over its own database"));
+    }
+    if there && !replace {
+        return Err(taken(to));
+    }
+    if file::log_of(to).exists() {
+        return Err(Error::conflict(format!(
+            "{} has a write-ahead log beside it, so it is a database in use; name another file",
+            to.display()
+        )));
+    }
+    Ok(())
+}
+
+fn copy(source: &Connection, target: &mut Connection) -> Result<(), Fault> {
+    // From the first read on, the transaction is a snapshot.
+    let snapshot = source.unchecked_transaction()?;
+    snapshot.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+    let backup = Backup::new(&snapshot, target)?;
+    loop {
+        match backup.step(limits::BACKUP_PAGES)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => {}
+            // Nobody else knows the copy, and the snapshot is held: somebody opened the copy by hand.
+            _ => {
+                return Err(Fault::Told(Error::unavailable(
+                    "another program has locked the copy",
+                )));
+            }
+        }
+    }
+}
+
+/// Has SQLite read all of the copy, and makes it a single file, without the log that its source keeps.
+fn check(target: &Connection) -> Result<(), Fault> {
+    let mode: String = target.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0))?;
+    let found: String = target.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+    if mode == "delete" && found == "ok" {
+        return Ok(());
+    }
+    Err(Fault::Told(Error::internal(format!(
+        "the copy is not a whole database ({found}); check the disks of both files. Nothing was written"
+    ))))
+}
+
+/// A file that is being written. Dropped, it is deleted.
+struct Part(PathBuf);
+
+impl Part {
+    fn create(to: &Path) -> Result<Part, Error> {
+        let mut name = to.as_os_str().to_owned();
+        name.push(".part");
+        let part = PathBuf::from(name);
+        let created = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&part);
+        match created {
+            Ok(_) => Ok(Part(part)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Error::conflict(format!(
+                "{} is there: another backup is writing it, or one was killed; then delete it",
+                part.display()
+            ))),
+            Err(error) => Err(cannot(to, error)),
+        }
+    }
+
+    /// Gives it its name, for good: the folder is synced, too.
+    fn rename(self, to: &Path, replace: bool) -> Result<u64, Error> {
+        let named = match replace {
+            true => fs::rename(&self.0, to),
+            // A rename would replace a file that came meanwhile.
+            false => fs::hard_link(&self.0, to),
+        };
+        match named {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken(to)),
+            named => named.map_err(|error| cannot(to, error))?,
+        }
+        let sync = || -> io::Result<u64> {
+            let folder = std::path::absolute(to)?;
+            File::open(folder.parent().unwrap_or(&folder))?.sync_all()?;
+            Ok(fs::metadata(to)?.len())
+        };
+        sync().map_err(|error| cannot(to, error))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Renamed, it is not there any more; otherwise the next backup tells of it.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn taken(to: &Path) -> Error {
+    Error::conflict(format!("{} is there already; it was left as it is", to.display()))
+}
+
+fn cannot(to: &Path, error: io::Error) -> Error {
+    Error::unavailable(format!("cannot write {}: {error}", to.display())).caused_by(error)
+}
