@@ -8,7 +8,9 @@ use crate::failure::Failure;
 use crate::place::Place;
 
 mod add;
+mod attempts;
 mod cancel;
+mod delete;
 mod ending;
 mod list;
 mod show;
@@ -36,6 +38,10 @@ enum JobCommand {
     Wait(wait::Wait),
     /// Cancel a job: at once if it waits, as soon as it has stopped if it runs
     Cancel(cancel::CancelArgs),
+    /// Delete a job that does not run
+    Delete(delete::DeleteArgs),
+    /// Show every execution of a job
+    Attempts(attempts::AttemptsArgs),
 }
 
 impl JobArgs {
@@ -48,6 +54,8 @@ impl JobArgs {
             JobCommand::Show(show) => show.run(client).await,
             JobCommand::Wait(wait) => wait.run(client).await,
             JobCommand::Cancel(cancel) => cancel.run(client).await,
+            JobCommand::Delete(delete) => delete.run(client).await,
+            JobCommand::Attempts(attempts) => attempts.run(client).await,
         };
         access.leave().await?;
         done

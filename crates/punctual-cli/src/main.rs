@@ -9,10 +9,12 @@ use punctual::target::command::Supervisor;
 
 use crate::failure::Failure;
 
+mod completion;
 mod config;
 mod failure;
 mod job;
 mod log;
+mod man;
 mod place;
 mod print;
 mod serve;
@@ -45,10 +47,20 @@ enum Command {
     /// Check a store, back it up
     #[command(name = "store")]
     Storage(store::StoreArgs),
+    /// Print lines that teach a shell to complete commands, ids of jobs and queues
+    Completion(completion::Completion),
+    /// Print the manual page, or write the pages of all commands to a folder
+    #[command(hide = true)]
+    Man(man::Manual),
 }
 
 fn main() -> ExitCode {
     let supervisor = Supervisor::enter();
+    match completion::answer::<Punctual>() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(failure) => return failure.tell(),
+    }
     let matched = without_empty_variables(Punctual::command()).try_get_matches();
     let done = match matched.and_then(|matches| Punctual::from_arg_matches(&matches)) {
         Ok(punctual) => run(punctual, supervisor),
@@ -96,6 +108,8 @@ fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> 
         Command::Job(job) => runtime.block_on(job.run()),
         Command::Config(config) => config.run(),
         Command::Storage(store) => runtime.block_on(store.run()),
+        Command::Completion(completion) => completion.run(),
+        Command::Man(manual) => manual.run::<Punctual>(),
     };
     runtime.shutdown_timeout(LAST_THREADS);
     done

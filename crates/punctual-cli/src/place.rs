@@ -50,6 +50,28 @@ impl Place {
         })
     }
 
+    /// The place that the words of a command line name which is not complete yet.
+    pub(crate) fn of_words<E>(words: impl Iterator<Item = Result<String, E>>) -> Place {
+        let mut place = Place {
+            server: None,
+            store: None,
+        };
+        let mut words = words.filter_map(Result::ok);
+        while let Some(word) = words.next() {
+            let (flag, value) = match word.split_once('=') {
+                Some((flag, value)) => (flag, Some(value.to_owned())),
+                None => (word.as_str(), None),
+            };
+            let slot = match flag {
+                "--server" => &mut place.server,
+                "--store" => &mut place.store,
+                _ => continue,
+            };
+            *slot = value.or_else(|| words.next());
+        }
+        place
+    }
+
     /// Whether the command line says which.
     pub(crate) fn is_named(&self) -> bool {
         self.server.is_some() || self.store.is_some()

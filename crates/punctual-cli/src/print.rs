@@ -2,10 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color};
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+mod table;
+
+pub(crate) use table::{always, spare, table};
 
 /// Writes one JSON document on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
@@ -60,21 +64,6 @@ pub(crate) fn if_read(printed: Result<(), Failure>) -> Result<(), Failure> {
         Err(Failure::NobodyReads) => Ok(()),
         printed => printed,
     }
-}
-
-/// Writes rows under headings. A line stays a line however narrow the terminal is, since what is in it is there to be
-/// copied.
-pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> Result<(), Failure> {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headings.iter().map(|heading| Cell::new(*heading)));
-    table.add_rows(rows);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    line(&table.trim_fmt())
 }
 
 /// A cell with this text.

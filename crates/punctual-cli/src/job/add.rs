@@ -21,17 +21,24 @@ use crate::print;
 use crate::when::{self, When};
 
 mod command;
+mod file;
 mod http;
 mod payload;
 
 /// `punctual job add …`
 #[derive(Args)]
-#[command(override_usage = "punctual job add http METHOD URL [OPTIONS]
+#[command(
+    override_usage = "punctual job add http METHOD URL [OPTIONS]
        punctual job add command [OPTIONS] -- PROGRAM [ARGUMENTS]...
-       punctual job add KIND [--payload JSON|@FILE] [OPTIONS]")]
+       punctual job add KIND [--payload JSON|@FILE] [OPTIONS]
+       punctual job add -f FILE [--keep-going]",
+    arg_required_else_help = true
+)]
 pub(crate) struct Add {
+    #[command(flatten)]
+    file: file::FileArgs,
     #[command(subcommand)]
-    target: Target,
+    target: Option<Target>,
 }
 
 #[derive(Subcommand)]
@@ -131,7 +138,21 @@ enum Conflict {
 
 impl Add {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        match self.target {
+        let target = match (self.target, self.file.file.clone()) {
+            (None, Some(file)) => return self.file.run(client, &file).await,
+            (Some(target), None) => target,
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage(
+                    "add one job, or those of a file with -f, not both",
+                ));
+            }
+            (None, None) => {
+                return Err(Failure::usage(
+                    "name what to add: http, command, the KIND of a handler, or a file with -f; see --help",
+                ));
+            }
+        };
+        match target {
             Target::Http(http) => add(client, "http", http.payload()?, http.print_json, http.options).await,
             Target::Command(command) => {
                 add(

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use punctual_http::Client;
 
+use crate::completion;
 use crate::failure::Failure;
 use crate::print;
 
@@ -12,6 +13,7 @@ use crate::print;
 #[derive(Args)]
 pub(super) struct CancelArgs {
     /// The job's id
+    #[arg(add = completion::jobs())]
     id: String,
     /// Why, for people
     #[arg(long, value_name = "TEXT", default_value = "")]

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
+use comfy_table::Cell;
+use punctual::Timestamp;
 use punctual::limits::PAGE_ITEMS;
 use punctual_http::Client;
 use punctual_http::wire::{Head, ListQuery};
 
+use crate::completion;
 use crate::failure::Failure;
-use crate::print;
+use crate::print::{self, always, spare};
 use crate::when;
 
 /// `punctual job list`
@@ -20,7 +23,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Jobs of this queue
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::queues())]
     queue: Option<String>,
     /// Jobs of this kind
     #[arg(long, value_name = "KIND")]
@@ -134,20 +137,16 @@ impl ListArgs {
             print::note("no jobs");
             return Ok(());
         }
-        let row = |job: &Head| {
-            vec![
-                print::cell(&job.id),
-                print::cell(&job.kind),
-                print::cell(&job.queue),
-                print::phase_cell(&job.phase),
-                print::cell(job.attempt),
-                print::cell(when::local(job.ended_at.unwrap_or(job.run_at).0)),
-            ]
-        };
-        print::table(
-            &["ID", "KIND", "QUEUE", "STATE", "ATTEMPT", "DUE OR ENDED"],
-            jobs.iter().map(row).collect(),
-        )?;
+        let columns = [
+            always("ID"),
+            spare(2, "KIND"),
+            spare(3, "QUEUE"),
+            always("STATE"),
+            spare(4, "ATTEMPT"),
+            spare(1, "WHEN"),
+            spare(5, "TIME"),
+        ];
+        print::table(&columns, jobs.iter().map(row).collect())?;
         if found.more {
             let shown = jobs.len();
             print::note(&format!(
@@ -156,6 +155,25 @@ impl ListArgs {
         }
         Ok(())
     }
+}
+
+fn row(job: &Head) -> Vec<Cell> {
+    let at = instant(job);
+    vec![
+        print::cell(&job.id),
+        print::cell(&job.kind),
+        print::cell(&job.queue),
+        print::phase_cell(&job.phase),
+        print::cell(job.attempt),
+        print::cell(when::distance_from_now(at)),
+        print::cell(when::local(at)),
+    ]
+}
+
+/// The instant that matters most of a job: when it ended, or began to run, or is due.
+fn instant(job: &Head) -> Timestamp {
+    let started = job.started_at.filter(|_| job.state == "running");
+    job.ended_at.or(started).unwrap_or(job.run_at).0
 }
 
 impl Found {

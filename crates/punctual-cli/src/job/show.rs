@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 use punctual::time::format_length;
 use punctual_http::Client;
-use punctual_http::wire::{At, Attempt, Head, Job};
+use punctual_http::wire::{At, Head, Job};
 
+use super::attempts;
+use crate::completion;
 use crate::failure::Failure;
 use crate::print;
 use crate::when;
@@ -15,6 +17,7 @@ use crate::when;
 #[derive(Args)]
 pub(super) struct Show {
     /// The job's id
+    #[arg(add = completion::jobs())]
     id: String,
     /// Print JSON
     #[arg(long)]
@@ -32,10 +35,7 @@ impl Show {
         let attempts = client.attempts(&self.id).await?.items;
         if !attempts.is_empty() {
             print::line("")?;
-            print::table(
-                &["ATTEMPT", "STARTED", "TOOK", "OUTCOME", "ERROR"],
-                attempts.iter().map(attempt_row).collect(),
-            )?;
+            attempts::print(&attempts)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -117,17 +117,4 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
             .or(job.result_base64.clone()),
     );
     facts
-}
-
-fn attempt_row(attempt: &Attempt) -> Vec<comfy_table::Cell> {
-    let took = attempt
-        .ended_at
-        .map(|ended| format_length(ended.0.since(attempt.started_at.0)));
-    vec![
-        print::cell(attempt.number),
-        print::cell(when::local(attempt.started_at.0)),
-        print::cell(took.unwrap_or_default()),
-        print::cell(attempt.outcome.as_deref().unwrap_or("running")),
-        print::cell(attempt.error.as_deref().unwrap_or("")),
-    ]
 }

@@ -11,6 +11,7 @@ use punctual_http::wire::Ending;
 
 use super::ending;
 use super::tale::Tale;
+use crate::completion;
 use crate::failure::Failure;
 use crate::print;
 use crate::when;
@@ -19,6 +20,7 @@ use crate::when;
 #[derive(Args)]
 pub(super) struct Wait {
     /// The job's id
+    #[arg(add = completion::jobs())]
     id: String,
     /// Wait at most this long, and exit 75 if the job is still pending
     #[arg(long, value_name = "LENGTH", value_parser = when::length)]

@@ -22,6 +22,8 @@ fn help_is_as_it_was() {
         ("job-add-kind", &["job", "add", "mail"]),
         ("job-list", &["job", "list"]),
         ("job-wait", &["job", "wait"]),
+        ("job-attempts", &["job", "attempts"]),
+        ("completion", &["completion"]),
         ("store", &["store"]),
         ("store-backup", &["store", "backup"]),
     ];

@@ -15,6 +15,8 @@ pub(crate) fn punctual(folder: &Path) -> Command {
     clean(BINARY, folder)
 }
 
+const ANY_PORT: &str = "127.0.0.1:0";
+
 const BINARY: &str = env!("CARGO_BIN_EXE_punctual");
 
 fn clean(program: &str, folder: &Path) -> Command {
@@ -75,7 +77,7 @@ impl House {
     /// A server that is told this beside the usual.
     pub(crate) fn with(beside: Beside) -> House {
         let folder = tempfile::tempdir().expect("a folder");
-        let (server, address) = serve(folder.path(), beside);
+        let (server, address) = serve(folder.path(), beside, ANY_PORT);
         House {
             folder,
             server,
@@ -90,10 +92,18 @@ impl House {
         self.restart();
     }
 
+    /// Kills the server, and starts another one on the same file at the same address.
+    pub(crate) fn kill_and_restart_here(&mut self) {
+        self.server.kill().expect("it runs");
+        self.server.wait().expect("it is gone");
+        let bind = self.address.trim_start_matches("http://").to_owned();
+        (self.server, self.address) = serve(self.folder.path(), self.beside, &bind);
+    }
+
     /// Starts another server on the same file, once this one is gone.
     pub(crate) fn restart(&mut self) {
         self.server.wait().expect("it is gone");
-        (self.server, self.address) = serve(self.folder.path(), self.beside);
+        (self.server, self.address) = serve(self.folder.path(), self.beside, ANY_PORT);
     }
 
     /// Sends a signal to the server, and gives the code that it ends with.
@@ -195,14 +205,14 @@ impl Ended {
     }
 }
 
-/// Starts a server on a free port, and waits until it says where it listens.
-fn serve(folder: &Path, beside: Beside) -> (Child, String) {
+/// Starts a server, and waits until it says where it listens.
+fn serve(folder: &Path, beside: Beside, bind: &str) -> (Child, String) {
     let mut server = match beside.files {
         None => punctual(folder),
         Some(soft) => limited(folder, soft),
     };
     let mut server = server
-        .args(["serve", "--dev", "--bind", "127.0.0.1:0", "--lease", "2s"])
+        .args(["serve", "--dev", "--bind", bind, "--lease", "2s"])
         .args(beside.arguments)
         .envs(beside.variables.iter().copied())
         .stdout(Stdio::piped())

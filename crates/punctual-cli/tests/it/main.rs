@@ -5,11 +5,13 @@
     reason = "tests bound their waits by the machine's own clock"
 )]
 
+mod completion;
 mod config;
 mod docs;
 mod guarantees;
 mod help;
 mod house;
+mod import;
 mod job;
 mod outside;
 mod roles;

@@ -72,3 +72,61 @@ fn whoever_waits_at_a_terminal_is_told_when_it_goes_on() {
     assert_eq!(house.job(&["cancel", &id]).code, 0);
     assert_eq!(terminal.wait().expect("it ends").code(), Some(2));
 }
+
+#[test]
+fn a_list_fits_a_narrow_terminal_without_cutting_what_is_to_be_copied() {
+    let house = House::open();
+    let added = house.json(&[
+        "add",
+        "mail.with-a-long-name",
+        "--queue",
+        "a-queue-of-letters",
+        "--in",
+        "3h",
+        "--json",
+    ]);
+    let id = added["id"].as_str().expect("an id").to_owned();
+    for (columns, shown, left_out) in [
+        (200, "a-queue-of-letters", "nothing"),
+        (90, "mail.with-a-long-name", "a-queue-of-letters"),
+        (70, "  in ", "mail.with-a-long-name"),
+        (20, "scheduled", "  in "),
+    ] {
+        let mut terminal = house.at_a_terminal(&format!(
+            "list >/dev/null; stty cols {columns}; $PUNCTUAL job list"
+        ));
+        assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+        let seen = house.read("seen");
+        assert!(seen.contains(&id) && seen.contains(shown), "{columns}: {seen}");
+        assert!(!seen.contains(left_out), "{columns}: {seen}");
+        let widest = seen.lines().map(|line| line.trim_end().len()).max();
+        assert!(columns == 20 || widest <= Some(columns), "{columns}: {seen}");
+    }
+}
+
+#[test]
+fn states_have_colours_at_a_terminal_unless_somebody_wants_none() {
+    let house = House::open();
+    house.job(&["add", "command", "--wait", "--", "true"]);
+    for (command, coloured) in [("list", true), ("list; NO_COLOR=1 $PUNCTUAL job list", true)] {
+        let mut terminal = house.at_a_terminal(command);
+        terminal.wait().expect("it ends");
+        let lines = house.read("seen");
+        let succeeded = lines.lines().filter(|line| line.contains("succeeded"));
+        let colours: Vec<bool> = succeeded.map(|line| line.contains('\u{1b}')).collect();
+        assert_eq!(colours.first(), Some(&coloured), "{lines}");
+        assert!(colours.get(1).is_none_or(|plain| !plain), "{lines}");
+    }
+}
+
+#[test]
+fn an_import_shows_how_far_it_has_come() {
+    let house = House::open();
+    let lines = "{\"kind\": \"mail\", \"delay\": \"1h\"}\n".repeat(3_000);
+    std::fs::write(house.folder.path().join("jobs.jsonl"), lines).expect("it is ours");
+    let mut terminal = house.at_a_terminal("add -f jobs.jsonl");
+    assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+    let seen = house.read("seen");
+    assert!(seen.contains("jobs  ") && seen.contains('%'), "{seen}");
+    assert!(seen.trim_end().ends_with("3000 jobs are in"), "{seen}");
+}

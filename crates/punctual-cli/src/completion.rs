@@ -1,0 +1,117 @@
+//! Completion in a shell: of commands and options, and of what there is where the command would go.
+//!
+//! `punctual completion SHELL` prints a few lines for the shell. They call this program whenever somebody asks for a
+//! completion, with [`VARIABLE`] set, and it answers from the same description of its commands that it reads them by.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, ValueEnum};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Zsh};
+use punctual_http::Client;
+use punctual_http::wire::{Head, ListQuery};
+
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::print;
+
+/// Set by the lines in the shell. The name is not that of a setting, which a server would refuse.
+const VARIABLE: &str = "_PUNCTUAL_COMPLETE";
+/// Somebody has pressed a key and waits: a server that takes longer has nothing to offer.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Jobs of each state that are offered: more than a screen holds.
+const OFFERED: &str = "50";
+
+/// `punctual completion SHELL`
+#[derive(Args)]
+pub(crate) struct Completion {
+    /// The shell to print lines for
+    shell: Shell,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl Completion {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let shell: &dyn EnvCompleter = match self.shell {
+            Shell::Bash => &Bash,
+            Shell::Zsh => &Zsh,
+            Shell::Fish => &Fish,
+        };
+        let mut lines = Vec::new();
+        shell.write_registration(VARIABLE, "punctual", "punctual", "punctual", &mut lines)?;
+        print::bytes(&lines)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Answers a shell that asks for a completion. Tells whether one did.
+pub(crate) fn answer<C: CommandFactory>() -> Result<bool, Failure> {
+    let here = env::current_dir().ok();
+    let complete = CompleteEnv::with_factory(C::command).var(VARIABLE);
+    Ok(complete.try_complete(env::args_os(), here.as_deref())?)
+}
+
+/// Offers the ids of jobs: those that run, those due next, those that ended last.
+pub(crate) fn jobs() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let offer = |job: Head| {
+            let told = format!("{} {}", print::plain(&job.kind), job.phase);
+            CompletionCandidate::new(job.id).help(Some(told.into()))
+        };
+        heads().into_iter().map(offer).collect()
+    })
+}
+
+/// Offers the queues of the same jobs.
+pub(crate) fn queues() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let mut names: Vec<String> = heads().into_iter().map(|job| job.queue).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+/// What can be offered; nothing where there is no server, since a prompt is no place for an error.
+fn heads() -> Vec<Head> {
+    let asked = || -> io::Result<Vec<Head>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, look()).await });
+        Ok(found.ok().and_then(Result::ok).unwrap_or_default())
+    };
+    asked().unwrap_or_default()
+}
+
+async fn look() -> Result<Vec<Head>, Failure> {
+    let access = Place::of_words(env::args_os().map(OsString::into_string))
+        .enter()
+        .await?;
+    let found = list(&access.client).await;
+    access.leave().await?;
+    found
+}
+
+async fn list(client: &Client) -> Result<Vec<Head>, Failure> {
+    let mut found = Vec::new();
+    for state in ["running", "waiting", "ended"] {
+        let query = ListQuery {
+            state: Some(state.to_owned()),
+            limit: Some(OFFERED.to_owned()),
+            ..ListQuery::default()
+        };
+        found.extend(client.list(&query).await?.items);
+    }
+    Ok(found)
+}

@@ -1,0 +1,259 @@
+//! `punctual job add -f FILE`: a job for each line.
+//!
+//! A second run of the same import adds nothing twice, however the first one ended: the id of each job is computed from the
+//! name of the import, the number of its line and what stands in it. So two equal lines are two jobs, a line that was mended is
+//! another job, and so is one that has moved. The name is the file's own unless it is given; what comes through a pipe has
+//! none, and is new each time.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, ValueHint};
+use futures_util::StreamExt;
+use futures_util::stream;
+use punctual::clock::{Clock, SystemClock};
+use punctual::{JobId, Kind, milliseconds};
+use punctual_http::Client;
+use punctual_http::client::ClientError;
+use punctual_http::wire::NewJob;
+use serde::Serialize;
+
+use self::bar::Bar;
+use self::line::Fault;
+use self::read::{Chunk, Line, Lines};
+use crate::failure::{Failure, code};
+use crate::print;
+
+mod bar;
+mod line;
+mod read;
+
+/// Jobs on their way at once: the server writes together what arrives together.
+const AT_ONCE: usize = 64;
+/// Tries for a job while the server cannot be reached, as while it starts anew; the pauses between them double from the first to
+/// some ten seconds in all.
+const TRIES: u32 = 8;
+
+/// What an import takes.
+#[derive(Args)]
+#[command(next_help_heading = "A file of jobs")]
+pub(super) struct FileArgs {
+    /// Add a job for each line of this file, JSON as `POST /v1/jobs` takes it; - is the input. A second run adds none twice
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: Option<String>,
+    /// The name of this import: under another name, the same lines are other jobs [default: the file's path]
+    #[arg(long, value_name = "NAME", requires = "file")]
+    import: Option<String>,
+    /// Go on behind a line that is refused; unset, stop there
+    #[arg(long, requires = "file")]
+    keep_going: bool,
+    /// Print how many as JSON
+    #[arg(long = "json", requires = "file")]
+    json: bool,
+}
+
+/// How far the import has come.
+#[derive(Default, Serialize)]
+struct Tally {
+    /// Jobs that are in, now or since an earlier run.
+    jobs: u64,
+    /// Lines that are not.
+    refused: u64,
+}
+
+/// A job and the line that it stands in.
+struct Numbered {
+    line: u64,
+    text: String,
+    job: NewJob,
+}
+
+impl FileArgs {
+    /// Adds the jobs of this file.
+    pub(super) async fn run(self, client: &Client, file: &str) -> Result<ExitCode, Failure> {
+        let import = Import {
+            client,
+            name: self.import.clone().unwrap_or_else(|| name_of(file)),
+            file: if file == "-" { "input" } else { file },
+            keep_going: self.keep_going,
+        };
+        let mut lines = Lines::open(file)?;
+        let bar = Bar::new(lines.length());
+        let mut tally = Tally::default();
+        let done = loop {
+            match lines.next().await {
+                None => break Ok(()),
+                Some(chunk) => {
+                    let chunk = chunk.map_err(|error| cannot_read(file, &error))?;
+                    let end = chunk.end;
+                    if let Err(failure) = import.add(chunk, &mut tally, &bar).await {
+                        break Err(failure);
+                    }
+                    bar.at(end, tally.jobs);
+                }
+            }
+        };
+        bar.finish();
+        done?;
+        print::if_read(if self.json {
+            print::json(&tally)
+        } else {
+            print::line(&tally.told())
+        })?;
+        Ok(match tally.refused {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(code::USAGE),
+        })
+    }
+}
+
+impl Tally {
+    fn told(&self) -> String {
+        let jobs = match self.jobs {
+            1 => "1 job is in".to_owned(),
+            jobs => format!("{jobs} jobs are in"),
+        };
+        match self.refused {
+            0 => jobs,
+            1 => format!("{jobs}; 1 line was refused"),
+            lines => format!("{jobs}; {lines} lines were refused"),
+        }
+    }
+}
+
+/// One import, under way.
+struct Import<'a> {
+    client: &'a Client,
+    name: String,
+    /// What its messages call the file.
+    file: &'a str,
+    keep_going: bool,
+}
+
+impl Import<'_> {
+    /// Adds the jobs of a piece of the file. A line that is refused ends the import, once those before it are in, unless it is
+    /// to keep going.
+    async fn add(&self, chunk: Chunk, tally: &mut Tally, bar: &Bar) -> Result<(), Failure> {
+        let mut jobs = Vec::new();
+        let mut refused = VecDeque::new();
+        for line in chunk.lines {
+            let number = line.number;
+            match self.read(line) {
+                Ok(job) => jobs.extend(job),
+                Err(fault) => {
+                    refused.push_back((number, fault));
+                    if !self.keep_going {
+                        break;
+                    }
+                }
+            }
+        }
+        let mut answers = stream::iter(jobs)
+            .map(|numbered| self.send(numbered))
+            .buffered(AT_ONCE);
+        while let Some(answer) = answers.next().await {
+            match answer.map_err(|error| interrupted(error, tally))? {
+                (_, None) => tally.jobs += 1,
+                (line, Some(fault)) => {
+                    while refused.front().is_some_and(|(earlier, _)| *earlier < line) {
+                        let earlier = refused.pop_front();
+                        earlier.map_or(Ok(()), |refused| self.refuse(&refused, tally, bar))?;
+                    }
+                    self.refuse(&(line, fault), tally, bar)?;
+                }
+            }
+        }
+        refused
+            .iter()
+            .try_for_each(|refused| self.refuse(refused, tally, bar))
+    }
+
+    /// The job that a line tells; none if there is nothing in it.
+    fn read(&self, line: Line) -> Result<Option<Numbered>, Fault> {
+        let text = line.text?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let mut job = line::read(&text)?;
+        let named = || JobId::named(&format!("{}\n{}\n{text}", self.name, line.number)).to_string();
+        job.id.get_or_insert_with(named);
+        Ok(Some(Numbered {
+            line: line.number,
+            text,
+            job,
+        }))
+    }
+
+    /// Sends a job until it is answered. Answers why it was refused, if it was.
+    async fn send(&self, numbered: Numbered) -> Result<(u64, Option<Fault>), ClientError> {
+        let clock = SystemClock::new();
+        let mut pause = milliseconds(100);
+        for _ in 1..TRIES {
+            match self.client.enqueue(&numbered.job, None).await {
+                Err(error) if error.kind() == Kind::Unavailable => clock.sleep(pause).await,
+                answer => return judge(numbered, answer.map(drop)),
+            }
+            pause *= 2;
+        }
+        let answer = self.client.enqueue(&numbered.job, None).await;
+        judge(numbered, answer.map(drop))
+    }
+
+    /// Tells of a line that was refused, and ends the import there unless it is to keep going.
+    fn refuse(&self, (line, fault): &(u64, Fault), tally: &mut Tally, bar: &Bar) -> Result<(), Failure> {
+        let column = fault
+            .column
+            .map(|column| format!(":{column}"))
+            .unwrap_or_default();
+        let told = format!("{}:{line}{column}: {}", self.file, print::plain(&fault.story));
+        if !self.keep_going {
+            return Err(Failure::usage(format!(
+                "{told}; the jobs before it are in: mend the line in its place and run this again, or pass such lines with \
+                 --keep-going"
+            )));
+        }
+        tally.refused += 1;
+        bar.aside(|| print::note(&told));
+        Ok(())
+    }
+}
+
+fn judge(numbered: Numbered, answer: Result<(), ClientError>) -> Result<(u64, Option<Fault>), ClientError> {
+    match answer {
+        Ok(()) => Ok((numbered.line, None)),
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict) => {
+            let fault = Fault::of_answer(&numbered.text, &error);
+            Ok((numbered.line, Some(fault)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of an import: the file's own, wherever one stands; for a pipe, one that no other import has.
+fn name_of(file: &str) -> String {
+    match file {
+        "-" => SystemClock::new().fresh_id().to_string(),
+        file => match Path::new(file).canonicalize() {
+            Ok(path) => path.to_string_lossy().into_owned(),
+            // Opening it tells why.
+            Err(_) => file.to_owned(),
+        },
+    }
+}
+
+fn cannot_read(file: &str, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot read {file}: {error}"))
+}
+
+/// The import ends for no fault of a line's.
+fn interrupted(error: ClientError, tally: &Tally) -> Failure {
+    let (kind, jobs) = (error.kind(), tally.jobs);
+    let Failure::Said(_, told) = Failure::from(error) else {
+        return Failure::of(kind, String::new());
+    };
+    Failure::of(
+        kind,
+        format!("{told}; at least {jobs} jobs are in, and the same command again adds the rest"),
+    )
+}
