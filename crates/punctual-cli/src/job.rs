@@ -11,8 +11,14 @@ mod add;
 mod attempts;
 mod cancel;
 mod delete;
+mod edit;
 mod ending;
+mod filter;
 mod list;
+mod many;
+mod payload;
+mod retry;
+mod run;
 mod show;
 mod tale;
 mod wait;
@@ -36,9 +42,15 @@ enum JobCommand {
     Show(show::Show),
     /// Wait until a job has ended: exits 0 if it succeeded, 1 failed, 2 cancelled, 75 still pending
     Wait(wait::Wait),
-    /// Cancel a job: at once if it waits, as soon as it has stopped if it runs
+    /// Change a job that has not started
+    Edit(edit::EditArgs),
+    /// Cancel a job, or many: at once if they wait, as soon as they have stopped if they run
     Cancel(cancel::CancelArgs),
-    /// Delete a job that does not run
+    /// Begin a job, or many, anew that have ended: due now, their attempts allowed once more
+    Retry(retry::RetryArgs),
+    /// Make a waiting job due now
+    Run(run::RunArgs),
+    /// Delete a job, or many, that do not run
     Delete(delete::DeleteArgs),
     /// Show every execution of a job
     Attempts(attempts::AttemptsArgs),
@@ -53,7 +65,10 @@ impl JobArgs {
             JobCommand::List(list) => list.run(client).await,
             JobCommand::Show(show) => show.run(client).await,
             JobCommand::Wait(wait) => wait.run(client).await,
+            JobCommand::Edit(edit) => edit.run(client).await,
             JobCommand::Cancel(cancel) => cancel.run(client).await,
+            JobCommand::Retry(retry) => retry.run(client).await,
+            JobCommand::Run(run) => run.run(client).await,
             JobCommand::Delete(delete) => delete.run(client).await,
             JobCommand::Attempts(attempts) => attempts.run(client).await,
         };

@@ -9,6 +9,7 @@ use punctual::target::command::Supervisor;
 
 use crate::failure::Failure;
 
+mod ask;
 mod completion;
 mod config;
 mod failure;

@@ -10,6 +10,8 @@ use punctual::Timestamp;
 use punctual::clock::{Clock, SystemClock};
 use punctual::time::{format_length, parse_length};
 
+use crate::print;
+
 /// An instant that somebody wrote.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct When {
@@ -74,6 +76,18 @@ pub(crate) fn deadline(text: &str) -> Result<When, String> {
             assumed_local: false,
         }),
         Err(_) => text.parse(),
+    }
+}
+
+/// Tells whoever wrote instants without a zone how they were read, each behind its flag.
+pub(crate) fn tell_what_was_assumed(instants: &[(&str, Option<When>)]) {
+    for (flag, when) in instants {
+        if let Some(when) = when.filter(|when| when.assumed_local) {
+            print::note(&format!(
+                "{flag} has no zone and is read as local time: {}",
+                local(when.at)
+            ));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::tale::Tale;
 use super::wait::{Bound, wait_for};
-use super::{ending, show};
+use super::{ending, payload, show};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::print;
@@ -23,7 +23,6 @@ use crate::when::{self, When};
 mod command;
 mod file;
 mod http;
-mod payload;
 
 /// `punctual job add …`
 #[derive(Args)]
@@ -188,14 +187,7 @@ async fn add(
     json: bool,
     options: JobOptions,
 ) -> Result<ExitCode, Failure> {
-    for (flag, when) in [("--at", options.at), ("--start-deadline", options.start_deadline)] {
-        if let Some(when) = when.filter(|when| when.assumed_local) {
-            print::note(&format!(
-                "{flag} has no zone and is read as local time: {}",
-                when::local(when.at)
-            ));
-        }
-    }
+    when::tell_what_was_assumed(&[("--at", options.at), ("--start-deadline", options.start_deadline)]);
     let wait = options.wait.map(Bound::new);
     let posted = enqueue(client, &options.job(kind, payload), wait.as_ref()).await?;
     match wait {

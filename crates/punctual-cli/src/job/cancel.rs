@@ -4,17 +4,17 @@ use std::process::ExitCode;
 
 use clap::Args;
 use punctual_http::Client;
+use punctual_http::wire::Verb;
 
-use crate::completion;
+use super::many::Which;
 use crate::failure::Failure;
 use crate::print;
 
 /// `punctual job cancel ID`
 #[derive(Args)]
 pub(super) struct CancelArgs {
-    /// The job's id
-    #[arg(add = completion::jobs())]
-    id: String,
+    #[command(flatten)]
+    which: Which,
     /// Why, for people
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
@@ -25,7 +25,11 @@ pub(super) struct CancelArgs {
 
 impl CancelArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let job = client.cancel(&self.id, &self.reason, None).await?;
+        let Some(id) = self.which.one()? else {
+            let reason = Some(self.reason);
+            return self.which.all(client, Verb::Cancel, reason, self.json).await;
+        };
+        let job = client.cancel(id, &self.reason, None).await?;
         if self.json {
             print::json(&job)?;
         } else {

@@ -10,7 +10,7 @@ use punctual::limits::PAGE_ITEMS;
 use punctual_http::Client;
 use punctual_http::wire::{Head, ListQuery};
 
-use crate::completion;
+use super::filter::FilterArgs;
 use crate::failure::Failure;
 use crate::print::{self, always, spare};
 use crate::when;
@@ -18,22 +18,8 @@ use crate::when;
 /// `punctual job list`
 #[derive(Args)]
 pub(super) struct ListArgs {
-    /// Jobs in this state: waiting (the next due first), running, ended (the last first), succeeded, failed, cancelled; also
-    /// scheduled, ready, retrying, cancelling
-    #[arg(long, value_name = "STATE")]
-    state: Option<String>,
-    /// Jobs of this queue
-    #[arg(long, value_name = "NAME", add = completion::queues())]
-    queue: Option<String>,
-    /// Jobs of this kind
-    #[arg(long, value_name = "KIND")]
-    kind: Option<String>,
-    /// Jobs with this tag
-    #[arg(long, value_name = "TAG")]
-    tag: Option<String>,
-    /// The job that holds this unique key
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// At most so many
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -51,11 +37,11 @@ struct Found {
 
 impl ListArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let state = self.state.as_deref();
+        let state = self.filter.state.as_deref();
         if self.json {
             let print = |page: Vec<Head>| page.iter().try_for_each(print::json);
             self.each_page(client, state, print).await?;
-        } else if state.is_some() || self.key.is_some() {
+        } else if state.is_some() || self.filter.key.is_some() {
             self.print(&self.find(client, state).await?)?;
         } else {
             self.print(&self.survey(client).await?)?;
@@ -123,11 +109,7 @@ impl ListArgs {
     fn query(&self, state: Option<&str>) -> ListQuery {
         ListQuery {
             state: state.map(str::to_owned),
-            queue: self.queue.clone(),
-            kind: self.kind.clone(),
-            tag: self.tag.clone(),
-            key: self.key.clone(),
-            ..ListQuery::default()
+            ..self.filter.query()
         }
     }
 

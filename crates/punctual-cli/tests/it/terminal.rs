@@ -128,5 +128,5 @@ fn an_import_shows_how_far_it_has_come() {
     assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
     let seen = house.read("seen");
     assert!(seen.contains("jobs  ") && seen.contains('%'), "{seen}");
-    assert!(seen.trim_end().ends_with("3000 jobs are in"), "{seen}");
+    assert!(seen.trim_end().ends_with("3000 jobs added"), "{seen}");
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{JobOptions, Output, payload};
+use super::{JobOptions, Output};
 use crate::failure::Failure;
+use crate::job::payload;
 
 /// `punctual job add command -- PROGRAM ARGUMENTS`
 #[derive(Args)]

@@ -10,13 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
-use futures_util::StreamExt;
-use futures_util::stream;
 use punctual::clock::{Clock, SystemClock};
 use punctual::{JobId, Kind, milliseconds};
 use punctual_http::Client;
 use punctual_http::client::ClientError;
-use punctual_http::wire::NewJob;
+use punctual_http::problem::Problem;
+use punctual_http::wire::{BatchItem, NewJob};
 use serde::Serialize;
 
 use self::bar::Bar;
@@ -29,9 +28,7 @@ mod bar;
 mod line;
 mod read;
 
-/// Jobs on their way at once: the server writes together what arrives together.
-const AT_ONCE: usize = 64;
-/// Tries for a job while the server cannot be reached, as while it starts anew; the pauses between them double from the first to
+/// Tries for a batch while the server cannot be reached, as while it starts anew; the pauses between them double from the first to
 /// some ten seconds in all.
 const TRIES: u32 = 8;
 
@@ -56,10 +53,12 @@ pub(super) struct FileArgs {
 /// How far the import has come.
 #[derive(Default, Serialize)]
 struct Tally {
-    /// Jobs that are in, now or since an earlier run.
-    jobs: u64,
+    /// Jobs that were added.
+    added: usize,
+    /// Jobs that were there already: since an earlier run, or under the same unique key.
+    there: usize,
     /// Lines that are not.
-    refused: u64,
+    refused: usize,
 }
 
 /// A job and the line that it stands in.
@@ -90,7 +89,7 @@ impl FileArgs {
                     if let Err(failure) = import.add(chunk, &mut tally, &bar).await {
                         break Err(failure);
                     }
-                    bar.at(end, tally.jobs);
+                    bar.at(end, tally.jobs());
                 }
             }
         };
@@ -110,15 +109,27 @@ impl FileArgs {
 
 impl Tally {
     fn told(&self) -> String {
-        let jobs = match self.jobs {
-            1 => "1 job is in".to_owned(),
-            jobs => format!("{jobs} jobs are in"),
-        };
-        match self.refused {
-            0 => jobs,
-            1 => format!("{jobs}; 1 line was refused"),
-            lines => format!("{jobs}; {lines} lines were refused"),
+        let mut told = format!("{} added", print::count(self.added, "job"));
+        if self.there > 0 {
+            told.push_str(&format!("; {} there already", self.there));
         }
+        if self.refused > 0 {
+            told.push_str(&format!("; {} refused", print::count(self.refused, "line")));
+        }
+        told
+    }
+
+    /// Counts a job by the status of its answer.
+    fn count(&mut self, status: u16) {
+        match status {
+            201 => self.added += 1,
+            _ => self.there += 1,
+        }
+    }
+
+    /// Jobs that are in.
+    fn jobs(&self) -> usize {
+        self.added + self.there
     }
 }
 
@@ -149,20 +160,24 @@ impl Import<'_> {
                 }
             }
         }
-        let mut answers = stream::iter(jobs)
-            .map(|numbered| self.send(numbered))
-            .buffered(AT_ONCE);
-        while let Some(answer) = answers.next().await {
-            match answer.map_err(|error| interrupted(error, tally))? {
-                (_, None) => tally.jobs += 1,
-                (line, Some(fault)) => {
-                    while refused.front().is_some_and(|(earlier, _)| *earlier < line) {
-                        let earlier = refused.pop_front();
-                        earlier.map_or(Ok(()), |refused| self.refuse(&refused, tally, bar))?;
-                    }
-                    self.refuse(&(line, fault), tally, bar)?;
-                }
+        let answers = self.send(&jobs).await;
+        for (numbered, item) in jobs
+            .iter()
+            .zip(answers.map_err(|error| interrupted(error, tally))?)
+        {
+            let Some(problem) = item.problem else {
+                tally.count(item.status);
+                continue;
+            };
+            while refused
+                .front()
+                .is_some_and(|(earlier, _)| *earlier < numbered.line)
+            {
+                let earlier = refused.pop_front();
+                earlier.map_or(Ok(()), |refused| self.refuse(&refused, tally, bar))?;
             }
+            let fault = Fault::of_item(&numbered.text, problem);
+            self.refuse(&(numbered.line, fault), tally, bar)?;
         }
         refused
             .iter()
@@ -185,19 +200,30 @@ impl Import<'_> {
         }))
     }
 
-    /// Sends a job until it is answered. Answers why it was refused, if it was.
-    async fn send(&self, numbered: Numbered) -> Result<(u64, Option<Fault>), ClientError> {
+    /// Sends jobs until they are answered: while the server cannot be reached, again.
+    async fn send(&self, jobs: &[Numbered]) -> Result<Vec<BatchItem>, ClientError> {
         let clock = SystemClock::new();
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch: Vec<NewJob> = jobs.iter().map(|numbered| numbered.job.clone()).collect();
         let mut pause = milliseconds(100);
         for _ in 1..TRIES {
-            match self.client.enqueue(&numbered.job, None).await {
-                Err(error) if error.kind() == Kind::Unavailable => clock.sleep(pause).await,
-                answer => return judge(numbered, answer.map(drop)),
+            match self.client.enqueue_all(&batch).await {
+                Ok(items) if !items.iter().any(is_unavailable) => return Ok(items),
+                Err(error) if error.kind() != Kind::Unavailable => return Err(error),
+                _ => clock.sleep(pause).await,
             }
             pause *= 2;
         }
-        let answer = self.client.enqueue(&numbered.job, None).await;
-        judge(numbered, answer.map(drop))
+        let items = self.client.enqueue_all(&batch).await?;
+        match items.iter().find(|item| is_unavailable(item)) {
+            Some(BatchItem {
+                problem: Some(problem),
+                ..
+            }) => Err(ClientError::Refused(problem.clone())),
+            _ => Ok(items),
+        }
     }
 
     /// Tells of a line that was refused, and ends the import there unless it is to keep going.
@@ -219,15 +245,10 @@ impl Import<'_> {
     }
 }
 
-fn judge(numbered: Numbered, answer: Result<(), ClientError>) -> Result<(u64, Option<Fault>), ClientError> {
-    match answer {
-        Ok(()) => Ok((numbered.line, None)),
-        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict) => {
-            let fault = Fault::of_answer(&numbered.text, &error);
-            Ok((numbered.line, Some(fault)))
-        }
-        Err(error) => Err(error),
-    }
+/// Whether it is the server's fault and not the job's.
+fn is_unavailable(item: &BatchItem) -> bool {
+    let kind = item.problem.as_ref().map(Problem::kind);
+    matches!(kind, Some(Kind::Unavailable | Kind::Internal))
 }
 
 /// The name of an import: the file's own, wherever one stands; for a pipe, one that no other import has.
@@ -248,7 +269,7 @@ fn cannot_read(file: &str, error: &std::io::Error) -> Failure {
 
 /// The import ends for no fault of a line's.
 fn interrupted(error: ClientError, tally: &Tally) -> Failure {
-    let (kind, jobs) = (error.kind(), tally.jobs);
+    let (kind, jobs) = (error.kind(), tally.jobs());
     let Failure::Said(_, told) = Failure::from(error) else {
         return Failure::of(kind, String::new());
     };

@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{JobOptions, payload};
+use super::JobOptions;
 use crate::failure::Failure;
+use crate::job::payload;
 
 /// `punctual job add http METHOD URL`
 #[derive(Args)]

@@ -100,6 +100,16 @@ impl Server {
         self.child.wait().expect("it ends");
     }
 
+    /// The most memory that it has needed so far, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = peak.and_then(|line| line.split_whitespace().next());
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("a number of KiB")
+    }
+
     /// Sends it a signal by its name, such as `STOP`.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);

@@ -20,7 +20,7 @@ impl Bar {
     }
 
     /// It has come to this byte, and so many jobs are in.
-    pub(super) fn at(&self, byte: u64, jobs: u64) {
+    pub(super) fn at(&self, byte: u64, jobs: usize) {
         self.0.set_message(format!("{jobs} jobs"));
         self.0.set_position(byte);
     }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use punctual_http::client::ClientError;
 use punctual_http::problem::{self, Problem};
 use punctual_http::wire::{self, NewJob};
 use serde_json::Value;
@@ -27,9 +26,25 @@ impl Fault {
         }
     }
 
-    /// What the server says of the job in this line.
-    pub(super) fn of_answer(text: &str, error: &ClientError) -> Fault {
-        Fault::at(text, error.faults(), error.to_string())
+    /// What the server says of the job in this line, which stood somewhere in a batch.
+    pub(super) fn of_item(text: &str, mut problem: Problem) -> Fault {
+        for fault in &mut problem.errors {
+            // `/17/priority` of the batch is `/priority` of the line.
+            let within = fault.pointer.as_deref().and_then(|pointer| pointer.get(1..));
+            let inner = within.map(|pointer| pointer.find('/').map_or("", |at| &pointer[at..]));
+            fault.pointer = inner.map(str::to_owned);
+        }
+        let told = problem.errors.iter().map(|fault| {
+            let pointer = fault.pointer.as_deref().filter(|pointer| !pointer.is_empty());
+            pointer.map_or(fault.detail.clone(), |pointer| {
+                format!("{pointer}: {}", fault.detail)
+            })
+        });
+        let told = told.collect::<Vec<String>>().join("; ");
+        if !told.is_empty() {
+            problem.detail = told;
+        }
+        Fault::of_problem(text, problem)
     }
 
     fn at(text: &str, faults: &[problem::Fault], story: String) -> Fault {

@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
-use punctual_http::limits::BODY_BYTES;
+use punctual_http::limits::{BATCH_JOBS, BODY_BYTES};
 use tokio::sync::mpsc;
 
 use super::cannot_read;
 use super::line::Fault;
 use crate::failure::Failure;
 
-/// Lines in a piece, at most.
-const CHUNK_LINES: usize = 1_000;
+/// Lines in a piece, at most: it is sent as one batch.
+const CHUNK_LINES: usize = BATCH_JOBS;
 /// Bytes in a piece, at most, but for its last line: with the pieces that wait, this bounds the memory of an import.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Pieces that wait to be sent.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::failure::Failure;
 
 /// The JSON that `text` is, or that stands in the file named after `@`; `@-` is the input. `flag` is for messages.
-pub(super) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
+pub(in crate::job) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
     let read;
     let text = match text.strip_prefix('@') {
         None => text,
@@ -28,7 +28,7 @@ pub(super) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
 }
 
 /// Values by their names, each of which may be given once: of two, one would be lost without a word.
-pub(super) fn by_name<'a>(
+pub(in crate::job) fn by_name<'a>(
     option: &str,
     pairs: &'a [(String, String)],
 ) -> Result<BTreeMap<&'a str, &'a str>, Failure> {
