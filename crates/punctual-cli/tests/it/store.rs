@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use crate::house::{Ended, House, punctual};
 
@@ -177,4 +177,35 @@ fn a_check_tells_what_the_store_promises() {
     );
     let told = run(house.folder.path(), &["store", "check"]);
     assert!(told.stdout.contains("durable     yes"), "{told:?}");
+}
+
+#[test]
+fn a_backup_holds_up_nobody_who_writes_and_is_of_one_instant() {
+    let house = House::open();
+    let here = house.folder.path();
+    let lines: String = (0..20_000)
+        .map(|n| format!("{{\"kind\": \"mail\", \"payload\": {n}, \"delay\": \"1h\"}}\n"))
+        .collect();
+    fs::write(here.join("jobs.jsonl"), lines).expect("it is ours");
+    let mut import = house.command(&["add", "-f", "jobs.jsonl"]);
+    let mut import = import.stdout(Stdio::null()).spawn().expect("it starts");
+    let mut copies = Vec::new();
+    while import.try_wait().expect("it runs").is_none() {
+        let name = format!("copy-{}.db", copies.len());
+        let made = run(here, &["store", "backup", &name]);
+        assert_eq!(made.code, 0, "{made:?}");
+        copies.push(name);
+    }
+    assert!(import.wait().expect("it ends").success());
+    let mut before = 0;
+    for name in copies {
+        let store = format!("sqlite:{name}");
+        let list = ["job", "list", "--json", "--limit", "100000", "--store", &store];
+        let jobs = run(here, &list).stdout.lines().count();
+        assert!(
+            jobs >= before,
+            "{name} has {jobs} jobs, and an earlier one {before}"
+        );
+        before = jobs;
+    }
 }
