@@ -8,7 +8,7 @@ use crate::house::{Ended, punctual};
 
 #[test]
 fn help_is_as_it_was() {
-    let pages: [(&str, &[&str]); 16] = [
+    let pages: [(&str, &[&str]); 22] = [
         ("punctual", &[]),
         ("serve", &["serve"]),
         ("api", &["api"]),

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::BodyExt;
 use punctual::run::RunId;
 
 use super::{Client, ClientError, NOTHING, job_path};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use http_body_util::BodyExt;
-use axum::body::Body;
 use punctual::clock::Clock;
 use punctual::job::JobId;
 
