@@ -1,11 +1,11 @@
 //! The floor: the least SQL that could do the same work on SQLite, with the same durability.
 //!
 //! One thread writes what callers bring, and all who came while it waited for the disk share the next
-//! commit. One thread works: claim a batch, commit, run it, complete the batch, commit. A job has a due
-//! instant and a priority, a claim has a lease, finished jobs stay and can be found by their end (or are
-//! deleted, in that class): without these three indexes nothing could be claimed in order, taken back from
-//! the dead, or pruned. Nothing else is here: no ids of the caller's choosing, no attempts, no unique keys, no fences,
-//! no results, no retries, no errors.
+//! commit. One thread works: claim a batch, commit, run it, complete the batch, commit. A job has a name of its own, by
+//! which it can be sent again and asked for, a queue, a kind, a due instant and a priority; a claim has a lease; finished jobs
+//! stay and can be found by their end (or are deleted, in that class): without these nothing could be acknowledged, claimed in
+//! order, taken back from the dead, or pruned. Nothing else is here: no attempts, no unique keys, no fences, no results, no
+//! retries, no errors.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 

@@ -2,6 +2,8 @@
 
 use std::{
     path::Path,
+    process,
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -11,7 +13,9 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS job (
-        id       INTEGER PRIMARY KEY,
+        id       BLOB NOT NULL PRIMARY KEY, -- 16 bytes, ascending, as those of a UUID v7
+        queue    TEXT NOT NULL,
+        kind     TEXT NOT NULL,
         state    INTEGER NOT NULL DEFAULT 0, -- 0 waiting, 1 running, 2 finished
         priority INTEGER NOT NULL,
         due      INTEGER NOT NULL,
@@ -19,29 +23,38 @@ const SCHEMA: &str = "
         ended    INTEGER,
         payload  TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS line  ON job (priority, due, id) WHERE state = 0;
+    CREATE INDEX IF NOT EXISTS line  ON job (queue, priority, due, id) WHERE state = 0;
     CREATE INDEX IF NOT EXISTS lease ON job (lease) WHERE state = 1;
-    CREATE INDEX IF NOT EXISTS ended ON job (ended) WHERE state = 2;
+    CREATE INDEX IF NOT EXISTS ended ON job (queue, ended) WHERE state = 2;
 ";
 
-const INSERT: &str = "INSERT INTO job (priority, due, payload) VALUES (?1, ?2, ?3)";
+/// A job that is sent again is the same job.
+const INSERT: &str = "
+    INSERT INTO job (id, queue, kind, priority, due, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO NOTHING";
 
 /// One priority's line, first due first.
 const CLAIM: &str = "
     UPDATE job SET state = 1, lease = ?1
-    WHERE id IN (SELECT id FROM job WHERE state = 0 AND priority = ?2 AND due <= ?3 ORDER BY due, id LIMIT ?4)
-    RETURNING id, payload";
+    WHERE rowid IN (
+        SELECT rowid FROM job WHERE state = 0 AND queue = ?5 AND priority = ?2 AND due <= ?3 ORDER BY due, id LIMIT ?4)
+    RETURNING rowid, payload";
 
-const NEXT_DUE: &str = "SELECT due FROM job WHERE state = 0 AND priority = ?1 ORDER BY due LIMIT 1";
+const NEXT_DUE: &str =
+    "SELECT due FROM job WHERE state = 0 AND queue = ?2 AND priority = ?1 ORDER BY due LIMIT 1";
 
-const FINISH: &str = "UPDATE job SET state = 2, lease = NULL, ended = ?2 WHERE id = ?1 AND state = 1";
+const FINISH: &str = "UPDATE job SET state = 2, lease = NULL, ended = ?2 WHERE rowid = ?1 AND state = 1";
 
-const DELETE: &str = "DELETE FROM job WHERE id = ?1 AND state = 1";
+const DELETE: &str = "DELETE FROM job WHERE rowid = ?1 AND state = 1";
 
 const IS_OPEN: &str = "
     SELECT EXISTS (SELECT 1 FROM job WHERE state = 1)
-        OR EXISTS (SELECT 1 FROM job WHERE state = 0 AND priority = 0 AND due <= ?1)
-        OR EXISTS (SELECT 1 FROM job WHERE state = 0 AND priority = 5 AND due <= ?1)";
+        OR EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?2 AND priority = 0 AND due <= ?1)
+        OR EXISTS (SELECT 1 FROM job WHERE state = 0 AND queue = ?2 AND priority = 5 AND due <= ?1)";
+
+/// What every job has, and no job of a benchmark has otherwise.
+const QUEUE: &str = "default";
+const KIND: &str = "bench";
 
 /// The priorities there are: urgent, ordinary.
 const PRIORITIES: [i64; 2] = [0, 5];
@@ -95,7 +108,8 @@ impl Store {
             for job in jobs {
                 let priority = PRIORITIES[usize::from(!job.urgent)];
                 let payload = serde_json::to_string(&job.payload)?;
-                insert.execute(params![priority, job.due_micros().unwrap_or(now), payload])?;
+                let due = job.due_micros().unwrap_or(now);
+                insert.execute(params![fresh_id(now), QUEUE, KIND, priority, due, payload])?;
             }
         }
         Ok(transaction.commit()?)
@@ -111,7 +125,7 @@ impl Store {
         for priority in PRIORITIES {
             let wanted = (most - claimed.len()) as i64;
             let mut claim = transaction.prepare_cached(CLAIM)?;
-            let rows = claim.query_map(params![now + LEASE_MICROS, priority, now, wanted], |row| {
+            let rows = claim.query_map(params![now + LEASE_MICROS, priority, now, wanted, QUEUE], |row| {
                 Ok(Claimed {
                     id: row.get(0)?,
                     payload: row.get(1)?,
@@ -146,7 +160,7 @@ impl Store {
         let mut soonest: Option<i64> = None;
         for priority in PRIORITIES {
             let mut statement = self.connection.prepare_cached(NEXT_DUE)?;
-            for due in statement.query_map([priority], |row| row.get(0))? {
+            for due in statement.query_map(params![priority, QUEUE], |row| row.get(0))? {
                 let due: i64 = due?;
                 soonest = Some(soonest.map_or(due, |other| other.min(due)));
             }
@@ -158,7 +172,7 @@ impl Store {
         let open: bool = self
             .connection
             .prepare_cached(IS_OPEN)?
-            .query_row([now()], |row| row.get(0))?;
+            .query_row(params![now(), QUEUE], |row| row.get(0))?;
         Ok(!open)
     }
 
@@ -167,6 +181,13 @@ impl Store {
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
+}
+
+/// An id that no other process takes: the instant, this process, a number.
+fn fresh_id(now: i64) -> [u8; 16] {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = u128::from(NUMBER.fetch_add(1, Ordering::Relaxed));
+    ((now as u128) << 64 | number << 32 | u128::from(process::id())).to_be_bytes()
 }
 
 fn now() -> i64 {
