@@ -24,6 +24,7 @@ fn the_version_tells_the_commit_and_the_features() {
         None => "commit not known: its sources were no git checkout".to_owned(),
     };
     let version = env!("CARGO_PKG_VERSION");
-    let expected = format!("punctual {version} ({built})\nfeatures: sqlite, target-command, target-http\n");
-    assert_eq!(ended.stdout, expected);
+    // A build with every feature has that for tests as well.
+    let expected = format!("punctual {version} ({built})\nfeatures: sqlite, target-command, target-http");
+    assert!(ended.stdout.starts_with(&expected), "{}", ended.stdout);
 }
