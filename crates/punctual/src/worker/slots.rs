@@ -175,18 +175,22 @@ impl Slots {
     /// The hard stop: drops every handler, puts back what it can, and does not wait long for that.
     async fn drop_everything(&mut self) -> Result<(), Error> {
         self.plan.stopping.store(true, Ordering::Relaxed);
-        self.claim = None;
-        self.release_ready();
-        let mut patience = self.plan.terms.clock.sleep(LAST_SETTLES);
+        let clock = self.plan.terms.clock.clone();
+        let mut patience = clock.sleep(LAST_SETTLES);
+        let mut last_claim = clock.sleep(LAST_CLAIM);
         self.tasks.abort_all();
-        while !self.tasks.is_empty() {
+        // Jobs of a claim that stands in the store already would lie there until their lease is over, were its answer dropped.
+        while self.claim.is_some() || !self.tasks.is_empty() {
             tokio::select! {
                 biased;
-                through = self.tasks.join_next_with_id() => through.into_iter().for_each(|it| self.through(it)),
+                event = self.next() => self.take(event),
+                () = &mut last_claim, if self.claim.is_some() => self.claim = None,
                 // A handler that blocks its thread cannot be dropped.
                 () = &mut patience => break,
             }
         }
+        self.claim = None;
+        self.release_ready();
         for run in self.plan.held.all() {
             if run.is_going() {
                 self.end(run, Some(Outcome::Release(Release::Interrupted)));

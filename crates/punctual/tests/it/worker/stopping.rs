@@ -1,13 +1,16 @@
 //! How a worker stops: softly, and hard.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use punctual::job::State as JobState;
+use punctual::limits::LAST_CLAIM;
 use punctual::run::AttemptOutcome;
+use punctual::testing::{Call, Fate};
 use punctual::worker::{Run, StopReason, shutdown_signal};
 use punctual::{milliseconds, seconds};
 use rustix::process::{Signal, getpid, kill_process};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::house::House;
 use super::{Note, Told, endless, heeding, note, wait_then_answer};
@@ -117,6 +120,49 @@ async fn a_hard_stop_drops_everything_and_puts_it_back() {
     assert_eq!(outcome(house.status(running).await), interrupted);
     let released = (JobState::Waiting, AttemptOutcome::Released);
     assert_eq!(outcome(house.status(reserved).await), released);
+}
+
+#[tokio::test]
+async fn a_hard_stop_puts_back_what_a_claim_under_way_brings() {
+    let house = House::new();
+    let id = house.enqueue(note("claimed, and not answered yet")).await;
+    let answered = Arc::new(Notify::new());
+    let late = answered.clone();
+    house.store.rule(move |call| match call {
+        Call::Claim(_) => Fate::Late(late.clone()),
+        _ => Fate::Pass,
+    });
+    let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
+    let worker = house.start(worker);
+    house.quiet().await;
+    assert_eq!(house.status(id).await.state, JobState::Running, "the store has it");
+    worker.hard.cancel();
+    house.quiet().await;
+    answered.notify_one();
+    house.quiet().await;
+
+    assert_eq!(worker.stopped().await, Ok(()));
+    let status = house.status(id).await;
+    assert_eq!((status.state, status.attempt), (JobState::Waiting, 0));
+    assert_eq!(status.history[0].outcome, AttemptOutcome::Released);
+}
+
+#[tokio::test]
+async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim() {
+    let house = House::new();
+    let id = house.enqueue(note("claimed, and never answered")).await;
+    house.store.rule(|call| match call {
+        Call::Claim(_) => Fate::Late(Arc::default()),
+        _ => Fate::Pass,
+    });
+    let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
+    let worker = house.start(worker);
+    house.quiet().await;
+    worker.hard.cancel();
+    house.pass(LAST_CLAIM).await;
+
+    assert_eq!(worker.stopped().await, Ok(()));
+    assert_eq!(house.status(id).await.state, JobState::Running, "its lease brings it back");
 }
 
 #[tokio::test]
