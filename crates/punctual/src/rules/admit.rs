@@ -81,6 +81,7 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
 
 fn check(new: &NewJob, due: Timestamp, moment: &Moment<'_>) -> Result<(), Error> {
     let mut check = Check::default();
+    check.id(new.id);
     check.name("/kind", &new.kind);
     if let Some(queue) = &new.queue {
         check.name("/queue", queue.as_str());

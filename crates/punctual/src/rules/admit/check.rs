@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Field};
-use crate::job::{Backoff, Defaults, Options, Unique};
+use crate::job::{Backoff, Defaults, JobId, Options, Unique};
 use crate::limits;
 use crate::queue::name_fault;
 use crate::rules::admit::canonical::PAYLOAD_KEY_PREFIX;
@@ -45,6 +45,14 @@ impl Check {
         if let Some(fault) = name_fault(name) {
             self.hold(false, pointer, || fault);
         }
+    }
+
+    /// The id that a job chose. The nil UUID stands for none, and is where stores begin the list of all jobs.
+    pub(in crate::rules) fn id(&mut self, id: Option<JobId>) {
+        let is_nil = id.is_some_and(|id| id.0.is_nil());
+        self.hold(!is_nil, "/id", || {
+            "must not be the nil UUID, which names nothing; leave it out to be given one".to_owned()
+        });
     }
 
     pub(in crate::rules) fn priority(&mut self, priority: u8) {

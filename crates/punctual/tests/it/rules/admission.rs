@@ -136,6 +136,7 @@ fn each_bad_field_is_refused_where_it_is() {
     };
     let too_many_tags = (0..=limits::TAGS).fold(plain(), |new, tag| new.tag(tag.to_string()));
     let cases = [
+        (plain().id(JobId(uuid::Uuid::nil())), "/id"),
         (NewJob::bytes("", "{}"), "/kind"),
         (NewJob::bytes("é", "{}"), "/kind"),
         (NewJob::bytes("k".repeat(limits::NAME_BYTES + 1), "{}"), "/kind"),
