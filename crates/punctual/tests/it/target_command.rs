@@ -166,7 +166,10 @@ async fn what_cannot_be_started_fails_at_once() {
 async fn only_what_the_settings_allow_is_run() {
     let house = house_that_allows(Allow::None).await;
     let (said, again) = house.failure(&CommandCall::new("true")).await;
-    assert!(said.contains("targets.command.allow") && !again, "{said}");
+    assert!(
+        said.contains("targets.command.allow (--allow-command)") && !again,
+        "{said}"
+    );
 
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("echo");

@@ -51,7 +51,7 @@ impl Allow {
     pub(super) fn find(&self, program: &str, dir: Option<&str>) -> Result<PathBuf, NotRun> {
         if *self == Allow::None {
             return Err(NotRun::Refused(
-                "no command is run here: the setting targets.command.allow names no program".to_owned(),
+                "no command is run here: the setting targets.command.allow (--allow-command) names no program".to_owned(),
             ));
         }
         let found = locate(program, dir).ok_or_else(|| {
@@ -69,7 +69,7 @@ impl Allow {
         match allowed {
             true => Ok(found),
             false => Err(NotRun::Refused(format!(
-                "{} is not run here: the setting targets.command.allow does not name it",
+                "{} is not run here: the setting targets.command.allow (--allow-command) does not name it",
                 found.display()
             ))),
         }

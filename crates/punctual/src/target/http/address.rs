@@ -60,15 +60,24 @@ impl Addresses {
     }
 }
 
+impl Refused {
+    /// Whether this host is the address itself, and no name of it.
+    pub(super) fn is_of(&self, host: &str) -> bool {
+        host.trim_matches(['[', ']']).parse() == Ok(self.address)
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refused { address, is, ever } = self;
         write!(f, "{address} is {is}, ")?;
         match ever {
-            true => f.write_str("which is never called, whatever the setting targets.http.allow says"),
+            true => f.write_str(
+                "which is never called, whatever the setting targets.http.allow (--allow-net) says",
+            ),
             false => write!(
                 f,
-                "which is not called unless the setting targets.http.allow names it, as in \"{}\"",
+                "which is not called unless the setting targets.http.allow (--allow-net) names it, as in \"{}\"",
                 IpNet::from(*address)
             ),
         }
@@ -293,8 +302,8 @@ mod tests {
         let refused = check(&allowing(&[]), "127.0.0.1").expect_err("loopback");
         assert_eq!(
             refused.to_string(),
-            "127.0.0.1 is a loopback address, which is not called unless the setting targets.http.allow names it, as in \
-             \"127.0.0.1/32\""
+            "127.0.0.1 is a loopback address, which is not called unless the setting targets.http.allow (--allow-net) names it, \
+             as in \"127.0.0.1/32\""
         );
     }
 

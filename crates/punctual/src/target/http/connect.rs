@@ -153,6 +153,7 @@ pub(super) enum DialError {
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            DialError::Refused(host, why) if why.is_of(host) => write!(f, "{why}"),
             DialError::Refused(host, why) => write!(f, "{host} may not be called: {why}"),
             DialError::Lookup(error) => write!(f, "the host was not found: {error}"),
             DialError::Connect(address, error) => write!(f, "no connection to {address}: {error}"),
