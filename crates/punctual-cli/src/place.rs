@@ -102,7 +102,7 @@ pub(crate) async fn open(store: &str) -> Result<Engine, Failure> {
     opened.map_err(|error| {
         let hint = match error.kind() {
             Kind::Unavailable => {
-                format!("; `punctual serve --store {store}` makes one, or name another with --store")
+                format!("; `punctual serve --store {store}` makes one where there is none, or name another with --store")
             }
             _ => String::new(),
         };

@@ -43,7 +43,7 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
         .map_err(|error| Error::invalid("the database needs a path").caused_by(error))?;
     create(&path)?;
     let mut connection = connect(&path)?;
-    migrate(&mut connection).map_err(Error::from)?;
+    migrate(&mut connection).map_err(|fault| at(&path, fault))?;
     Ok(path)
 }
 
@@ -127,10 +127,13 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     // Each connection belongs to one thread; and without SQLITE_OPEN_URI a path is a path, whatever is in it.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags).and_then(configure);
-    opened.map_err(|error| {
-        let error = Error::from(Fault::Database(error));
-        Error::new(error.kind(), format!("{}: {error}", path.display())).caused_by(error)
-    })
+    opened.map_err(|error| at(path, Fault::Database(error)))
+}
+
+/// What is wrong with this file.
+fn at(path: &Path, fault: Fault) -> Error {
+    let error = Error::from(fault);
+    Error::new(error.kind(), format!("{}: {error}", path.display())).caused_by(error)
 }
 
 fn configure(mut connection: Connection) -> rusqlite::Result<Connection> {
