@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
 use crate::limits::BODY_BYTES;
@@ -62,16 +63,22 @@ fn expect(headers: &HeaderMap, media_type: &str) -> Result<(), Problem> {
 }
 
 async fn bytes(body: Body, deadline: Duration) -> Result<Bytes, Problem> {
+    // What its Content-Length says; zero where it says nothing.
+    if body.size_hint().lower() > BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let reading = Limited::new(body, BODY_BYTES).collect();
     match tokio::time::timeout(deadline, reading).await {
         Ok(Ok(read)) => Ok(read.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("a body has at most {BODY_BYTES} bytes"),
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(broke_off(&*error)),
         Err(_) => Err(too_slow(deadline)),
     }
+}
+
+fn too_large() -> Problem {
+    let detail = format!("a body has at most {BODY_BYTES} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 /// The body has no end.

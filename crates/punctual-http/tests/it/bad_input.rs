@@ -321,6 +321,12 @@ async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() {
         .ask_without_length("POST", "/v1/jobs", &headers, chunked.as_bytes())
         .await
         .problem(413);
+    let announced = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", "10485760"),
+    ];
+    let refused = house.ask_without_length("POST", "/v1/jobs", &announced, b"");
+    refused.await.problem(413);
     let payload = format!(r#"{{"kind": "mail", "payload": "{}"}}"#, "x".repeat(300 * 1024));
     assert_eq!(house.post("/v1/jobs", payload).await.problem(422), ["/payload"]);
     assert_eq!(house.jobs().await, 0);
