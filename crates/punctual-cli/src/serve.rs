@@ -97,8 +97,9 @@ impl Serve {
             }
             false => Targets::allowed(settings, supervisor)?,
         };
+        let listener = api::listen(settings).await?;
         let engine = store::open(settings).await?;
-        let server = api::bind_server(settings, &engine).await?;
+        let server = api::server(settings, listener, &engine);
         let worker = targets.handle(runner::worker(settings, &engine));
         worker.check()?;
         tell(&format!(
@@ -123,8 +124,9 @@ impl Api {
         let process = Process::begin(self.flags.asked)?;
         let settings = &process.settings;
         store::is_shared(settings)?;
+        let listener = api::listen(settings).await?;
         let engine = store::open(settings).await?;
-        let server = api::bind_server(settings, &engine).await?;
+        let server = api::server(settings, listener, &engine);
         tell(&format!(
             "listening on http://{}\nkeeping jobs in {}\nrunning no jobs, which is for punctual runner",
             server.address(),

@@ -75,10 +75,16 @@ struct Rooms {
     stopping: CancellationToken,
 }
 
-impl Server {
+/// An address that is listened on, before there is anything to serve: whoever comes meanwhile waits.
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
     /// Listens on `address`; port 0 takes a free one. Any address beyond loopback is refused as `Denied`, since there
     /// are no keys yet and whoever reaches the server may run jobs. `Unavailable`: the address is taken, or not ours.
-    pub async fn bind(engine: Engine, address: SocketAddr) -> Result<Server, Error> {
+    pub async fn bind(address: SocketAddr) -> Result<Listener, Error> {
         if !address.ip().is_loopback() {
             return Err(Error::new(
                 Kind::Denied,
@@ -92,14 +98,26 @@ impl Server {
         let cannot = |error: std::io::Error| {
             Error::unavailable(format!("cannot listen on {address}: {error}")).caused_by(error)
         };
-        let listener = TcpListener::bind(address).await.map_err(cannot)?;
-        let address = listener.local_addr().map_err(cannot)?;
-        Ok(Server {
-            listener,
-            address,
+        let socket = TcpListener::bind(address).await.map_err(cannot)?;
+        let address = socket.local_addr().map_err(cannot)?;
+        Ok(Listener { socket, address })
+    }
+
+    /// A server of this engine that listens here.
+    pub fn serve(self, engine: Engine) -> Server {
+        Server {
+            listener: self.socket,
+            address: self.address,
             engine,
             settings: ServerSettings::default(),
-        })
+        }
+    }
+}
+
+impl Server {
+    /// Listens on `address`, as [`Listener::bind`] does, and answers for this engine.
+    pub async fn bind(engine: Engine, address: SocketAddr) -> Result<Server, Error> {
+        Ok(Listener::bind(address).await?.serve(engine))
     }
 
     /// With these settings instead of the usual ones.

@@ -7,7 +7,7 @@ use punctual::Engine;
 use punctual::limits::LENGTH_MAX;
 use punctual_http::Server;
 use punctual_http::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE, WRITE_DEADLINE};
-use punctual_http::server::ServerSettings;
+use punctual_http::server::{Listener, ServerSettings};
 
 use super::files;
 use crate::config::Settings;
@@ -50,20 +50,24 @@ static WRITE_DEADLINE_KEY: Key<Duration> =
 /// Below it, an ordinary pause of a network cuts a client off.
 const DEADLINE_MIN: Duration = Duration::from_secs(1);
 
-/// A server that listens.
-pub(super) async fn bind_server(settings: &Settings, engine: &Engine) -> Result<Server, Failure> {
+/// Listens where the settings say: before a store is opened, so that none is made where the address is taken.
+pub(super) async fn listen(settings: &Settings) -> Result<Listener, Failure> {
+    Ok(Listener::bind(settings.get(&BIND)).await?)
+}
+
+/// A server that listens there.
+pub(super) fn server(settings: &Settings, listener: Listener, engine: &Engine) -> Server {
     let most = files::connections();
     let asked = settings.given(&CONNECTIONS_KEY).unwrap_or(most);
     if asked > most {
         tracing::warn!("api.connections is {asked}, and the limit of open files leaves room for {most}");
     }
-    let server = Server::bind(engine.clone(), settings.get(&BIND)).await?;
-    Ok(server.settings(ServerSettings {
+    listener.serve(engine.clone()).settings(ServerSettings {
         connections: asked.min(most),
         header_deadline: settings.get(&HEADER_DEADLINE_KEY),
         body_deadline: settings.get(&BODY_DEADLINE_KEY),
         write_deadline: settings.get(&WRITE_DEADLINE_KEY),
-    }))
+    })
 }
 
 fn deadline(given: &Given) -> Result<Duration, String> {

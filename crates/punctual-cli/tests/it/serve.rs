@@ -1,7 +1,7 @@
 //! `punctual serve`.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -65,8 +65,12 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
         (&["--dev", "--allow-command", "true"], 64, "--dev"),
         (&["--dev", "--allow-net", "10.0.0.0/8"], 64, "--dev"),
         (&["--bind", "0.0.0.0:0"], 77, "loopback"),
-        (&["--store", "mysql://x"], 64, "mysql"),
-        (&["--store", "sqlite:no/such/folder.db"], 69, "no/such/folder.db"),
+        (&["--bind", "127.0.0.1:0", "--store", "mysql://x"], 64, "mysql"),
+        (
+            &["--bind", "127.0.0.1:0", "--store", "sqlite:no/such/folder.db"],
+            69,
+            "no/such/folder.db",
+        ),
         (&["--concurrency", "0"], 64, "--concurrency"),
         (&["--bind", "127.0.0.1:0", "--queues", "a b"], 64, "\"a b\""),
         (&["--bind", "127.0.0.1:0", "--queues", "a,a"], 64, "twice"),
@@ -86,6 +90,21 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
         );
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_leaves_no_database_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it listens").to_string();
+    for role in ["serve", "api"] {
+        let mut serve = punctual(folder.path());
+        serve.args([role, "--bind", &address, "--store", "sqlite:new.db"]);
+        let ended = Ended::of(serve.output().expect("it starts"));
+        assert_eq!(ended.code, 69, "{ended:?}");
+        assert!(ended.stderr.contains(&address), "{ended:?}");
+        assert!(!folder.path().join("new.db").exists(), "{role}");
     }
 }
 
