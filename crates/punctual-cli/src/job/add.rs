@@ -188,7 +188,7 @@ async fn add(
     options: JobOptions,
 ) -> Result<ExitCode, Failure> {
     when::tell_what_was_assumed(&[("--at", options.at), ("--start-deadline", options.start_deadline)]);
-    let wait = options.wait.map(Bound::new);
+    let wait = options.wait.map(|length| Bound::new(length, json));
     let posted = enqueue(client, &options.job(kind, payload), wait.as_ref()).await?;
     match wait {
         None => report(&posted, options.on_conflict, json).map(|()| ExitCode::SUCCESS),

@@ -1,4 +1,4 @@
-//! The tale of a job's attempts, for whoever waits for it at a terminal.
+//! The tale of a job's attempts, for whoever waits for it.
 
 use punctual_http::wire::{Attempt, Head, Job};
 

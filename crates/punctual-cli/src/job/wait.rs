@@ -32,7 +32,13 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let end = wait_for(client, &self.id, Bound::new(self.timeout), Tale::of_the_last()).await?;
+        let end = wait_for(
+            client,
+            &self.id,
+            Bound::new(self.timeout, self.json),
+            Tale::of_the_last(),
+        )
+        .await?;
         let printed = if self.json {
             print::json(&end)
         } else {
@@ -48,35 +54,46 @@ impl Wait {
 const ONE_REQUEST: Duration = Duration::from_secs(30);
 /// Or this long where a person sits at a terminal, and is told of each attempt.
 const ONE_LOOK: Duration = Duration::from_secs(1);
+/// Or this long where nobody sits there, but a log is told of each attempt.
+const ONE_LOGGED_LOOK: Duration = Duration::from_secs(5);
 
 /// How long somebody is willing to wait, counted from when they said so; unset, for ever.
 pub(super) struct Bound {
     clock: SystemClock,
     until: Option<Duration>,
-    is_watched: bool,
+    /// The longest that one request waits.
+    longest: Duration,
+    /// Whether each attempt is told of.
+    is_told: bool,
 }
 
 impl Bound {
-    pub(super) fn new(length: Option<Duration>) -> Bound {
+    /// Attempts are told of to people, and into logs unless it is JSON that is wanted.
+    pub(super) fn new(length: Option<Duration>, json: bool) -> Bound {
         let clock = SystemClock::new();
         let until = length.map(|length| clock.uptime().saturating_add(length));
+        let (longest, is_told) = match (io::stderr().is_terminal(), json) {
+            (true, _) => (ONE_LOOK, true),
+            (false, false) => (ONE_LOGGED_LOOK, true),
+            (false, true) => (ONE_REQUEST, false),
+        };
         Bound {
             clock,
             until,
-            is_watched: io::stderr().is_terminal(),
+            longest,
+            is_told,
         }
     }
 
     /// How long the next request waits; zero when the time is over.
     pub(super) fn next(&self) -> Duration {
-        let longest = if self.is_watched { ONE_LOOK } else { ONE_REQUEST };
         let left = self.until.map(|until| until.saturating_sub(self.clock.uptime()));
-        left.unwrap_or(longest).min(longest)
+        left.unwrap_or(self.longest).min(self.longest)
     }
 }
 
-/// What the job came to, or that it is still pending when the time is over. Where somebody watches, tells of each attempt
-/// that did not end it.
+/// What the job came to, or that it is still pending when the time is over. Tells of each attempt that did not end it,
+/// where somebody is to hear of them.
 pub(super) async fn wait_for(
     client: &Client,
     id: &str,
@@ -87,7 +104,7 @@ pub(super) async fn wait_for(
         let wait = bound.next();
         let end = client.result(id, Some(wait)).await?;
         // A job that is gone by now has no tale, but its end is known.
-        if bound.is_watched
+        if bound.is_told
             && let (Ok(job), Ok(attempts)) = (client.job(id).await, client.attempts(id).await)
         {
             tale.go_on(&job, &attempts.items);

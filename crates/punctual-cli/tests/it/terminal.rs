@@ -1,4 +1,4 @@
-//! What only a person at a terminal is told.
+//! What a person at a terminal is told, and what of that a log is.
 
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
@@ -37,6 +37,24 @@ fn whoever_adds_and_waits_at_a_terminal_is_told_of_each_attempt_once() {
     let seen = house.read("seen");
     assert!(seen.contains("no luck"), "{seen}");
     assert_eq!(seen.matches("attempt 1 of 20").count(), 1, "{seen}");
+}
+
+#[test]
+fn a_log_is_told_of_each_attempt_in_a_line_unless_json_is_wanted() {
+    let house = House::open();
+    let command = ["add", "command", "--wait", "--max-attempts", "2", "--", "false"];
+    let ended = house.job(&command);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{ended:?}");
+    assert!(
+        lines[0].contains("attempt 1 of 2 failed: exit code 1"),
+        "{ended:?}"
+    );
+    assert!(lines[1].contains(" failed (exhausted): "), "{ended:?}");
+
+    let json = [&["add", "command", "--json"], &command[2..]].concat();
+    assert_eq!(house.job(&json).stderr, "");
 }
 
 #[test]
