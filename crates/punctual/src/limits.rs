@@ -142,8 +142,6 @@ pub const PRUNE_SCAN: Duration = Duration::from_secs(10);
 pub const SETTINGS_AGE: Duration = Duration::from_secs(5);
 /// Pages of [`PAGE_ITEMS`] settings that an engine reads: queues beyond it are a slip, not a design.
 pub const SETTINGS_PAGES: usize = 100;
-/// Pages of [`PAGE_ITEMS`] that one call of a purge deletes: some seconds of work, and then it says where to go on.
-pub const PURGE_PAGES: usize = 10;
 /// Signals kept for a listener that is slow; then it is told to look at everything.
 pub const SIGNALS: usize = 1_024;
 /// Rows read at once for those who wait for results.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use tracing::Instrument;
 
-use crate::change::{Applied, Change, RecordApplied, RecordChange, RecordKind};
+use crate::change::{RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
 use crate::job::State;
-use crate::limits::{CONFLICT_ROUNDS, PAGE_ITEMS, PURGE_PAGES};
+use crate::limits::{BULK_JOBS, CONFLICT_ROUNDS};
 use crate::queue::{Counts, QueueName, QueueSettings};
 use crate::signals::Signal;
-use crate::store::{Cursor, Filter, Head, Listed, Page, View};
+use crate::store::{Cursor, Filter, View};
 
-use super::writes::Tell;
+use super::bulk::{Bulk, BulkVerb};
 use super::{Core, Engine};
 
 /// A queue as an operator sees it.
@@ -237,7 +237,7 @@ impl Core {
         Ok(true)
     }
 
-    /// Deletes, or counts, up to [`PURGE_PAGES`] pages of jobs. What has moved on meanwhile is left alone.
+    /// Deletes, or counts, up to [`BULK_JOBS`] jobs. What has moved on meanwhile is left alone.
     pub(super) async fn purge(&self, name: &QueueName, purge: Purge) -> Result<Purged, Error> {
         name.check()?;
         let view = match purge.state {
@@ -249,52 +249,23 @@ impl Core {
             ended => View::Ended(Some(ended)),
         };
         self.check_open()?;
-        let mut purged = Purged {
-            matched: 0,
-            changed: 0,
-            next: purge.after,
+        let bulk = Bulk {
+            verb: BulkVerb::Delete,
+            filter: Filter {
+                view,
+                queue: Some(name.clone()),
+                ..Filter::default()
+            },
+            after: purge.after,
+            limit: BULK_JOBS,
+            dry_run: purge.dry_run,
         };
-        for _ in 0..PURGE_PAGES {
-            let listed = self.purgeable(name, view, purged.next).await?;
-            purged.matched += u64::try_from(listed.items.len()).unwrap_or(u64::MAX);
-            if !purge.dry_run {
-                purged.changed += self.delete_heads(&listed.items).await?;
-            }
-            purged.next = listed.next;
-            if purged.next.is_none() {
-                break;
-            }
-        }
-        Ok(purged)
-    }
-
-    async fn purgeable(&self, name: &QueueName, view: View, after: Option<Cursor>) -> Result<Listed, Error> {
-        let filter = Filter {
-            view,
-            queue: Some(name.clone()),
-            ..Filter::default()
-        };
-        let page = Page {
-            limit: PAGE_ITEMS,
-            after,
-        };
-        self.store.list(filter, page).await
-    }
-
-    /// Deletes these jobs as far as they stand as they were listed. Answers how many.
-    async fn delete_heads(&self, heads: &[Head]) -> Result<u64, Error> {
-        let deletion = |head: &Head| {
-            let waited_for = !head.state.is_ended();
-            let tell = Tell {
-                due: None,
-                job: waited_for.then_some(Signal::Ended(head.id)),
-            };
-            (Change::deletion(head.id, head.rev), tell)
-        };
-        let mut deleted = 0;
-        for answer in self.write_changes(heads.iter().map(deletion).collect()).await {
-            deleted += u64::from(answer? == Applied::Applied);
-        }
-        Ok(deleted)
+        let done = self.bulk(&bulk).await?;
+        let count = |jobs: usize| u64::try_from(jobs).unwrap_or(u64::MAX);
+        Ok(Purged {
+            matched: count(done.matched),
+            changed: count(done.changed),
+            next: done.next,
+        })
     }
 }
