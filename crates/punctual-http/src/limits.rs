@@ -70,6 +70,8 @@ pub const CONNECTION_KEPT: Duration = Duration::from_secs(5);
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 /// An answer that the client reads, in bytes: a full page, each job with the longest of names and tags.
 pub const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Tokens of runs that a far worker keeps: more than it ever holds at once.
+pub const TOKENS: usize = 100_000;
 /// A request of a far worker, in bytes: its beats and outcomes are sent in pieces, each well below [`BODY_BYTES`].
 pub const PIECE_BYTES: usize = BODY_BYTES / 2;
 /// First and longest pause of a far worker's stream or settle that the server did not answer; it doubles.

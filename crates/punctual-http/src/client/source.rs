@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{self, BoxFuture};
 use futures_util::stream::BoxStream;
 use http::Method;
 use punctual::clock::{Clock, SystemClock};
-use punctual::job::{Job, JobId};
+use punctual::job::JobId;
 use punctual::limits as library;
 use punctual::run::{
     Beat, BeatVerdict, Beaten, Claim, ClaimFrom, Claimed, RunId, SettleVerdict, Settlement, WorkerInfo,
@@ -34,12 +34,14 @@ use punctual::{Error, Kind};
 
 use self::cancels::cancels;
 use self::pieces::{beats, outcomes};
+use self::tokens::Tokens;
 use super::{Client, ClientError, NOTHING};
 use crate::limits;
 use crate::wire;
 
 mod cancels;
 mod pieces;
+mod tokens;
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
@@ -49,6 +51,7 @@ struct Far {
     /// A heartbeat has connections of its own: they live on its own runtime, so that no handler starves it.
     beats: Client,
     clock: Arc<dyn Clock>,
+    tokens: Tokens,
 }
 
 impl From<&Client> for Arc<dyn Source> {
@@ -57,6 +60,7 @@ impl From<&Client> for Arc<dyn Source> {
             client: client.apart(),
             beats: client.apart(),
             clock: Arc::new(SystemClock::new()),
+            tokens: Tokens::default(),
         })
     }
 }
@@ -85,6 +89,10 @@ impl Source for Far {
 
     fn settle(&self, settlements: Vec<Settlement>) -> Answer<'_, Vec<SettleVerdict>> {
         self.settle_far(settlements).boxed()
+    }
+
+    fn token(&self, run: RunId) -> Answer<'_, Option<String>> {
+        future::ready(Ok(self.tokens.of(run))).boxed()
     }
 
     fn append_output(&self, run: RunId, bytes: Bytes) -> Answer<'_, bool> {
@@ -117,9 +125,21 @@ impl Far {
             .client
             .ask_within("/v1/workers/claim", &asked, deadline)
             .await?;
-        let jobs: Result<Vec<Job>, Error> = claimed.runs.into_iter().map(wire::Run::read).collect();
+        let mut jobs = Vec::with_capacity(claimed.runs.len());
+        for mut run in claimed.runs {
+            let token = run.token.take();
+            let job = run.read()?;
+            let id = RunId {
+                job: job.id(),
+                run: job.status.run,
+            };
+            if let Some(token) = token {
+                self.tokens.keep(id, token);
+            }
+            jobs.push(job);
+        }
         Ok(Claimed {
-            jobs: jobs?,
+            jobs,
             next_due: claimed.next_due.map(|at| at.0),
             now: claimed.now.0,
         })
@@ -159,6 +179,7 @@ impl Far {
             };
             verdicts.extend(self.settle_piece(&piece).await?);
         }
+        self.tokens.let_go(&settlements);
         Ok(verdicts)
     }
 

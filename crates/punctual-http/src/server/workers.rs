@@ -67,11 +67,17 @@ pub(super) async fn claim(
     let gone = || Error::internal("a claim ended without an answer; what it brought comes back by its lease");
     let (next_due, now, mut taken) = receive.await.map_err(|_| gone())??;
     taken.keep_what_fits();
-    let runs = taken.jobs().iter();
+    let mut runs = Vec::with_capacity(taken.jobs().len());
+    for row in taken.jobs() {
+        let id = RunId {
+            job: row.id(),
+            run: row.status.run,
+        };
+        let token = rooms.engine.token(id).await?;
+        runs.push(wire::Run::of(row, now, rooms.engine.defaults(), lease, token));
+    }
     let claimed = wire::Claimed {
-        runs: runs
-            .map(|row| wire::Run::of(row, now, rooms.engine.defaults(), lease))
-            .collect(),
+        runs,
         next_due: next_due.map(wire::At),
         now: wire::At(now),
     };

@@ -37,13 +37,22 @@ pub struct Run {
     pub attempt: u32,
     /// How long the worker has a right to it, counted from when it asked.
     pub lease: Length,
+    /// With which whoever the run is deferred to prolongs and settles it, under `/v1/runs/{token}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The attempts before this one, oldest first.
     pub attempts: Vec<Attempt>,
 }
 
 impl Run {
     /// The row in the wire's words, for the worker that claimed it.
-    pub fn of(row: &job::Job, now: Timestamp, defaults: &Defaults, lease: Duration) -> Run {
+    pub fn of(
+        row: &job::Job,
+        now: Timestamp,
+        defaults: &Defaults,
+        lease: Duration,
+        token: Option<String>,
+    ) -> Run {
         let mut attempts = Attempt::all_of(row);
         attempts.retain(|attempt| attempt.ended_at.is_some());
         let payload = Blob::of(&row.body.payload);
@@ -56,6 +65,7 @@ impl Run {
             run: row.status.run,
             attempt: row.status.attempt,
             lease: Length(lease),
+            token,
             attempts,
         }
     }

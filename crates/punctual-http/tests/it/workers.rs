@@ -13,7 +13,7 @@ use punctual_http::Server;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::house::{Answer, DEADLINE, House, within};
@@ -280,6 +280,33 @@ async fn a_far_worker_runs_jobs_as_a_near_one_does() {
         .await
         .expect("it does not panic")
         .expect("it stops");
+}
+
+#[tokio::test]
+async fn a_far_worker_hands_its_run_on_by_its_token() {
+    let house = House::open().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = Worker::new(house.client()).handle_kind("render", move |_, run: Run| {
+        let tell = tell.clone();
+        async move {
+            let _ = tell.send(run.token().await?);
+            Err(Stop::defer(minutes(10)))
+        }
+    });
+    let (stop, working) = work(worker);
+    let id = house.post("/v1/jobs", r#"{"kind": "render"}"#).await.id();
+    let token = within(told.recv()).await.flatten().expect("it came with the run");
+    drop(stop);
+    within(working)
+        .await
+        .expect("it does not panic")
+        .expect("it stops");
+
+    let settle = r#"{"outcome": {"done": 7}}"#;
+    let settled = house.post(&format!("/v1/runs/{token}"), settle).await;
+    assert_eq!(settled.status, 200, "{settled:?}");
+    let result = house.get(&format!("/v1/jobs/{id}/result")).await.body;
+    assert_eq!(result["result"], 7, "{result}");
 }
 
 #[tokio::test]

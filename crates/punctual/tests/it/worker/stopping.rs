@@ -135,7 +135,11 @@ async fn a_hard_stop_puts_back_what_a_claim_under_way_brings() {
     let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
     let worker = house.start(worker);
     house.quiet().await;
-    assert_eq!(house.status(id).await.state, JobState::Running, "the store has it");
+    assert_eq!(
+        house.status(id).await.state,
+        JobState::Running,
+        "the store has it"
+    );
     worker.hard.cancel();
     house.quiet().await;
     answered.notify_one();
@@ -162,7 +166,11 @@ async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim() {
     house.pass(LAST_CLAIM).await;
 
     assert_eq!(worker.stopped().await, Ok(()));
-    assert_eq!(house.status(id).await.state, JobState::Running, "its lease brings it back");
+    assert_eq!(
+        house.status(id).await.state,
+        JobState::Running,
+        "its lease brings it back"
+    );
 }
 
 #[tokio::test]
