@@ -3,8 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::failure::Failure;
+use crate::print;
 
-/// Whether somebody agrees. Where nobody can be asked nobody does, and the command line has to say it.
+/// Whether somebody agrees to it. Where nobody can be asked nobody does, and the command line has to say it. Who does not agree
+/// is told that nothing was done.
 pub(crate) fn agrees(question: &str) -> Result<bool, Failure> {
     let mut terminal = io::stderr();
     if !(io::stdin().is_terminal() && terminal.is_terminal()) {
@@ -15,5 +17,9 @@ pub(crate) fn agrees(question: &str) -> Result<bool, Failure> {
     write!(terminal, "{question} [y/N] ")?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let agrees = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+    if !agrees {
+        print::note("nothing was done");
+    }
+    Ok(agrees)
 }

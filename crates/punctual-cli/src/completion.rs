@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Zsh};
 use punctual_http::Client;
-use punctual_http::wire::{Head, ListQuery};
+use punctual_http::wire::{Head, ListQuery, Queue};
 
 use crate::failure::Failure;
 use crate::place::Place;
@@ -68,42 +68,44 @@ pub(crate) fn jobs() -> ArgValueCandidates {
             let told = format!("{} {}", print::plain(&job.kind), job.phase);
             CompletionCandidate::new(job.id).help(Some(told.into()))
         };
-        heads().into_iter().map(offer).collect()
+        found(heads).into_iter().map(offer).collect()
     })
 }
 
-/// Offers the queues of the same jobs.
+/// Offers the names of queues, as many as one page has.
 pub(crate) fn queues() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let mut names: Vec<String> = heads().into_iter().map(|job| job.queue).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().map(CompletionCandidate::new).collect()
+        let offer = |queue: Queue| CompletionCandidate::new(queue.name);
+        found(page_of_queues).into_iter().map(offer).collect()
     })
 }
 
 /// What can be offered; nothing where there is no server, since a prompt is no place for an error.
-fn heads() -> Vec<Head> {
-    let asked = || -> io::Result<Vec<Head>> {
+fn found<T>(ask: impl AsyncFnOnce(&Client) -> Result<Vec<T>, Failure>) -> Vec<T> {
+    let asked = || -> io::Result<Vec<T>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, look()).await });
+        let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, look(ask)).await });
         Ok(found.ok().and_then(Result::ok).unwrap_or_default())
     };
     asked().unwrap_or_default()
 }
 
-async fn look() -> Result<Vec<Head>, Failure> {
+async fn look<T>(ask: impl AsyncFnOnce(&Client) -> Result<Vec<T>, Failure>) -> Result<Vec<T>, Failure> {
     let access = Place::of_words(env::args_os().map(OsString::into_string))
         .enter()
         .await?;
-    let found = list(&access.client).await;
+    let found = ask(&access.client).await;
     access.leave().await?;
     found
 }
 
-async fn list(client: &Client) -> Result<Vec<Head>, Failure> {
+async fn page_of_queues(client: &Client) -> Result<Vec<Queue>, Failure> {
+    Ok(client.queues(None).await?.items)
+}
+
+async fn heads(client: &Client) -> Result<Vec<Head>, Failure> {
     let mut found = Vec::new();
     for state in ["running", "waiting", "ended"] {
         let query = ListQuery {

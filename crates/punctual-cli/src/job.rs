@@ -16,6 +16,7 @@ mod ending;
 mod filter;
 mod list;
 mod many;
+mod output;
 mod payload;
 mod retry;
 mod run;
@@ -54,6 +55,8 @@ enum JobCommand {
     Delete(delete::DeleteArgs),
     /// Show every execution of a job
     Attempts(attempts::AttemptsArgs),
+    /// Print what a run of a job has put out, also while it runs
+    Output(output::OutputArgs),
 }
 
 impl JobArgs {
@@ -71,6 +74,7 @@ impl JobArgs {
             JobCommand::Run(run) => run.run(client).await,
             JobCommand::Delete(delete) => delete.run(client).await,
             JobCommand::Attempts(attempts) => attempts.run(client).await,
+            JobCommand::Output(output) => output.run(client).await,
         };
         access.leave().await?;
         done

@@ -18,11 +18,13 @@ mod log;
 mod man;
 mod place;
 mod print;
+mod queue;
 mod serve;
 mod store;
 mod usage;
 mod version;
 mod when;
+mod worker;
 
 /// A durable job scheduler: jobs run when they are due, and whoever waits gets the result.
 #[derive(Parser)]
@@ -43,6 +45,10 @@ enum Command {
     Runner(serve::Runner),
     /// Add jobs, look at them, wait for them, cancel them
     Job(job::JobArgs),
+    /// Look at queues, pause, limit and empty them
+    Queue(queue::QueueArgs),
+    /// Look at who runs jobs
+    Worker(worker::WorkerArgs),
     /// Show and check the settings
     Config(config::ConfigArgs),
     /// Check a store, back it up
@@ -107,6 +113,8 @@ fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> 
         Command::Api(api) => runtime.block_on(api.run()),
         Command::Runner(runner) => runtime.block_on(runner.run(supervisor)),
         Command::Job(job) => runtime.block_on(job.run()),
+        Command::Queue(queue) => runtime.block_on(queue.run()),
+        Command::Worker(worker) => runtime.block_on(worker.run()),
         Command::Config(config) => config.run(),
         Command::Storage(store) => runtime.block_on(store.run()),
         Command::Completion(completion) => completion.run(),

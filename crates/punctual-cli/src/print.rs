@@ -1,5 +1,6 @@
 //! What people see: columns that fit the terminal, colours only where they are wanted, local times. And what scripts see: JSON.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{Cell, Color};
@@ -7,8 +8,10 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+mod foreign;
 mod table;
 
+pub(crate) use foreign::Foreign;
 pub(crate) use table::{always, spare, table};
 
 /// Writes one JSON document on one line.
@@ -23,8 +26,8 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 }
 
 /// So many of them: `1 job`, `2 jobs`.
-pub(crate) fn count(number: usize, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }
 

@@ -120,7 +120,7 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// A length as people say it: its two largest units, rounded, or milliseconds below a second.
-fn coarse(length: Duration) -> String {
+pub(crate) fn coarse(length: Duration) -> String {
     if length < Duration::from_secs(1) {
         return format!("{}ms", length.as_millis());
     }

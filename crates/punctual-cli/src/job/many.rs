@@ -69,7 +69,6 @@ impl Which {
         if found > 0 && !self.yes {
             let question = format!("{} {}?", verb.as_str(), print::count(found, "job"));
             if !ask::agrees(&question)? {
-                print::note("nothing was done");
                 return Ok(ExitCode::SUCCESS);
             }
         }

@@ -46,6 +46,7 @@ fn a_shell_completes_commands_ids_of_jobs_and_queues() {
         house.offers(&["punctual", "job", "list", "--queue", "let"]),
         ["letters"]
     );
+    assert_eq!(house.offers(&["punctual", "queue", "pause", "let"]), ["letters"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::house::{Ended, punctual};
 
 #[test]
 fn help_is_as_it_was() {
-    let pages: [(&str, &[&str]); 22] = [
+    let pages: [(&str, &[&str]); 32] = [
         ("punctual", &[]),
         ("serve", &["serve"]),
         ("api", &["api"]),
@@ -28,6 +28,16 @@ fn help_is_as_it_was() {
         ("job-retry", &["job", "retry"]),
         ("job-delete", &["job", "delete"]),
         ("job-attempts", &["job", "attempts"]),
+        ("job-output", &["job", "output"]),
+        ("queue", &["queue"]),
+        ("queue-list", &["queue", "list"]),
+        ("queue-show", &["queue", "show"]),
+        ("queue-pause", &["queue", "pause"]),
+        ("queue-resume", &["queue", "resume"]),
+        ("queue-limit", &["queue", "limit"]),
+        ("queue-purge", &["queue", "purge"]),
+        ("worker", &["worker"]),
+        ("worker-list", &["worker", "list"]),
         ("completion", &["completion"]),
         ("store", &["store"]),
         ("store-backup", &["store", "backup"]),

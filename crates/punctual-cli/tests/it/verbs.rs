@@ -9,7 +9,8 @@ use std::process::Command;
 
 use crate::house::House;
 
-/// One shell runs them, so that a variable set by one is there for the next. `settle` waits until nothing runs.
+/// One shell runs them, so that a variable set by one is there for the next. `settle` waits until the worker says that nothing
+/// runs, and `anonymous` hides its machine and its process.
 const COMMANDS: &str = "\
 punctual job add mail --payload '{\"user\": 7}' --at 2099-12-01T09:00:00Z --unique-key k --tag a --priority 2
 punctual job add mail --payload '{\"user\": 7}' --at 2099-12-01T09:00:00Z --unique-key k
@@ -33,6 +34,10 @@ punctual job wait $ID --timeout 1ms --json
 punctual job attempts $ID
 punctual job attempts $(id failed)
 punctual job attempts $(id failed) --json
+punctual job output $ID
+punctual job output $(id failed)
+punctual job output $(id succeeded) --follow
+punctual job output $ID --run 1
 punctual job cancel $ID --reason 'no longer wanted'
 punctual job cancel $ID --json
 punctual job retry $ID
@@ -45,6 +50,29 @@ punctual job delete --kind line --yes
 punctual job delete $ID
 punctual job delete $ID
 punctual job list --kind nothing
+punctual queue list
+punctual queue list --json
+punctual queue limit mail --max-running 3 --rate 100/1m/20 --keep-failed 30d
+punctual queue limit mail --rate unlimited --keep-failed default --json
+punctual queue limit mail --rate fast
+punctual queue limit mail --max-running -1
+punctual queue limit mail
+punctual queue pause mail --reason 'the mail server moves'
+punctual queue pause mail --json
+punctual queue show mail
+punctual queue show mail --json
+punctual queue list
+punctual queue resume mail
+punctual queue resume mail --json
+punctual queue show 'no such name'
+punctual job add mail --queue mail --in 1h >job
+punctual queue purge mail
+punctual queue purge mail --state failed
+punctual queue purge mail --state running
+punctual queue purge mail --yes
+punctual queue purge mail --yes --json
+settle; punctual worker list | anonymous
+punctual worker list --json | anonymous
 punctual store check
 punctual store check --json
 punctual store backup copy.db
@@ -80,6 +108,8 @@ fn run(house: &House) -> String {
     let mut script = String::from(
         "exec 2>&1 </dev/null
          id() { punctual job list --json --kind command --state $1 | head -1 | cut -d'\"' -f4; }
+         settle() { for n in $(seq 200); do punctual worker list --json | grep -q '\"running\":0,' && return; sleep 0.05; done; }
+         anonymous() { sed -E 's/\"host\":\"[^\"]*\",\"pid\":[0-9]+/\"host\":\"<host>\",\"pid\":<pid>/; s/[^ ]+ +[0-9]+$/<host>  <pid>/'; }
          ID=0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11\n",
     );
     for command in COMMANDS.lines() {
