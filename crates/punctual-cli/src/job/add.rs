@@ -23,12 +23,14 @@ use crate::when::{self, When};
 mod command;
 mod file;
 mod http;
+mod meaning;
 
 /// `punctual job add …`
 #[derive(Args)]
 #[command(
     override_usage = "punctual job add http METHOD URL [OPTIONS]
        punctual job add command [OPTIONS] -- PROGRAM [ARGUMENTS]...
+       punctual job add command --shell SCRIPT [OPTIONS] [-- ARGUMENTS...]
        punctual job add KIND [--payload JSON|@FILE] [OPTIONS]
        punctual job add -f FILE [--keep-going]",
     arg_required_else_help = true

@@ -1,5 +1,6 @@
 //! JSON from the command line, from a file, or from the input.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,15 +12,7 @@ use crate::failure::Failure;
 
 /// The JSON that `text` is, or that stands in the file named after `@`; `@-` is the input. `flag` is for messages.
 pub(in crate::job) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
-    let read;
-    let text = match text.strip_prefix('@') {
-        None => text,
-        Some(file) => {
-            read = contents(file)
-                .map_err(|error| Failure::usage(format!("{flag}: cannot read {file}: {error}")))?;
-            &read
-        }
-    };
+    let text = self::text(flag, text)?;
     serde_json::from_str(text.trim()).map_err(|error| {
         Failure::usage(format!(
             "{flag}: this is not JSON: {error}; a text needs quotes of its own, as in '\"text\"'"
@@ -27,14 +20,24 @@ pub(in crate::job) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Fail
     })
 }
 
+/// The text, or what stands in the file named after `@`; `@-` is the input. `flag` is for messages.
+pub(in crate::job) fn text<'a>(flag: &str, text: &'a str) -> Result<Cow<'a, str>, Failure> {
+    let Some(file) = text.strip_prefix('@') else {
+        return Ok(Cow::Borrowed(text));
+    };
+    let read = contents(file);
+    read.map(Cow::Owned)
+        .map_err(|error| Failure::usage(format!("{flag}: cannot read {file}: {error}")))
+}
+
 /// Values by their names, each of which may be given once: of two, one would be lost without a word.
-pub(in crate::job) fn by_name<'a>(
+pub(in crate::job) fn by_name<'a, T>(
     option: &str,
-    pairs: &'a [(String, String)],
-) -> Result<BTreeMap<&'a str, &'a str>, Failure> {
+    pairs: &'a [(String, T)],
+) -> Result<BTreeMap<&'a str, &'a T>, Failure> {
     let mut values = BTreeMap::new();
     for (name, value) in pairs {
-        if values.insert(name.as_str(), value.as_str()).is_some() {
+        if values.insert(name.as_str(), value).is_some() {
             return Err(Failure::usage(format!("{option}: {name} is given twice")));
         }
     }

@@ -20,6 +20,7 @@ mod queue;
 mod roles;
 mod serve;
 mod store;
+mod targets;
 mod terminal;
 mod verbs;
 mod version;

@@ -19,6 +19,11 @@ punctual job add command --wait -- echo hello
 punctual job add command --wait --json -- echo hello
 punctual job add command --wait --max-attempts 1 -- sh -c 'echo no >&2; exit 3'
 punctual job add http GET ftp://example.com
+punctual job add http GET http://127.0.0.1:9 --answer 404=gone
+punctual job add http GET http://127.0.0.1:9 --basic-secret ann
+punctual job add command --shell 'echo shelled; exit 75' --exit-code 75=done --wait
+punctual job add command --exit-code 256=done -- true
+punctual job add command --exit-code 3=done --exit-code 3=fail -- true
 punctual job add -f jobs.jsonl
 punctual job add -f jobs.jsonl --json
 punctual job list --state scheduled

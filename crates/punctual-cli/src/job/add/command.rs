@@ -1,12 +1,15 @@
 //! `punctual job add command`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::env;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::meaning::meaning;
 use super::{JobOptions, Output};
 use crate::failure::Failure;
 use crate::job::payload;
@@ -15,8 +18,17 @@ use crate::job::payload;
 #[derive(Args)]
 pub(super) struct Command {
     /// The program and its arguments, after --; no shell reads them
-    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    #[arg(last = true, required_unless_present = "shell", value_name = "PROGRAM")]
     words: Vec<String>,
+    /// In place of a program, a script for sh; what stands after -- is its $1 and so on
+    #[arg(long, value_name = "SCRIPT")]
+    shell: Option<String>,
+    /// What to feed it: a text, or a file of it as @FILE, @- for the input
+    #[arg(long, value_name = "TEXT|@FILE")]
+    stdin: Option<String>,
+    /// What an exit code means, such as 1=done, 2=fail, 64-78=retry:30s or 75=snooze:5m; may be repeated
+    #[arg(long = "exit-code", value_name = "CODE=WHAT", value_parser = meaning)]
+    exit_codes: Vec<(String, Value)>,
     /// A variable of its environment, as NAME=VALUE; may be repeated with other names
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
@@ -31,25 +43,40 @@ pub(super) struct Command {
 
 #[derive(Serialize)]
 struct Payload<'a> {
-    program: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shell: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     args: &'a [String],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    env: BTreeMap<&'a str, &'a str>,
+    env: BTreeMap<&'a str, &'a String>,
     dir: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdin: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    exit_codes: BTreeMap<&'a str, &'a Value>,
 }
 
 impl Command {
     pub(super) fn payload(&self) -> Result<Box<RawValue>, Failure> {
-        let (program, args) = self
-            .words
-            .split_first()
-            .ok_or_else(|| Failure::usage("name a program after --"))?;
+        let (program, args) = match (&self.shell, &self.words[..]) {
+            (Some(_), words) => (None, words),
+            (None, [program, args @ ..]) => (Some(program.as_str()), args),
+            (None, []) => return Err(Failure::usage("name a program after --")),
+        };
         let payload = Payload {
             program,
+            shell: self.shell.as_deref(),
             args,
             env: payload::by_name("--env", &self.variables)?,
             dir: self.directory()?,
+            stdin: self
+                .stdin
+                .as_deref()
+                .map(|text| payload::text("--stdin", text))
+                .transpose()?,
+            exit_codes: payload::by_name("--exit-code", &self.exit_codes)?,
         };
         Ok(to_raw_value(&payload).map_err(std::io::Error::from)?)
     }

@@ -1,0 +1,81 @@
+//! What `punctual job add http` and `add command` say to their targets.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+
+use crate::house::{Beside, House, NOTHING_BESIDE};
+
+/// Answers one call with this, and gives what it was sent.
+fn answer_once(answer: &'static str) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    let called = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a call");
+        let lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+        let head = lines.map(|line| line.expect("text"));
+        let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
+        stream.write_all(answer.as_bytes()).expect("it listens");
+        head.join("\n").to_ascii_lowercase()
+    });
+    (url, called)
+}
+
+#[test]
+fn a_call_carries_secrets_that_only_the_runner_knows() {
+    let house = House::with(Beside {
+        variables: &[("PUNCTUAL_SECRETS__BILLING", "s3cret-token")],
+        ..NOTHING_BESIDE
+    });
+    for (flag, value, sent) in [
+        ("--bearer-secret", "billing", "authorization: bearer s3cret-token"),
+        (
+            "--basic-secret",
+            "ann:billing",
+            "authorization: basic yw5uonmzy3jldc10b2tlbg==",
+        ),
+    ] {
+        let (url, called) = answer_once("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let added = house.job(&["add", "http", "GET", &url, flag, value, "--wait"]);
+        assert_eq!(added.code, 0, "{added:?}");
+        let head = called.join().expect("it was called");
+        assert!(head.contains(sent), "{head}");
+    }
+    assert!(!house.job(&["list", "--json"]).stdout.contains("s3cret"));
+}
+
+#[test]
+fn an_answer_means_what_the_job_says_and_keeps_the_headers_it_names() {
+    let house = House::open();
+    let (url, called) = answer_once("HTTP/1.1 409 Conflict\r\nx-shelf: 7\r\ncontent-length: 0\r\n\r\n");
+    let add = [
+        "add",
+        "http",
+        "PUT",
+        &url,
+        "--answer",
+        "409=done",
+        "--keep-header",
+    ];
+    let job = house.json(&[&add[..], &["x-shelf", "--wait", "--print-json"]].concat());
+    called.join().expect("it was called");
+    assert_eq!(job["result"]["status"], 409);
+    assert_eq!(job["result"]["headers"]["x-shelf"], "7");
+}
+
+#[test]
+fn a_command_reads_its_input_from_a_file_and_its_end_means_what_the_job_says() {
+    let house = House::open();
+    std::fs::write(house.folder.path().join("words"), "b\na\n").expect("it is ours");
+    let sorted = house.job(&["add", "command", "--stdin", "@words", "--wait", "--", "sort"]);
+    assert_eq!((sorted.code, sorted.stdout.as_str()), (0, "a\nb\n"));
+
+    let shell = ["add", "command", "--shell", "echo \"$1\"; exit 70", "--wait"];
+    let done = house.job(&[&shell[..], &["--exit-code", "64-78=done", "--", "a; b"]].concat());
+    assert_eq!((done.code, done.stdout.as_str()), (0, "a; b\n"));
+    let failed = house.job(&[&shell[..], &["--exit-code", "64-78=fail"]].concat());
+    assert_eq!(failed.code, 1, "{failed:?}");
+    let both = house.job(&["add", "command", "--stdin", "@nowhere", "--", "sort"]);
+    assert_eq!(both.code, 64, "{both:?}");
+    assert!(both.stderr.contains("--stdin: cannot read nowhere"), "{both:?}");
+}
