@@ -12,6 +12,7 @@
 //! [`Client`] is what the command line talks through, and what far workers get their jobs from.
 
 pub mod client;
+mod document;
 pub mod limits;
 pub mod problem;
 pub mod server;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::{Method, StatusCode, Uri};
 use punctual::engine::Engine;
 use punctual::{Error, Kind};
@@ -20,6 +20,7 @@ mod accept;
 mod access;
 mod address;
 mod body;
+mod docs;
 mod events;
 mod guard;
 mod health;
@@ -167,7 +168,34 @@ pub(crate) fn near(engine: Engine) -> Router {
 }
 
 fn routes(rooms: Rooms) -> Router {
-    Router::new()
+    table()
+        .router
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_method)
+        .with_state(rooms)
+}
+
+/// The routes, and their paths, which a router does not tell.
+struct Table {
+    router: Router<Rooms>,
+    #[cfg_attr(not(test), allow(dead_code, reason = "compared with the document"))]
+    paths: Vec<&'static str>,
+}
+
+impl Table {
+    fn route(mut self, path: &'static str, methods: MethodRouter<Rooms>) -> Table {
+        self.router = self.router.route(path, methods);
+        self.paths.push(path);
+        self
+    }
+}
+
+fn table() -> Table {
+    let empty = Table {
+        router: Router::new(),
+        paths: Vec::new(),
+    };
+    empty
         .route("/v1/jobs", get(jobs::list).post(jobs::post))
         .route("/v1/jobs/batch", post(jobs::batch))
         .route("/v1/jobs/cancel", post(jobs::cancel_all))
@@ -198,9 +226,10 @@ fn routes(rooms: Rooms) -> Router {
         .route("/v1/workers/cancels", get(workers::cancels))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(unknown_method)
-        .with_state(rooms)
+        .route("/openapi.json", get(docs::json))
+        .route("/docs", get(docs::page))
+        .route("/docs/page.js", get(docs::script))
+        .route("/docs/page.css", get(docs::style))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {
@@ -221,4 +250,52 @@ async fn unknown_method(method: Method, uri: Uri) -> Problem {
 /// As much of a path as tells which one it is.
 fn beginning(path: &str) -> String {
     path.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::body::Body;
+    use http::{Request, header};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// The methods that a path takes, as the router tells whoever uses another one.
+    async fn methods(router: &Router, path: &str) -> BTreeSet<String> {
+        let request = Request::builder()
+            .method("BREW")
+            .uri(path.replace(['{', '}'], ""));
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("a router does not fail");
+        let allowed = answer.headers()[header::ALLOW]
+            .to_str()
+            .expect("a list of methods");
+        let methods = allowed.split(',').map(str::to_lowercase);
+        methods.filter(|method| method != "head").collect()
+    }
+
+    #[tokio::test]
+    async fn the_document_has_every_route_and_no_other() {
+        let router = near(Engine::open("memory:").await.expect("memory opens"));
+        let mut routes = BTreeSet::new();
+        for path in table().paths {
+            for method in methods(&router, path).await {
+                routes.insert((path.to_owned(), method));
+            }
+        }
+        let document = crate::document::document();
+        let mut told = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().expect("paths") {
+            for method in methods.as_object().expect("methods").keys() {
+                told.insert((path.clone(), method.clone()));
+            }
+        }
+        assert_eq!(routes, told);
+    }
 }

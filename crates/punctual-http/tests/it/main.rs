@@ -5,6 +5,7 @@ mod bad_input;
 mod batch;
 mod bulk;
 mod connections;
+mod document;
 mod doors;
 mod house;
 mod jobs;
