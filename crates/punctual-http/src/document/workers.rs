@@ -121,6 +121,6 @@ fn deferred_outcome() -> Value {
         one("retry", request(&["error"], retry)),
         one("fail", request(&["error"], json!({"error": {"type": "string"}}))),
         one("snooze", request(&["until"], json!({"until": named("Instant")}))),
-        one("cancelled", request(&[], json!({"reason": {"type": "string"}}))),
+        one("cancelled", request(&[], json!({"reason": {"type": ["string", "null"]}}))),
     ]})
 }

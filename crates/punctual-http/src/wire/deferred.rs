@@ -4,6 +4,8 @@ use punctual::{Error, run};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::new_job::or_default;
+use super::read::{object, optional_object};
 use super::{At, Length, json};
 
 /// What became of a run: exactly one of these fields.
@@ -14,16 +16,16 @@ pub struct DeferredOutcome {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub done: Option<Box<RawValue>>,
     /// It did not work this time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub retry: Option<Retry>,
     /// It will never work.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub fail: Option<Fail>,
     /// Not now, but then; costs no attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub snooze: Option<Snooze>,
     /// It has stopped since its job was cancelled, or it cancels its job itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub cancelled: Option<Cancelled>,
 }
 
@@ -59,6 +61,7 @@ pub struct Snooze {
 #[serde(deny_unknown_fields, default)]
 pub struct Cancelled {
     /// Why; a cancel that somebody asked for has its own reason.
+    #[serde(deserialize_with = "or_default")]
     pub reason: String,
 }
 
@@ -102,6 +105,7 @@ impl DeferredOutcome {
 #[serde(deny_unknown_fields)]
 pub struct SettleDeferred {
     /// What became of the run.
+    #[serde(deserialize_with = "object")]
     pub outcome: DeferredOutcome,
 }
 

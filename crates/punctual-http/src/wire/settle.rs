@@ -6,10 +6,10 @@ use punctual::{Error, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::deferred::{Cancelled, Fail};
 use super::faults::Faults;
 use super::json::{Blob, from_base64, from_json};
-use super::new_job::or_default;
-use super::read::optional_word;
+use super::read::{object, objects, optional_word};
 use super::worker::Verdict;
 
 /// The body of `POST /v1/workers/settle`.
@@ -20,7 +20,7 @@ pub struct Settle {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
     /// What became of its runs, up to 1000 at once.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "objects")]
     pub runs: Vec<Settlement>,
 }
 
@@ -45,55 +45,74 @@ pub enum Outcome {
     /// Done, with a result that is no JSON, in base64.
     DoneBase64(String),
     /// It did not work this time.
-    Retry {
-        /// What went wrong.
-        error: String,
-        /// Again after this long; unset, after the job's backoff.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<String>,
-        /// How it went wrong: `error` (unless it is set), `timeout` or `panic`.
-        #[serde(
-            default,
-            skip_serializing_if = "Option::is_none",
-            deserialize_with = "optional_word"
-        )]
-        cause: Option<Cause>,
-    },
+    #[serde(deserialize_with = "object")]
+    Retry(Retried),
     /// It will never work: no further attempt.
-    Fail {
-        /// What went wrong.
-        error: String,
-    },
+    #[serde(deserialize_with = "object")]
+    Fail(Fail),
     /// Not now, but then; costs no attempt.
-    Snooze {
-        /// Not before this instant,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<String>,
-        /// or not before this long from now.
-        #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-        length: Option<String>,
-    },
+    #[serde(deserialize_with = "object")]
+    Snooze(Snoozed),
     /// It has stopped since it was cancelled, or it cancels its job itself.
-    Cancelled {
-        /// Why; may be left out.
-        #[serde(default, deserialize_with = "or_default")]
-        reason: String,
-    },
+    #[serde(deserialize_with = "object")]
+    Cancelled(Cancelled),
     /// The run goes on elsewhere, without its worker: whoever beats and settles it by its id and run.
-    Defer {
-        /// Leased for this long.
-        #[serde(rename = "for")]
-        length: String,
-    },
+    #[serde(deserialize_with = "object")]
+    Defer(Deferred),
     /// Its worker puts it back.
-    Release {
-        /// Why; unset, `unstarted`.
-        #[serde(default, deserialize_with = "optional_word")]
-        reason: Option<Released>,
-        /// For `unknown_kind`: again after this long, 10 s to 5 m.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<String>,
-    },
+    #[serde(deserialize_with = "object")]
+    Release(PutBack),
+}
+
+/// An attempt that may be repeated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retried {
+    /// What went wrong.
+    error: String,
+    /// Again after this long; unset, after the job's backoff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+    /// How it went wrong: `error` (unless it is set), `timeout` or `panic`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_word"
+    )]
+    cause: Option<Cause>,
+}
+
+/// A run that is put off.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snoozed {
+    /// Not before this instant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// or not before this long from now.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    length: Option<String>,
+}
+
+/// A run that goes on elsewhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deferred {
+    /// Leased for this long.
+    #[serde(rename = "for")]
+    length: String,
+}
+
+/// A run that its worker puts back.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PutBack {
+    /// Why; unset, `unstarted`.
+    #[serde(deserialize_with = "optional_word")]
+    reason: Option<Released>,
+    /// For `unknown_kind`: again after this long, 10 s to 5 m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
 }
 
 /// How an attempt that may be repeated went wrong.
@@ -191,22 +210,22 @@ impl Outcome {
                 Blob { json: Some(json), .. } => Outcome::Done(json),
                 Blob { base64, .. } => Outcome::DoneBase64(base64.unwrap_or_default()),
             },
-            run::Outcome::Retry { error, after, cause } => Outcome::Retry {
+            run::Outcome::Retry { error, after, cause } => Outcome::Retry(Retried {
                 error: error.clone(),
                 after: after.map(punctual::time::format_length),
                 cause: Some(Cause::of(*cause)),
-            },
-            run::Outcome::Fail { error } => Outcome::Fail { error: error.clone() },
-            run::Outcome::Snooze { until } => Outcome::Snooze {
+            }),
+            run::Outcome::Fail { error } => Outcome::Fail(Fail { error: error.clone() }),
+            run::Outcome::Snooze { until } => Outcome::Snooze(Snoozed {
                 until: Some(until.to_string()),
                 length: None,
-            },
-            run::Outcome::Cancelled { reason } => Outcome::Cancelled {
+            }),
+            run::Outcome::Cancelled { reason } => Outcome::Cancelled(Cancelled {
                 reason: reason.clone(),
-            },
-            run::Outcome::Defer(length) => Outcome::Defer {
+            }),
+            run::Outcome::Defer(length) => Outcome::Defer(Deferred {
                 length: punctual::time::format_length(*length),
-            },
+            }),
             run::Outcome::Release(release) => Outcome::released(*release),
         }
     }
@@ -217,10 +236,10 @@ impl Outcome {
             Release::Interrupted => (Released::Interrupted, None),
             Release::UnknownKind(after) => (Released::UnknownKind, Some(after)),
         };
-        Outcome::Release {
+        Outcome::Release(PutBack {
             reason: Some(reason),
             after: after.map(punctual::time::format_length),
-        }
+        })
     }
 
     fn read(self, pointer: &str, now: Timestamp, faults: &mut Faults) -> Option<run::Outcome> {
@@ -230,13 +249,13 @@ impl Outcome {
             Outcome::DoneBase64(text) => {
                 run::Outcome::Done(keep(faults, &at("/done_base64"), from_base64(&text))?)
             }
-            Outcome::Retry { error, after, cause } => run::Outcome::Retry {
+            Outcome::Retry(Retried { error, after, cause }) => run::Outcome::Retry {
                 error,
                 after: faults.length(&at("/retry/after"), after),
                 cause: cause.map_or(RetryCause::Error, Cause::read),
             },
-            Outcome::Fail { error } => run::Outcome::Fail { error },
-            Outcome::Snooze { until, length } => {
+            Outcome::Fail(Fail { error }) => run::Outcome::Fail { error },
+            Outcome::Snooze(Snoozed { until, length }) => {
                 if until.is_some() == length.is_some() {
                     faults.add(
                         &at("/snooze"),
@@ -248,9 +267,11 @@ impl Outcome {
                 let until = until.or(length.map(|length| now + length))?;
                 run::Outcome::Snooze { until }
             }
-            Outcome::Cancelled { reason } => run::Outcome::Cancelled { reason },
-            Outcome::Defer { length } => run::Outcome::Defer(faults.length(&at("/defer/for"), Some(length))?),
-            Outcome::Release { reason, after } => {
+            Outcome::Cancelled(Cancelled { reason }) => run::Outcome::Cancelled { reason },
+            Outcome::Defer(Deferred { length }) => {
+                run::Outcome::Defer(faults.length(&at("/defer/for"), Some(length))?)
+            }
+            Outcome::Release(PutBack { reason, after }) => {
                 let after = faults.length(&at("/release/after"), after).unwrap_or_default();
                 run::Outcome::Release(match reason.unwrap_or(Released::Unstarted) {
                     Released::Unstarted => Release::Unstarted,

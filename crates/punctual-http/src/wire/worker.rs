@@ -14,6 +14,7 @@ use super::At;
 use super::faults::Faults;
 use super::json;
 use super::new_job::{or_default, present};
+use super::read::objects;
 use crate::limits::{CLAIM_RUNS, CLAIM_WAIT_MAX, LEASE_MAX};
 
 /// The body of `POST /v1/workers/claim`.
@@ -43,7 +44,7 @@ pub struct Beat {
     /// Who beats, by the name that it claimed with.
     pub worker: Option<String>,
     /// Its runs, up to 1000, each once; more go into another beat.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "objects")]
     pub runs: Vec<BeatRun>,
     /// How long they are leased from now on, `1s` to `1h`; unset, `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -104,6 +104,8 @@ async fn what_is_no_token_and_what_says_nothing_is_refused_and_changes_nothing()
             r#"{"outcome": {"snooze": {"until": "later"}}}"#,
             "/outcome/snooze/until",
         ),
+        (r#"{"outcome": [1]}"#, "/outcome"),
+        (r#"{"outcome": {"fail": ["x"]}}"#, "/outcome/fail"),
     ] {
         let answer = house.post(&path, body).await;
         assert!([400, 422].contains(&answer.status), "{body}: {answer:?}");

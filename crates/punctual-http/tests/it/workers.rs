@@ -193,12 +193,34 @@ async fn what_no_worker_may_ask_is_pointed_at() {
             json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"snooze": {}}}]}),
             vec!["/runs/0/outcome/snooze"],
         ),
+        // a list is no object, even with its fields in their order
+        (
+            "settle",
+            json!({"runs": [[JobId::named("a").to_string(), 1, {"done": 1}]]}),
+            vec!["/runs/0"],
+        ),
+        (
+            "beat",
+            json!({"worker": "w", "runs": [[JobId::named("a").to_string(), 1]]}),
+            vec!["/runs/0"],
+        ),
     ] {
         let answer = ask(&house, verb, &body).await;
         assert_eq!(answer.problem(422), places, "{verb} {body}");
     }
     let unknown = json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"won": {}}}]});
     ask(&house, "settle", &unknown).await.problem(422);
+    for (name, list) in [
+        ("retry", json!(["it broke", null, null])),
+        ("fail", json!(["it broke"])),
+        ("snooze", json!([null, "5m"])),
+        ("cancelled", json!([null])),
+        ("defer", json!(["5m"])),
+        ("release", json!([null, null])),
+    ] {
+        let run = json!({"id": JobId::named("a").to_string(), "run": 1, "outcome": {name: list}});
+        ask(&house, "settle", &json!({"runs": [run]})).await.problem(422);
+    }
 }
 
 #[tokio::test]
