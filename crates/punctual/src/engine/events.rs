@@ -263,8 +263,9 @@ impl Teller {
             let heard = tokio::select! {
                 biased;
                 () = stopping.cancelled() => None,
-                signal = self.signals.next() => signal.map(Some),
+                // Before the signals, of which there may always be a next one.
                 () = &mut pause => Some(None),
+                signal = self.signals.next() => signal.map(Some),
             };
             let happened = match heard {
                 Some(Some(signal)) => self.hear(signal).await,

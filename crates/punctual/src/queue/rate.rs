@@ -31,7 +31,7 @@ impl Rate {
     /// The instant, `now` or later, from which another job may start.
     pub(super) fn next(&self, full_at: Timestamp, now: Timestamp) -> Timestamp {
         let full_at = full_at.min(now + self.bucket());
-        (full_at - self.interval().saturating_mul(self.burst - 1)).max(now)
+        (full_at - self.interval().saturating_mul(self.burst.saturating_sub(1))).max(now)
     }
 
     /// Between two starts at a steady rate; rounded up, so that the rate is never exceeded.

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +48,8 @@ struct Inner {
     /// What it said of its progress, until a heartbeat takes it along.
     progress: Mutex<Option<Bytes>>,
     output: LiveOutput,
+    /// What the handler's end means, from then on until it is settled; the inner nothing is a lost lease.
+    decided: OnceLock<Option<Outcome>>,
 }
 
 /// The stage of a run that nobody asked to stop.
@@ -164,6 +166,7 @@ impl Run {
             trusted: AtomicU64::new(0),
             progress: Mutex::new(None),
             output: LiveOutput::default(),
+            decided: OnceLock::new(),
         }));
         run.trust_from(asked_at);
         run
@@ -214,6 +217,11 @@ impl Run {
     /// Notes that the handler is through: nobody need ask it to stop any more.
     pub(super) fn set_through(&self) {
         self.0.stage.store(THROUGH, Ordering::Release);
+    }
+
+    /// What became of it, if its handler is through with it.
+    pub(super) fn decided(&self) -> Option<Option<Outcome>> {
+        self.0.decided.get().cloned()
     }
 
     /// Whether the handler is still to begin or at work.
@@ -306,9 +314,13 @@ pub(super) async fn carry_out(run: &Run, handler: Arc<dyn Answers>) -> Option<Ou
     run.0.deadline.store(deadline.as_micros(), Ordering::Relaxed);
 
     let answer = handler.answer(run.clone());
-    let answer = time_box(run, timeout, answer);
-    let ending = output::sent_beside(run, catch_panic(answer)).await;
-    outcome(run, timeout, ending)
+    let answer = catch_panic(time_box(run, timeout, answer));
+    // Decided at once: what comes while the rest of the output is on its way changes nothing any more.
+    let decided = async {
+        let outcome = outcome(run, timeout, answer.await);
+        run.0.decided.get_or_init(|| outcome).clone()
+    };
+    output::sent_beside(run, decided).await
 }
 
 /// What becomes of a run that was asked to stop before it began.

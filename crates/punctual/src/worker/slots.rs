@@ -193,7 +193,9 @@ impl Slots {
         self.release_ready();
         for run in self.plan.held.all() {
             if run.is_going() {
-                self.end(run, Some(Outcome::Release(Release::Interrupted)));
+                let interrupted = Some(Outcome::Release(Release::Interrupted));
+                let outcome = run.decided().unwrap_or(interrupted);
+                self.end(run, outcome);
             }
         }
         loop {

@@ -158,7 +158,8 @@ fn the_log_of_requests_can_be_left_out() {
     let place = Place::new();
     let quiet = place.path("quiet");
     let binary = env!("CARGO_BIN_EXE_punctual");
-    let script = format!("#!/bin/sh\nPUNCTUAL_LOG__LEVEL=info,punctual_http::access=off exec '{binary}' \"$@\"\n");
+    let script =
+        format!("#!/bin/sh\nPUNCTUAL_LOG__LEVEL=info,punctual_http::access=off exec '{binary}' \"$@\"\n");
     fs::write(&quiet, script).expect("the folder is there");
     fs::set_permissions(&quiet, fs::Permissions::from_mode(0o700)).expect("it is ours");
     let server = place.serve_by(&quiet, &[]);

@@ -123,6 +123,28 @@ async fn a_hard_stop_drops_everything_and_puts_it_back() {
 }
 
 #[tokio::test]
+async fn a_hard_stop_settles_what_was_done_while_the_rest_of_its_output_was_on_its_way() {
+    let house = House::new();
+    let id = house.enqueue(note("done")).await;
+    house.store.rule(|call| match call {
+        Call::AppendOutput(..) => Fate::Late(Arc::default()),
+        _ => Fate::Pass,
+    });
+    let worker = house.worker().handle(|note: Note, run: Run| async move {
+        run.output("the last words");
+        Ok(note.text)
+    });
+    let worker = house.start(worker);
+    house.quiet().await;
+    assert_eq!(house.status(id).await.state, JobState::Running);
+    worker.hard.cancel();
+    house.pass(LAST_CLAIM).await;
+
+    assert_eq!(worker.stopped().await, Ok(()));
+    assert_eq!(house.status(id).await.state, JobState::Succeeded);
+}
+
+#[tokio::test]
 async fn a_hard_stop_puts_back_what_a_claim_under_way_brings() {
     let house = House::new();
     let id = house.enqueue(note("claimed, and not answered yet")).await;
