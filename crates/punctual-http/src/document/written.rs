@@ -28,9 +28,9 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("Pause", request(&[], nothing)),
         ("Nothing", request(&[], json!({}))),
         ("Filter", filter()),
-        ("CancelAll", bulk(true)),
-        ("RetryAll", bulk(false)),
-        ("DeleteAll", bulk(false)),
+        ("CancelAll", bulk("ready", true)),
+        ("RetryAll", bulk("failed", false)),
+        ("DeleteAll", bulk("succeeded", false)),
         ("QueueLimits", queue_limits()),
         ("Purge", purge()),
     ]
@@ -115,7 +115,8 @@ pub(super) fn state() -> Value {
     json!({"anyOf": [named("State"), named("Phase"), {"const": "ended"}]})
 }
 
-fn bulk(reason: bool) -> Value {
+/// The body of a bulk verb. Its example only counts: people paste examples.
+fn bulk(state: &str, reason: bool) -> Value {
     let mut fields = json!({
         "filter": named("Filter"),
         "dry_run": {"type": ["boolean", "null"], "description": "Only count."},
@@ -125,7 +126,9 @@ fn bulk(reason: bool) -> Value {
     if reason {
         fields["reason"] = or_null(named("Reason"));
     }
-    request(&["filter"], fields)
+    let mut bulk = request(&["filter"], fields);
+    bulk["examples"] = json!([{"filter": {"kind": "mail", "state": state}, "dry_run": true}]);
+    bulk
 }
 
 fn queue_limits() -> Value {
@@ -156,12 +159,14 @@ fn queue_limits() -> Value {
 }
 
 fn purge() -> Value {
-    request(
+    let mut purge = request(
         &[],
         json!({
             "state": {"enum": ["waiting", "succeeded", "failed", "cancelled", null]},
             "dry_run": {"type": ["boolean", "null"], "description": "Only count."},
             "cursor": or_null(named("Cursor")),
         }),
-    )
+    );
+    purge["examples"] = json!([{"dry_run": true}]);
+    purge
 }

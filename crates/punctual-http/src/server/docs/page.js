@@ -84,7 +84,9 @@ const call = (method, path, operation, all) => {
   if (method !== "get") words.push("-X", method.toUpperCase());
   words.push(quoted(location.origin + address));
   const [type, body] = Object.entries(operation.requestBody?.content || {})[0] || [];
-  if (type && (operation.requestBody.required || type !== "application/json")) {
+  // Where a body may be left out, one that the document gives is the careful choice: it only counts.
+  const careful = type && (all[nameOf(body.schema.$ref || "")]?.examples || type !== "application/json");
+  if (type && (operation.requestBody.required || careful)) {
     const value = sample(body.schema, all);
     const text = type === "application/json" ? JSON.stringify(value) : value;
     words.push("-H", quoted(`content-type: ${type}`), "-d", quoted(text));
