@@ -234,9 +234,10 @@ fn claimed() -> Value {
             "run": count(),
             "attempt": count(),
             "lease": named("Length"),
+            "token": {"type": "string", "description": "For /v1/runs/{token}, should the run be deferred."},
             "attempts": {"type": "array", "items": named("Attempt")},
         }),
-        &[],
+        &["token"],
     );
     answer(
         json!({
