@@ -17,7 +17,7 @@ pub trait Source: Send + Sync + 'static {
     /// signal. Dropping the answer may leave jobs claimed that nobody runs: their lease brings them back.
     ///
     /// Where the store's answer was lost, this one is looked up, and may name runs that the worker holds from an earlier
-    /// claim beside those that are new. A worker ignores a [`RunId`](crate::run::RunId) that it holds.
+    /// claim beside those that are new. A worker ignores a [`RunId`] that it holds.
     fn claim(&self, claim: Claim, wait: Duration) -> Answer<'_, Claimed>;
 
     /// One heartbeat.
