@@ -10,7 +10,10 @@ use crate::job::{Job, JobId};
 use crate::queue::QueueName;
 use crate::time::Timestamp;
 
+mod head_tail;
 pub mod token;
+
+pub(crate) use head_tail::HeadTail;
 
 /// The name of one start of one worker: random, so that a restarted process is never taken for its forerunner.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

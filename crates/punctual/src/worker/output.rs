@@ -1,6 +1,5 @@
 //! Live output: what a run puts out is gathered here and sent to its source beside the handler, which never waits for it.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::error::Kind;
 use crate::limits::{LAST_OUTPUT, OUTPUT_PAUSE, OUTPUT_SENT_BYTES};
+use crate::run::HeadTail;
 use crate::worker::run::Run;
 
 /// What a run has put out and nobody has sent yet.
@@ -22,13 +22,7 @@ pub(super) struct LiveOutput {
     over: AtomicBool,
 }
 
-/// The head and the tail of it.
-#[derive(Default)]
-struct Gathered {
-    head: Vec<u8>,
-    tail: VecDeque<u8>,
-    left_out: usize,
-}
+type Gathered = HeadTail<{ OUTPUT_SENT_BYTES / 2 }>;
 
 impl LiveOutput {
     pub(super) fn push(&self, bytes: &[u8]) {
@@ -37,7 +31,7 @@ impl LiveOutput {
     }
 
     fn take(&self) -> Option<Bytes> {
-        std::mem::take(&mut *self.gathered()).piece()
+        piece(std::mem::take(&mut *self.gathered()))
     }
 
     fn end(&self) {
@@ -54,27 +48,15 @@ impl LiveOutput {
     }
 }
 
-impl Gathered {
-    const HALF: usize = OUTPUT_SENT_BYTES / 2;
-
-    fn push(&mut self, bytes: &[u8]) {
-        let (first, rest) = bytes.split_at(bytes.len().min(Self::HALF - self.head.len()));
-        self.head.extend_from_slice(first);
-        self.tail.extend(rest);
-        let surplus = self.tail.len().saturating_sub(Self::HALF);
-        self.tail.drain(..surplus);
-        self.left_out += surplus;
+/// What was gathered, as one piece that says where something is missing; none if that is nothing.
+fn piece(gathered: Gathered) -> Option<Bytes> {
+    let mut piece = gathered.head;
+    if gathered.left_out > 0 {
+        let left_out = gathered.left_out;
+        piece.extend_from_slice(format!("\n… {left_out} bytes came too fast to be kept …\n").as_bytes());
     }
-
-    fn piece(self) -> Option<Bytes> {
-        let mut piece = self.head;
-        if self.left_out > 0 {
-            let left_out = self.left_out;
-            piece.extend_from_slice(format!("\n… {left_out} bytes came too fast to be kept …\n").as_bytes());
-        }
-        piece.extend(self.tail);
-        (!piece.is_empty()).then(|| piece.into())
-    }
+    piece.extend(gathered.tail);
+    (!piece.is_empty()).then(|| piece.into())
 }
 
 /// Does the work of a run, and sends what it puts out meanwhile. What came last is sent before this answers, unless that
@@ -152,7 +134,7 @@ mod tests {
     fn gathered(pieces: &[&[u8]]) -> Option<Bytes> {
         let mut gathered = Gathered::default();
         pieces.iter().for_each(|piece| gathered.push(piece));
-        gathered.piece()
+        piece(gathered)
     }
 
     #[test]

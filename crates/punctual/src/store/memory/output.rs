@@ -1,49 +1,35 @@
 //! The live output of one run: all of it, or its head and its tail.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use crate::limits;
+use crate::run::HeadTail;
 use crate::store::Output;
 
-/// Half of what is kept, in bytes.
-const HALF: usize = limits::OUTPUT_BYTES / 2;
-
 #[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// The first bytes, at most [`HALF`].
-    head: Vec<u8>,
-    /// The last bytes, at most [`HALF`].
-    tail: VecDeque<u8>,
-    /// How many bytes there ever were.
-    total: usize,
-}
+pub(super) struct Kept(HeadTail<{ limits::OUTPUT_BYTES / 2 }>);
 
 impl Kept {
     pub(super) fn append(&mut self, bytes: &[u8]) {
-        let (head, rest) = bytes.split_at(bytes.len().min(HALF - self.head.len()));
-        self.head.extend_from_slice(head);
-        self.tail.extend(rest);
-        let surplus = self.tail.len().saturating_sub(HALF);
-        self.tail.drain(..surplus);
-        self.total += bytes.len();
+        self.0.push(bytes);
     }
 
     pub(super) fn read(&self, from: u64) -> Output {
-        let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.total);
-        let tail_from = self.total - self.tail.len();
-        let begin = if from < self.head.len() {
+        let HeadTail { head, tail, left_out } = &self.0;
+        let tail_from = head.len() + left_out;
+        let total = tail_from + tail.len();
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(total);
+        let begin = if from < head.len() {
             from
         } else {
             from.max(tail_from)
         };
-        let head = self.head.iter().skip(begin);
+        let first = head.iter().skip(begin);
         // Behind a gap, a page begins anew: no page hides that something is missing.
-        let gap = begin < self.head.len() && tail_from > self.head.len();
-        let tail = self.tail.iter().skip(begin.saturating_sub(tail_from));
-        let bytes: Bytes = head
-            .chain(tail.take(if gap { 0 } else { usize::MAX }))
+        let gap = begin < head.len() && tail_from > head.len();
+        let last = tail.iter().skip(begin.saturating_sub(tail_from));
+        let bytes: Bytes = first
+            .chain(last.take(if gap { 0 } else { usize::MAX }))
             .take(limits::OUTPUT_PAGE_BYTES)
             .copied()
             .collect();

@@ -1,52 +1,44 @@
 //! Capture: keeps the head and the tail of what a command writes, however much that is.
 
-use std::collections::VecDeque;
-
 use crate::limits::{COMMAND_STREAM_BYTES, COMMAND_STREAM_JSON_BYTES};
+use crate::run::HeadTail;
 use crate::target::text::{head, json_bytes, tail};
 
 /// What is kept of one stream.
 #[derive(Default)]
-pub(super) struct Capture {
-    head: Vec<u8>,
-    tail: VecDeque<u8>,
-    dropped: u64,
-}
+pub(super) struct Capture(HeadTail<{ COMMAND_STREAM_BYTES / 2 }>);
 
 impl Capture {
-    const HALF: usize = COMMAND_STREAM_BYTES / 2;
-
     /// Takes what was written next.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let (first, rest) = bytes.split_at(bytes.len().min(Self::HALF - self.head.len()));
-        self.head.extend_from_slice(first);
-        self.tail.extend(rest);
-        let over = self.tail.len().saturating_sub(Self::HALF);
-        self.tail.drain(..over);
-        self.dropped += over as u64;
+        self.0.push(bytes);
     }
 
     /// What is kept, as a text that fits a result, and whether anything is missing from it.
     pub(super) fn text(self) -> (String, bool) {
         const HALF: usize = COMMAND_STREAM_JSON_BYTES / 2;
-        let mut bytes = self.head;
+        let HeadTail {
+            head: mut bytes,
+            tail: behind,
+            left_out: dropped,
+        } = self.0;
         let seam = bytes.len();
-        bytes.extend(self.tail);
-        if self.dropped == 0 {
+        bytes.extend(behind);
+        if dropped == 0 {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             if text.chars().map(json_bytes).sum::<usize>() <= COMMAND_STREAM_JSON_BYTES {
                 return (text, false);
             }
         }
-        let (first, last) = bytes.split_at(if self.dropped == 0 {
+        let (first, last) = bytes.split_at(if dropped == 0 {
             seam.min(bytes.len() / 2)
         } else {
             seam
         });
         let (first, last) = (String::from_utf8_lossy(first), String::from_utf8_lossy(last));
         let (kept_first, kept_last) = (head(&first, HALF, json_bytes), tail(&last, HALF, json_bytes));
-        let cut = (first.len() - kept_first.len() + last.len() - kept_last.len()) as u64;
-        let left_out = self.dropped.saturating_add(cut);
+        let cut = first.len() - kept_first.len() + last.len() - kept_last.len();
+        let left_out = dropped.saturating_add(cut);
         (
             format!("{kept_first}\n… {left_out} bytes left out …\n{kept_last}"),
             true,
