@@ -34,11 +34,19 @@ impl IfMatch {
         Ok(IfMatch::Revs(revs))
     }
 
-    /// 412 unless the job is at a version that the caller accepts.
-    pub(super) fn check(&self, rev: u64) -> Result<(), Problem> {
-        match self {
-            IfMatch::Revs(revs) if !revs.contains(&rev) => Err(moved_on(rev)),
-            _ => Ok(()),
+    /// The version for the engine to compare as it writes: the one that is there, if the caller accepts it, else 412. It is
+    /// not looked up, and `None`, if any will do.
+    pub(super) async fn expect(
+        &self,
+        there: impl Future<Output = Result<u64, Error>>,
+    ) -> Result<Option<u64>, Problem> {
+        let IfMatch::Revs(revs) = self else {
+            return Ok(None);
+        };
+        let rev = there.await?;
+        match revs.contains(&rev) {
+            true => Ok(Some(rev)),
+            false => Err(moved_on(rev)),
         }
     }
 }

@@ -106,15 +106,8 @@ impl Rooms {
         headers: &HeaderMap,
         change: impl Fn(&mut QueueSettings),
     ) -> Result<Response, Problem> {
-        let seen = IfMatch::of(headers)?;
-        let expect = match seen {
-            IfMatch::Any => None,
-            IfMatch::Revs(_) => {
-                let (_, rev) = self.engine.queue(name.clone()).await?;
-                seen.check(rev)?;
-                Some(rev)
-            }
-        };
+        let there = async { Ok(self.engine.queue(name.clone()).await?.1) };
+        let expect = IfMatch::of(headers)?.expect(there).await?;
         let changed = self.engine.change_queue(name.clone(), expect, change).await;
         self.answer_queue(name, changed.map_err(precondition::problem)?)
             .await

@@ -94,11 +94,6 @@ async fn bare(rooms: &Rooms, id: JobId, request: Request<Body>) -> Result<Option
 
 /// The `rev` of a job that is as its caller expects, for the engine to compare as it writes; `None` if any will do.
 async fn expected(rooms: &Rooms, id: JobId, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let seen = IfMatch::of(headers)?;
-    if seen == IfMatch::Any {
-        return Ok(None);
-    }
-    let rev = rooms.engine.fetch(id).await?.status.rev;
-    seen.check(rev)?;
-    Ok(Some(rev))
+    let there = async { Ok(rooms.engine.fetch(id).await?.status.rev) };
+    IfMatch::of(headers)?.expect(there).await
 }
