@@ -240,6 +240,7 @@ fn drip_until_cut(stream: TcpStream) -> TcpStream {
     let mut writes = stream.try_clone().expect("there is a descriptor left");
     thread::spawn(move || {
         while writes.write_all(b"x").is_ok() {
+            // Waits for nothing: to be slow is what this client is for.
             thread::sleep(Duration::from_millis(200));
         }
         // It may be closed by now.
