@@ -242,7 +242,6 @@ impl Engine {
     /// folded, as if they had come one after the other. A call that is dropped has stored any part of the batch. Errors are
     /// those of [`enqueue`](Self::enqueue).
     pub async fn enqueue_all<O>(&self, jobs: Vec<NewJob<O>>) -> Vec<Result<Enqueued<O>, Error>> {
-        let jobs: Vec<NewJob> = jobs.into_iter().map(NewJob::untyped).collect();
         let span = tracing::debug_span!("enqueue_all", jobs = jobs.len());
         let placed = self.core.enqueue_all(jobs).instrument(span).await;
         let enqueued = |placed: Result<_, Error>| placed.map(|placed| Enqueued::new(self, placed));

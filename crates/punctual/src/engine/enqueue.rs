@@ -24,23 +24,21 @@ impl Core {
         self.place(admitted, None).await
     }
 
-    /// Enqueues a batch: in the lane as one bulk caller, and what meets a held key after that. A job that was refused
-    /// stands for nobody else: those that it was to stand for are then placed by themselves.
-    pub(super) async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Vec<Result<Placed, Error>> {
+    /// Enqueues a batch, in the lane as one bulk caller.
+    pub(super) async fn enqueue_all<O>(&self, jobs: Vec<NewJob<O>>) -> Vec<Result<Placed, Error>> {
+        if jobs.iter().all(|job| job.unique.is_none()) {
+            return self.enqueue_keyless(jobs).await;
+        }
         let count = jobs.len();
         let mut batch = Vec::with_capacity(count);
         let mut refused = Vec::new();
         for (place, job) in jobs.into_iter().enumerate() {
-            match self.admit(job) {
+            match self.admit(job.untyped()) {
                 Ok(new) => batch.push(new),
                 Err(error) => refused.push((place, error)),
             }
         }
-        let mut answers = self.place_batch(&batch).await;
-        if refused.is_empty() {
-            return answers;
-        }
-        let mut admitted = answers.drain(..);
+        let mut admitted = self.place_batch(&batch).await.into_iter();
         let mut refused = refused.into_iter().peekable();
         (0..count)
             .map(|place| match refused.next_if(|(of, _)| *of == place) {
@@ -48,6 +46,20 @@ impl Core {
                 None => admitted.next().expect("every admitted job was placed"),
             })
             .collect()
+    }
+
+    /// Enqueues jobs that cannot be folded, for they have no unique keys, each moved from hand to hand as seldom as can
+    /// be: of a bulk insert a third is the moving of rows.
+    async fn enqueue_keyless<O>(&self, jobs: Vec<NewJob<O>>) -> Vec<Result<Placed, Error>> {
+        let mut admitted = Vec::with_capacity(jobs.len());
+        let inserts = jobs.into_iter().filter_map(|job| {
+            let new = self.admit(job.untyped());
+            let insert = new.as_ref().ok().map(|new| (new.job.clone(), ()));
+            admitted.push(new);
+            insert
+        });
+        let inserted = self.inserts.submit_all(inserts).await;
+        self.place_inserted(admitted, inserted).await
     }
 
     /// Places those of a batch that stand for themselves, and gives each of the others the answer of the one that
@@ -77,15 +89,36 @@ impl Core {
             .collect()
     }
 
-    /// Places those of a batch that are at `places`. What was inserted at once, as most are, needs nothing more.
+    /// Places those of a batch that are at `places`.
     async fn place_all(&self, batch: &[Admitted], places: &[usize]) -> Vec<Result<Placed, Error>> {
-        let inserts = places.iter().map(|at| (batch[*at].job.clone(), ()));
-        let inserted = self.inserts.submit_all(inserts.collect()).await;
+        let inserts = places.iter().copied().map(|at| (batch[at].job.clone(), ()));
+        let inserted = self.inserts.submit_all(inserts).await;
+        let admitted = places.iter().map(|at| Ok(batch[*at].clone())).collect();
+        self.place_inserted(admitted, inserted).await
+    }
+
+    /// Places what was admitted, as the answers to its inserts ask for. What was inserted at once, as most is, needs
+    /// nothing more.
+    async fn place_inserted(
+        &self,
+        admitted: Vec<Result<Admitted, Error>>,
+        inserted: Vec<Result<Inserted, Error>>,
+    ) -> Vec<Result<Placed, Error>> {
+        let mut inserted = inserted.into_iter();
         let mut others = Vec::new();
-        for (at, inserted) in places.iter().zip(&inserted) {
-            match inserted {
-                Ok(Inserted::Inserted) | Err(_) => {}
-                Ok(other) => others.push((batch[*at].clone(), other.clone())),
+        let mut placed = Vec::with_capacity(admitted.len());
+        for new in admitted {
+            let mut answer = || inserted.next().expect("every admitted job was sent to the lane");
+            match new.and_then(|new| Ok((new, answer()?))) {
+                Ok((new, Inserted::Inserted)) => {
+                    self.counters.enqueued();
+                    placed.push(Some(Ok((new.job, How::Inserted))));
+                }
+                Ok((new, other)) => {
+                    others.push((new, other));
+                    placed.push(None);
+                }
+                Err(error) => placed.push(Some(Err(error))),
             }
         }
         let others: Vec<_> = stream::iter(others)
@@ -94,14 +127,11 @@ impl Core {
             .collect()
             .await;
         let mut others = others.into_iter();
-        let placed = places.iter().zip(inserted).map(|(at, inserted)| match inserted? {
-            Inserted::Inserted => {
-                self.counters.enqueued();
-                Ok((batch[*at].job.clone(), How::Inserted))
-            }
-            _ => others.next().expect("every other job was placed"),
-        });
-        placed.collect()
+        let mut other = || others.next().expect("every other job was placed");
+        placed
+            .into_iter()
+            .map(|placed| placed.unwrap_or_else(&mut other))
+            .collect()
     }
 
     pub(super) fn admit(&self, job: NewJob) -> Result<Admitted, Error> {

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -29,8 +29,10 @@ use crate::signals::Signal;
 use crate::store::Answer;
 use crate::time::Timestamp;
 
+use self::batch::{Batch, Waiting};
 use self::line::Line;
 
+mod batch;
 mod line;
 
 /// The least room that an item takes in a lane, in bytes. One measure holds both bounds: [`LANE_ITEMS`] of these are
@@ -117,29 +119,6 @@ struct State<W: Write> {
     closed: bool,
 }
 
-struct Waiting<W: Write> {
-    item: W::Item,
-    caller: Caller<W>,
-}
-
-impl<W: Write> Waiting<W> {
-    fn new(item: W::Item, tell: W::Tell) -> (Waiting<W>, Answered<W>) {
-        let (answer, answered) = oneshot::channel();
-        let place = None;
-        let caller = Caller { tell, answer, place };
-        (Waiting { item, caller }, answered)
-    }
-}
-
-struct Caller<W: Write> {
-    tell: W::Tell,
-    answer: oneshot::Sender<Result<W::Out, Error>>,
-    /// Given back when the item is answered.
-    place: Option<OwnedSemaphorePermit>,
-}
-
-type Answered<W> = oneshot::Receiver<Result<<W as Write>::Out, Error>>;
-
 impl<W: Write> Clone for Lane<W> {
     fn clone(&self) -> Self {
         Lane(Arc::clone(&self.0))
@@ -169,49 +148,56 @@ impl<W: Write> Lane<W> {
     /// `Unavailable`: it was not written, since the store could not, the lane is full or it is closed. `Internal`: it
     /// is not known whether it was written.
     pub(crate) async fn submit(&self, item: W::Item, tell: W::Tell) -> Result<W::Out, Error> {
-        let place = self.0.place(weight::<W>(&item)).await?;
-        let (mut waiting, answered) = Waiting::new(item, tell);
-        waiting.caller.place = Some(place);
-        self.join(VecDeque::from([waiting]))?;
+        let (waiting, answered) = Waiting::new(item, tell);
+        self.send(VecDeque::from([waiting])).await;
         answered.await.unwrap_or_else(|_| Err(abandoned()))
     }
 
     /// Writes many items, a flush's worth at a time, and answers in their order. Errors are those of
     /// [`submit`](Self::submit), for each item.
-    pub(crate) async fn submit_all(&self, items: Vec<(W::Item, W::Tell)>) -> Vec<Result<W::Out, Error>> {
-        let mut answers = Vec::with_capacity(items.len());
-        let mut items = items.into_iter().peekable();
+    pub(crate) async fn submit_all<I>(&self, items: I) -> Vec<Result<W::Out, Error>>
+    where
+        I: Iterator<Item = (W::Item, W::Tell)>,
+    {
+        let mut answers = Vec::new();
+        let mut items = items.peekable();
         while items.peek().is_some() {
-            let mut party = VecDeque::with_capacity(items.len().min(FLUSH_ITEMS));
-            let mut answered = Vec::with_capacity(party.capacity());
+            let count = items.size_hint().1.unwrap_or(FLUSH_ITEMS);
+            answers.reserve(count);
+            let mut party = VecDeque::with_capacity(count.min(FLUSH_ITEMS));
+            let mut sent = Vec::with_capacity(party.capacity());
             let mut bytes = 0;
             while let Some((item, tell)) = items.next_if(|(item, _)| {
                 bytes += W::bytes(item);
                 party.is_empty() || (party.len() < FLUSH_ITEMS && bytes <= FLUSH_BYTES)
             }) {
-                let (waiting, answer) = Waiting::new(item, tell);
+                let (waiting, answered) = Waiting::new(item, tell);
                 party.push_back(waiting);
-                answered.push(answer);
+                sent.push(answered);
             }
-            match self.submit_party(party).await {
-                Ok(()) => {
-                    for answer in answered {
-                        answers.push(answer.await.unwrap_or_else(|_| Err(abandoned())));
-                    }
-                }
-                Err(error) => answers.extend(answered.iter().map(|_| Err(error.clone()))),
+            self.send(party).await;
+            for answered in sent {
+                answers.push(answered.await.unwrap_or_else(|_| Err(abandoned())));
             }
         }
         answers
     }
 
-    async fn submit_party(&self, mut party: VecDeque<Waiting<W>>) -> Result<(), Error> {
+    /// Puts a caller's items in the line once there is room for them, or tells each why not.
+    async fn send(&self, mut party: VecDeque<Waiting<W>>) {
         let weights = party.iter().map(|waiting| weight::<W>(&waiting.item));
-        let mut room = self.0.place(weights.sum()).await?;
+        let mut room = match self.0.place(weights.sum()).await {
+            Ok(room) => room,
+            Err(error) => {
+                return party
+                    .into_iter()
+                    .for_each(|waiting| waiting.caller.refuse(&error));
+            }
+        };
         for waiting in &mut party {
             waiting.caller.place = room.split(weight_usize::<W>(&waiting.item));
         }
-        self.join(party)
+        self.join(party);
     }
 
     /// Takes no more items, and returns once all it has are answered.
@@ -222,17 +208,19 @@ impl<W: Write> Lane<W> {
         self.0.tasks.wait().await;
     }
 
-    fn join(&self, items: VecDeque<Waiting<W>>) -> Result<(), Error> {
+    fn join(&self, party: VecDeque<Waiting<W>>) {
         let mut state = self.0.state();
         if state.closed {
-            return Err(closed());
+            drop(state);
+            return party
+                .into_iter()
+                .for_each(|waiting| waiting.caller.refuse(&closed()));
         }
-        state.line.join(items);
+        state.line.join(party);
         if !state.flushing {
             state.flushing = true;
             self.0.tasks.spawn(Arc::clone(&self.0).run());
         }
-        Ok(())
     }
 }
 
@@ -277,7 +265,7 @@ impl<W: Write> Inner<W> {
             state.flushing = false;
             return None;
         }
-        let mut batch = Batch::new();
+        let mut batch = Batch::with_capacity(state.line.len().min(FLUSH_ITEMS));
         state.line.cut(
             |waiting| W::bytes(&waiting.item),
             |waiting| {
@@ -394,66 +382,6 @@ impl<W: Write> Drop for Flusher<W> {
             state.flushing = false;
             state.line = Line::new();
         }
-    }
-}
-
-/// Items that are written together, and who waits for each.
-struct Batch<W: Write> {
-    items: Vec<W::Item>,
-    callers: Vec<Caller<W>>,
-}
-
-impl<W: Write> Batch<W> {
-    fn new() -> Batch<W> {
-        Batch {
-            items: Vec::new(),
-            callers: Vec::new(),
-        }
-    }
-
-    fn answer(self, write: &W, outs: Vec<W::Out>) {
-        let mut told = Told::default();
-        for ((item, caller), out) in self.items.iter().zip(&self.callers).zip(&outs) {
-            if W::stands(out) {
-                W::gather(item, &caller.tell, &mut told);
-            }
-        }
-        let signals = told.into_signals();
-        if !signals.is_empty() {
-            write.tell(&signals);
-        }
-        for (caller, out) in self.callers.into_iter().zip(outs) {
-            caller.answer.send(Ok(out)).ok();
-        }
-    }
-
-    fn refuse(self, error: &Error) {
-        for caller in self.callers {
-            caller.answer.send(Err(error.clone())).ok();
-        }
-    }
-
-    fn split_off(&mut self, at: usize) -> Batch<W> {
-        Batch {
-            items: self.items.split_off(at),
-            callers: self.callers.split_off(at),
-        }
-    }
-
-    fn split_keyed(self) -> (Batch<W>, Batch<W>) {
-        let (keyed, rest): (Vec<_>, Vec<_>) = self
-            .items
-            .into_iter()
-            .zip(self.callers)
-            .partition(|(item, _)| W::takes_key(item));
-        (Batch::from_iter(keyed), Batch::from_iter(rest))
-    }
-}
-
-impl<W: Write> FromIterator<(W::Item, Caller<W>)> for Batch<W> {
-    fn from_iter<I: IntoIterator<Item = (W::Item, Caller<W>)>>(pairs: I) -> Self {
-        let (items, callers) = pairs.into_iter().unzip();
-        Batch { items, callers }
     }
 }
 

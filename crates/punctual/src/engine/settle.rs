@@ -157,14 +157,8 @@ impl Core {
     }
 
     /// Writes changes through the lane, each with what it tells.
-    pub(super) async fn write_changes(&self, mut writes: Vec<(Change, Tell)>) -> Vec<Result<Applied, Error>> {
-        match writes.len() {
-            1 => {
-                let (change, tell) = writes.remove(0);
-                vec![self.changes.submit(change, tell).await]
-            }
-            _ => self.changes.submit_all(writes).await,
-        }
+    pub(super) async fn write_changes(&self, writes: Vec<(Change, Tell)>) -> Vec<Result<Applied, Error>> {
+        self.changes.submit_all(writes.into_iter()).await
     }
 
     /// What the outcome of a run makes of its job, as a change that is not yet made.

@@ -23,6 +23,11 @@ impl<T> Line<T> {
         }
     }
 
+    /// How many items stand in the line.
+    pub(super) fn len(&self) -> usize {
+        self.callers.iter().map(VecDeque::len).sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.callers.is_empty()
     }
