@@ -29,7 +29,7 @@ def svg(figures: list[Figure], systems: list[System], samples: Samples) -> str:
 def legend(systems: list[System]) -> str:
     entries = []
     for index, system in enumerate(systems):
-        x = LEFT + index * 130
+        x = GAP + index * 145
         entries.append(f'<rect x="{x}" y="10" width="{BAR}" height="{BAR}" fill="{COLOURS[system.name]}"/>')
         entries.append(f'<text x="{x + BAR + 4}" y="20">{system.label}</text>')
     return "\n".join(entries)
@@ -55,8 +55,12 @@ def panel(title: str, figures: list[Figure], systems: list[System], samples: Sam
     for power in range(low, high + 1):
         tick = x(10**power)
         parts.append(f'<line x1="{tick:.1f}" x2="{tick:.1f}" y1="{begun}" y2="{y - 8}" stroke="#ddd"/>')
-        parts.append(f'<text x="{tick:.1f}" y="{y + 4}" text-anchor="middle">{10**power:,g}</text>')
+        parts.append(f'<text x="{tick:.1f}" y="{y + 4}" text-anchor="middle">{tick_label(power)}</text>')
     return parts, y + 36
+
+
+def tick_label(power: int) -> str:
+    return f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"
 
 
 def bar(system: System, values: list[float], median: float, x, y: int) -> list[str]:
