@@ -151,8 +151,11 @@ pub const RESULT_ROWS: usize = 256;
 pub const RESULT_GAP: Duration = Duration::from_millis(20);
 /// Events kept for whoever watches: who falls further behind is told to look at everything.
 pub const EVENTS: usize = 2_048;
-/// Rows read at once for those who watch, and ends found by one look.
+/// Rows read at once for those who watch.
 pub const EVENT_ROWS: usize = 64;
+/// Pages of [`EVENT_ROWS`] ends that one look reads at most: who watches is told to look at everything where that is not
+/// all that ended since the last one.
+pub const EVENT_PAGES: usize = 16;
 /// Between two looks for ends that no hint named.
 pub const EVENT_PAUSE: Duration = Duration::from_millis(100);
 /// How long events are still gathered when nobody watches any more: who comes back by then misses nothing.
@@ -320,6 +323,9 @@ pub const UNREADABLE_ROUNDS: usize = 8;
 pub const FILE_WRITE_KNOWN: Duration = Duration::from_secs(30);
 /// How long one that refused a write is taken for one that refuses the next.
 pub const FILE_REFUSAL_KNOWN: Duration = Duration::from_secs(1);
+/// Pages in a write-ahead log at which a backup, which keeps it from beginning anew, is given up: a quarter of
+/// [`FILE_LOG_PAGES_MAX`] is left for what others that read for long may cost.
+pub const BACKUP_LOG_PAGES_MAX: u32 = FILE_LOG_PAGES_MAX / 4 * 3;
 /// Pages that a backup copies at a time, which is as long as it cannot be stopped: 4 MiB, some milliseconds of a disk.
 pub const BACKUP_PAGES: i32 = 512;
 /// A piece of a run's output in one row, in bytes: shorter ones are joined.

@@ -23,8 +23,11 @@ pub enum Signal {
     Cancel(JobId),
     /// A run of this job has put something out, or is over though its job goes on.
     Output(JobId),
-    /// Something happened: another process wrote, or hints were lost. Look at whatever you wait for.
+    /// Something happened: another process wrote. Look at whatever you wait for.
     Anything,
+    /// Hints were lost, so that anything may have happened: look as for [`Anything`](Signal::Anything), and do not count on
+    /// having heard of what cannot be looked at.
+    Lost,
 }
 
 /// Sends hints to, and hears them from, whoever works on the same store.
@@ -33,7 +36,7 @@ pub trait Signals: Send + Sync {
     fn send(&self, signals: &[Signal]);
 
     /// Hears the hints sent from now on, one's own included. A listener that falls behind by
-    /// [`SIGNALS`](crate::limits::SIGNALS) hears [`Signal::Anything`] in their stead.
+    /// [`SIGNALS`](crate::limits::SIGNALS) hears [`Signal::Lost`] in their stead.
     fn listen(&self) -> BoxStream<'static, Signal>;
 }
 
@@ -80,7 +83,7 @@ impl Signals for LocalSignals {
             match heard.recv().await {
                 Ok(signal) => Some((signal, heard)),
                 // What it missed is gone; the channel goes on with the oldest hint that it still has.
-                Err(RecvError::Lagged(_)) => Some((Signal::Anything, heard)),
+                Err(RecvError::Lagged(_)) => Some((Signal::Lost, heard)),
                 Err(RecvError::Closed) => None,
             }
         })

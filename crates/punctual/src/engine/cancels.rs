@@ -67,7 +67,7 @@ impl Cancels {
                 () = &mut pause => self.look().await,
                 signal = self.signals.next() => match signal? {
                     Signal::Cancel(id) => return Some(id),
-                    Signal::Anything => self.asked = true,
+                    Signal::Anything | Signal::Lost => self.asked = true,
                     Signal::Due(..) | Signal::Ended(_) | Signal::Output(_) => {}
                 },
             }

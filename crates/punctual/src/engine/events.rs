@@ -4,28 +4,29 @@
 //! watcher has a place: a slow one costs nothing, and finds a [`Reset`](Happening::Reset) when the line has moved on without it.
 //!
 //! In one process a hint names the job. From another one there may come no more than "something happened"; then the jobs
-//! that ended last are looked at, so that ends are told across processes, but neither due work nor wishes to stop.
+//! that ended last are looked at, so that ends are told across processes, but neither due work nor wishes to stop. Where hints
+//! were lost, or more has ended than a look reads, nobody can tell what it was, and a reset says so.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::job::{Job, JobId, State};
-use crate::limits::{EVENT_LINGER, EVENT_PAUSE, EVENT_ROWS, EVENTS, RESCAN, WATCHERS};
+use crate::job::JobId;
+use crate::limits::{EVENTS, WATCHERS};
 use crate::queue::QueueName;
-use crate::signals::Signal;
-use crate::store::{Filter, Head, Page, View};
+use crate::store::Head;
 use crate::time::Timestamp;
 
-use super::{Core, Engine};
+use super::Engine;
+
+mod teller;
+
+use teller::Teller;
 
 /// Something that happened, and its place in the line of events.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +44,8 @@ pub enum Happening {
     Ended(Box<Head>),
     /// A running job was asked to stop.
     Cancelling(Box<Head>),
-    /// A job was deleted, or not kept as it ended.
+    /// A job was deleted while it waited, or not kept as it ended. One that ends first and is deleted or pruned later has
+    /// told its end, and tells no more.
     Gone(JobId),
     /// A queue has work that is due at this instant.
     Due(QueueName, Timestamp),
@@ -93,23 +95,22 @@ impl Engine {
                 "{WATCHERS} watch the events already; come again later"
             )));
         }
-        if line.teller.is_none() {
-            let name = self.core.clock.fresh_id();
-            line.begin(name);
-            let teller = Teller::new(Arc::clone(&self.core), name);
+        if !line.going {
+            line.begin(self.core.clock.fresh_id());
+            let teller = Teller::new(Arc::clone(&self.core), line.name);
             self.core.tasks.spawn(teller.run());
         }
         line.watchers += 1;
         let next = match after {
             None => line.end,
-            Some(seen) if Some(seen.line) == line.teller => seen.number.saturating_add(1).min(line.end),
-            // Before the beginning, which is told as a reset.
-            Some(_) => 0,
+            Some(seen) if seen.line == line.name => seen.number.saturating_add(1).min(line.end),
+            Some(_) => BEFORE_THE_FIRST,
         };
-        let grown = line.grown.subscribe();
+        let (name, grown) = (line.name, line.grown.subscribe());
         drop(line);
         Ok(Watcher {
             events: events.clone(),
+            line: name,
             next,
             grown,
         })
@@ -120,11 +121,14 @@ impl Engine {
 #[derive(Clone, Default)]
 pub(super) struct Events(Arc<Mutex<Line>>);
 
+/// A place before the beginning of every line, where a watcher finds a reset.
+const BEFORE_THE_FIRST: u64 = 0;
+
 #[derive(Default)]
 struct Line {
-    /// The name of the line, while somebody adds to it.
-    teller: Option<Uuid>,
     name: Uuid,
+    /// Whether somebody adds to it.
+    going: bool,
     kept: VecDeque<Happening>,
     /// The number of the event that comes next; the first has 1.
     end: u64,
@@ -134,16 +138,16 @@ struct Line {
 
 impl Line {
     fn begin(&mut self, name: Uuid) {
-        self.teller = Some(name);
         self.name = name;
+        self.going = true;
         self.kept.clear();
-        self.end = 1;
+        self.end = BEFORE_THE_FIRST + 1;
     }
 
     /// Ends the line of this name, if it still goes on.
     fn end_if(&mut self, name: Uuid) {
-        if self.teller == Some(name) {
-            self.teller = None;
+        if self.going && self.name == name {
+            self.going = false;
             self.kept.clear();
             self.grown.send_replace(());
         }
@@ -186,18 +190,24 @@ impl Events {
 /// Somebody who watches. It keeps a place in the line and nothing else.
 pub struct Watcher {
     events: Events,
+    line: Uuid,
     next: u64,
     grown: watch::Receiver<()>,
 }
 
 impl Watcher {
-    /// The next event, as soon as there is one; `None` once the engine is closed. Dropped before it answers, it loses nothing.
+    /// The next event, as soon as there is one; `None` once nothing is told any more, since the engine was closed or could
+    /// not go on telling: who is not done [watches](Engine::watch) anew. Dropped before it answers, it loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             self.grown.mark_unchanged();
             let (event, over) = {
                 let line = self.events.line();
-                (line.event(self.next), line.teller.is_none())
+                if line.name != self.line {
+                    // Its own line broke off, and somebody else has begun another one.
+                    (self.line, self.next) = (line.name, BEFORE_THE_FIRST);
+                }
+                (line.event(self.next), !line.going)
             };
             if let Some(event) = event {
                 self.next = event.id.number + 1;
@@ -222,176 +232,4 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         self.events.line().watchers -= 1;
     }
-}
-
-/// Adds to the line.
-struct Teller {
-    core: Arc<Core>,
-    name: Uuid,
-    signals: BoxStream<'static, Signal>,
-    /// The ends that were told last, so that none is told twice.
-    told: BTreeSet<(Timestamp, JobId)>,
-    /// What ended before this is not told any more.
-    from: Timestamp,
-    /// When what ended last is looked at.
-    look_at: Duration,
-    looked_at: Duration,
-    /// Since when nobody watches.
-    alone_since: Option<Duration>,
-}
-
-impl Teller {
-    fn new(core: Arc<Core>, name: Uuid) -> Teller {
-        let now = core.clock.uptime();
-        Teller {
-            signals: core.store.signals().listen(),
-            name,
-            told: BTreeSet::new(),
-            from: core.clock.now(),
-            look_at: now + RESCAN,
-            looked_at: now,
-            alone_since: None,
-            core,
-        }
-    }
-
-    async fn run(mut self) {
-        let stopping = self.core.stopping.clone();
-        while !self.may_end() {
-            let now = self.core.clock.uptime();
-            let mut pause = self.core.clock.sleep(self.look_at.saturating_sub(now));
-            let heard = tokio::select! {
-                biased;
-                () = stopping.cancelled() => None,
-                // Before the signals, of which there may always be a next one.
-                () = &mut pause => Some(None),
-                signal = self.signals.next() => signal.map(Some),
-            };
-            let happened = match heard {
-                Some(Some(signal)) => self.hear(signal).await,
-                Some(None) => self.look().await,
-                None => break,
-            };
-            if !happened.is_empty() {
-                self.core.events.line().add(happened);
-            }
-        }
-        self.core.events.line().end_if(self.name);
-    }
-
-    /// Whether nobody has watched for so long that nobody will come back. The line then ends under its lock, so that who comes
-    /// just now begins another one.
-    fn may_end(&mut self) -> bool {
-        let now = self.core.clock.uptime();
-        let mut line = self.core.events.line();
-        if line.watchers > 0 {
-            self.alone_since = None;
-            return false;
-        }
-        let over = now.saturating_sub(*self.alone_since.get_or_insert(now)) >= EVENT_LINGER;
-        if over {
-            line.end_if(self.name);
-        }
-        over
-    }
-
-    /// What a hint, and those that came with it, are about.
-    async fn hear(&mut self, first: Signal) -> Vec<Happening> {
-        let mut signals = vec![first];
-        while signals.len() < EVENT_ROWS
-            && let Some(Some(signal)) = self.signals.next().now_or_never()
-        {
-            signals.push(signal);
-        }
-        let named = |signal: &Signal| match signal {
-            Signal::Ended(id) | Signal::Cancel(id) => Some(*id),
-            _ => None,
-        };
-        let ids: Vec<JobId> = signals.iter().filter_map(named).collect();
-        let rows = match ids.is_empty() {
-            true => Vec::new(),
-            false => match self.core.store.fetch(&ids).await {
-                Ok(rows) => rows,
-                Err(error) => return not_known(&error),
-            },
-        };
-        let mut rows = rows.into_iter();
-        let mut happened = Vec::new();
-        for signal in signals {
-            happened.extend(match signal {
-                Signal::Ended(id) => match rows.next().flatten() {
-                    Some(job) => self.end_of(&job),
-                    None => Some(Happening::Gone(id)),
-                },
-                Signal::Cancel(_) => rows.next().flatten().and_then(|job| self.cancel_of(&job)),
-                Signal::Due(queue, at) => Some(Happening::Due(queue, at)),
-                Signal::Output(_) => None,
-                Signal::Anything => {
-                    self.look_at = self.look_at.min(self.looked_at + EVENT_PAUSE);
-                    None
-                }
-            });
-        }
-        happened
-    }
-
-    fn end_of(&mut self, job: &Job) -> Option<Happening> {
-        self.end(Head::of(job, self.core.clock.now()))
-    }
-
-    fn cancel_of(&self, job: &Job) -> Option<Happening> {
-        let asked = job.status.state == State::Running && job.status.cancel.is_some();
-        asked.then(|| Happening::Cancelling(Box::new(Head::of(job, self.core.clock.now()))))
-    }
-
-    /// Tells an end once.
-    fn end(&mut self, head: Head) -> Option<Happening> {
-        let end = (head.ended_at?, head.id);
-        if !self.told.insert(end) {
-            return None;
-        }
-        if self.told.len() > EVENTS
-            && let Some((at, _)) = self.told.pop_first()
-        {
-            self.from = self.from.max(at);
-        }
-        Some(Happening::Ended(Box::new(head)))
-    }
-
-    /// What ended last and was not told.
-    async fn look(&mut self) -> Vec<Happening> {
-        self.looked_at = self.core.clock.uptime();
-        self.look_at = self.looked_at + RESCAN;
-        let filter = Filter {
-            view: View::Ended(None),
-            ..Filter::default()
-        };
-        let page = Page {
-            limit: EVENT_ROWS,
-            after: None,
-        };
-        let listed = match self.core.store.list(filter, page).await {
-            Ok(listed) => listed,
-            Err(error) => return not_known(&error),
-        };
-        let more = listed.next.is_some();
-        let from = self.from;
-        let news: Vec<Head> = listed
-            .items
-            .into_iter()
-            .filter(|head| head.ended_at >= Some(from))
-            .collect();
-        let count = news.len();
-        // The newest comes first on the page, and last in the line.
-        let mut happened: Vec<Happening> = news.into_iter().rev().filter_map(|head| self.end(head)).collect();
-        if more && happened.len() == count && count >= EVENT_ROWS {
-            happened.insert(0, Happening::Reset);
-        }
-        happened
-    }
-}
-
-fn not_known(error: &Error) -> Vec<Happening> {
-    tracing::debug!(%error, "what happened could not be read; whoever watches is told to look");
-    vec![Happening::Reset]
 }

@@ -45,7 +45,7 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
                     }
                     Some(Signal::Output(id)) => core.followers.ring(id),
                     Some(Signal::Cancel(_)) => {}
-                    Some(Signal::Anything) => break true,
+                    Some(Signal::Anything | Signal::Lost) => break true,
                     None => return,
                 },
                 () = &mut pause => break false,

@@ -243,7 +243,7 @@ async fn slow_listener(store: Subject) {
     for n in 0..limits::SIGNALS as u64 * 3 {
         store.signals().send(&[Signal::Ended(id(n))]);
     }
-    hears(&mut slow, &Signal::Anything).await;
+    hears(&mut slow, &Signal::Lost).await;
     store.signals().send(&[Signal::Cancel(id(1))]);
     hears(&mut slow, &Signal::Cancel(id(1))).await;
 }
