@@ -141,7 +141,8 @@ impl SqliteStore {
     /// # Errors
     ///
     /// `Conflict` if there is a file at `to` already and it is not to `replace` it, or one that is in use. `Unavailable` if
-    /// either file cannot be reached. `Invalid` if `from` is not a database of Punctual's, or of another version. After an
+    /// either file cannot be reached, or so much was written meanwhile that the log, which cannot begin anew before the copy is
+    /// made, would have come to the bound where writes are refused. `Invalid` if `from` is not a database of Punctual's, or of another version. After an
     /// error, what was at `to` is as it was.
     pub async fn back_up(from: impl AsRef<Path>, to: impl AsRef<Path>, replace: bool) -> Result<u64, Error> {
         let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());

@@ -2,7 +2,8 @@
 //!
 //! The copy is of one instant: its connection holds a snapshot from the first page to the last. So those who write wait for
 //! nothing, and SQLite, which starts a copy over when its source changes under it, never has to
-//! (<https://www.sqlite.org/backup.html>). Meanwhile the write-ahead log cannot begin anew, and grows.
+//! (<https://www.sqlite.org/backup.html>). Meanwhile the write-ahead log cannot begin anew, and grows. Before it comes to the bound
+//! at which writes are refused, the copy is given up: work that goes on is worth more than a backup.
 //!
 //! It is written under another name, checked, and only then given the name that was asked for: whoever finds a file of that
 //! name finds a whole one.
@@ -28,7 +29,7 @@ pub(super) fn back_up(from: &Path, to: &Path, replace: bool) -> Result<u64, Erro
     check_target(from, to, replace)?;
     let part = Part::create(to)?;
     let mut target = file::connect(&part.0)?;
-    copy(&source, &mut target)?;
+    copy(&source, &mut target, &LogWatch::of(from, &source)?)?;
     drop(source);
     check(&target)?;
     target
@@ -58,12 +59,13 @@ fn check_target(from: &Path, to: &Path, replace: bool) -> Result<(), Error> {
     Ok(())
 }
 
-fn copy(source: &Connection, target: &mut Connection) -> Result<(), Fault> {
+fn copy(source: &Connection, target: &mut Connection, log: &LogWatch) -> Result<(), Fault> {
     // From the first read on, the transaction is a snapshot.
     let snapshot = source.unchecked_transaction()?;
     snapshot.pragma_query_value(None, "schema_version", |_| Ok(()))?;
     let backup = Backup::new(&snapshot, target)?;
     loop {
+        log.check()?;
         match backup.step(limits::BACKUP_PAGES)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
@@ -74,6 +76,38 @@ fn copy(source: &Connection, target: &mut Connection) -> Result<(), Fault> {
                 )));
             }
         }
+    }
+}
+
+/// How far the source's log may grow while it is held.
+struct LogWatch {
+    log: PathBuf,
+    /// In bytes.
+    longest: u64,
+}
+
+impl LogWatch {
+    fn of(from: &Path, source: &Connection) -> Result<LogWatch, Fault> {
+        let page: u32 = source.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        Ok(LogWatch {
+            log: file::log_of(&fs::canonicalize(from).unwrap_or_else(|_| from.to_owned())),
+            longest: u64::from(page) * u64::from(limits::BACKUP_LOG_PAGES_MAX),
+        })
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        // No log, and one that cannot be looked at, hold nobody up: whoever writes measures it, too.
+        let long = fs::metadata(&self.log).map_or(0, |log| log.len());
+        if long < self.longest {
+            return Ok(());
+        }
+        Err(Fault::Told(Error::unavailable(format!(
+            "the backup was given up, and nothing was written: while one is made, the write-ahead log cannot begin anew, and \
+             it has grown to {} MiB; soon it would have come to its bound, where the store refuses to write. Try again when \
+             less is written, or on a faster disk; if nothing else reads the database for long, the log is short again \
+             within moments",
+            long / (1024 * 1024)
+        ))))
     }
 }
 
@@ -145,4 +179,30 @@ fn taken(to: &Path) -> Error {
 
 fn cannot(to: &Path, error: io::Error) -> Error {
     Error::unavailable(format!("cannot write {}: {error}", to.display())).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    /// With a bound of a few bytes, since most of a gigabyte takes long to write.
+    #[test]
+    fn a_copy_is_given_up_before_the_log_that_it_holds_comes_to_its_bound() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = file::prepare(&folder.path().join("jobs.db")).expect("the file can be made");
+        let writer = file::connect(&path).expect("the file opens");
+        let source = file::connect_to_read(&path).expect("the file opens");
+        let mut log = LogWatch::of(&path, &source).expect("the file can be read");
+        let target = || Connection::open_in_memory().expect("there is memory");
+        copy(&source, &mut target(), &log).expect("the log is short");
+        log.longest = 64 * 1024;
+        writer
+            .execute_batch("create table rows (row blob); insert into rows values (zeroblob(65536))")
+            .expect("it is ours");
+        let given_up = copy(&source, &mut target(), &log).expect_err("the log is long");
+        let error = Error::from(given_up);
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(error.to_string().contains("given up"), "{error}");
+    }
 }
