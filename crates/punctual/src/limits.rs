@@ -216,6 +216,9 @@ pub const LAST_OUTPUT: Duration = Duration::from_secs(1);
 pub const FOLLOWERS: usize = 1_000;
 /// Between two looks of one follower, when all it hears is that something happened.
 pub const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
+/// Between two looks of all followers, when all one hears is that something happened: so long for each of them, since each
+/// reads for itself what its run put out.
+pub const FOLLOW_GAP: Duration = Duration::from_millis(1);
 /// One page of a run's output, in bytes.
 pub const OUTPUT_PAGE_BYTES: usize = 64 * 1024;
 /// A small document with a rev (queue settings, keys), in bytes.

@@ -71,9 +71,11 @@ impl Followers {
         }
     }
 
-    /// There may be news of any job.
-    pub(super) fn ring_all(&self) {
-        self.seats().jobs.values().for_each(Bell::ring);
+    /// There may be news of any job. Answers how many follow.
+    pub(super) fn ring_all(&self) -> usize {
+        let seats = self.seats();
+        seats.jobs.values().for_each(Bell::ring);
+        seats.taken
     }
 
     fn seats(&self) -> MutexGuard<'_, Seats> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use crate::limits::{CLAIM_GAP, RESCAN, RESULT_GAP, RESULT_ROWS};
+use crate::limits::{CLAIM_GAP, FOLLOW_GAP, RESCAN, RESULT_GAP, RESULT_ROWS};
 use crate::signals::Signal;
 
 use super::Core;
@@ -15,7 +15,9 @@ use super::Core;
 pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>) {
     let mut claims = Gate::default();
     let mut results = Gate::default();
+    let mut output = Gate::default();
     results.ask(core.clock.uptime() + RESCAN);
+    output.ask(core.clock.uptime() + RESCAN);
     loop {
         let now = core.clock.uptime();
         if claims.opens(now) {
@@ -23,13 +25,19 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
             claims.shut(now + CLAIM_GAP);
         }
         if results.opens(now) {
-            core.followers.ring_all();
             let waited_for = core.results.look_at_all();
-            let rounds = u32::try_from(waited_for.div_ceil(RESULT_ROWS)).unwrap_or(u32::MAX);
-            results.shut(now + RESULT_GAP.saturating_mul(rounds.max(1)));
+            results.shut(now + times(RESULT_GAP, waited_for.div_ceil(RESULT_ROWS)));
             results.ask(now + RESCAN);
         }
-        let next = [claims.next(), results.next()].into_iter().flatten().min();
+        if output.opens(now) {
+            let followers = core.followers.ring_all();
+            output.shut(now + times(FOLLOW_GAP, followers));
+            output.ask(now + RESCAN);
+        }
+        let next = [claims.next(), results.next(), output.next()]
+            .into_iter()
+            .flatten()
+            .min();
         let mut pause = core.clock.sleep(next.unwrap_or(now + RESCAN).saturating_sub(now));
         // Hints that need no gate are passed on without a new timer for each.
         let anything = loop {
@@ -54,8 +62,14 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
         if anything {
             claims.ask(now);
             results.ask(now);
+            output.ask(now);
         }
     }
+}
+
+/// The length once for each of so many, and for none as for one.
+fn times(length: Duration, many: usize) -> Duration {
+    length.saturating_mul(u32::try_from(many.max(1)).unwrap_or(u32::MAX))
 }
 
 /// Lets a look through at once, and the next ones after a pause, all in one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::Instrument;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::job::{JobId, State};
 use crate::limits::{FOLLOW_PAUSE, RESCAN};
 use crate::run::RunId;
@@ -107,9 +107,12 @@ impl Follower {
         Ok(Some(page))
     }
 
+    /// Reads the row as those do who wait for results: all followers that look at once share one read.
     async fn stands(&self) -> Result<Stands, Error> {
-        let Some(job) = self.core.read(self.id).await? else {
-            return Ok(Stands::Gone);
+        let job = match self.core.results.join(self.id)?.read().await {
+            Ok(job) => job,
+            Err(error) if error.kind() == Kind::NotFound => return Ok(Stands::Gone),
+            Err(error) => return Err(error),
         };
         let last = job.status.run;
         let run = self.run.unwrap_or(last);

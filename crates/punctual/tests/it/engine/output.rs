@@ -1,5 +1,6 @@
 //! Live output: read and followed while it comes.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -7,9 +8,11 @@ use punctual::engine::Follower;
 use punctual::job::{Backoff, Job};
 use punctual::limits::{FOLLOW_PAUSE, FOLLOWERS, OUTPUT_BYTES};
 use punctual::run::{Outcome, RetryCause, RunId};
+use punctual::signals::Signal;
 use punctual::source::Source;
-use punctual::store::Output;
+use punctual::store::{Output, Store};
 use punctual::{Kind, hours};
+use tokio::task::JoinSet;
 
 use crate::stage::{Stage, done, settlement, soon, work};
 
@@ -123,4 +126,24 @@ async fn a_follower_that_fell_behind_is_given_what_is_kept_with_its_place() {
         (read, left_out, place),
         (OUTPUT_BYTES, OUTPUT_BYTES as u64, 2 * OUTPUT_BYTES as u64)
     );
+}
+
+#[tokio::test]
+async fn many_followers_share_their_looks_at_the_rows_of_their_jobs() {
+    let stage = Stage::quiet();
+    let mut following = JoinSet::new();
+    for _ in 0..50 {
+        let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
+        let mut follower = stage.engine.follow(id, None, 0).expect("there is room");
+        following.spawn(async move { follower.next().await });
+    }
+    stage.advance(FOLLOW_PAUSE).await;
+    let before = stage.store.fetches().len();
+    // Another process commits.
+    stage.store.signals().send(&[Signal::Anything]);
+    stage.advance(2 * FOLLOW_PAUSE).await;
+    let looks = stage.store.fetches().split_off(before);
+    let looked_at: BTreeSet<_> = looks.iter().flatten().collect();
+    assert_eq!(looked_at.len(), 50, "each job is looked at");
+    assert!(looks.len() <= 5, "{} reads", looks.len());
 }
