@@ -30,7 +30,7 @@
 //!
 //! Asked to stop, the program and all that came of it are sent SIGTERM, and after four fifths of the
 //! [grace](crate::worker::StopSignal::grace) SIGKILL. When the program itself ends, the run ends: what it left behind has a second to
-//! close its output, and is then killed. If the worker drops the run, all of it is killed on the spot.
+//! close its output, and is then killed. If the worker drops the run, all of it is killed then.
 //!
 //! Who belongs to a command is known exactly under a [`Supervisor`], as `punctual serve` has it: a process may leave the group and
 //! the session, empty its environment and lose its parent, and ends with its command all the same. A worker that is itself
@@ -61,7 +61,8 @@
 //! ```
 //!
 //! Without a supervisor, processes are looked for by group, by parent and by the variables above. One that lost all three before
-//! anybody looked outlives its run, and the commands of a worker that is killed live on beside their next attempt.
+//! anybody looked outlives its run, and so may one that has left the group when a worker drops the run and exits in the same
+//! moment; and the commands of a worker that is killed live on beside their next attempt.
 //!
 //! # What may be run
 //!
@@ -74,6 +75,7 @@
 //! With a list, no variable of the loader (`LD_PRELOAD` and whatever else begins with `LD_`) may be set, since it would have any
 //! program do anything.
 
+mod apart;
 mod call;
 mod capture;
 mod ending;

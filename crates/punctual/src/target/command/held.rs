@@ -12,9 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::apart::{apart, thread};
 use super::call::CommandCall;
 use super::line::{Line, Told};
 use super::program::USUAL_PATH;
@@ -26,13 +26,17 @@ use crate::worker::Run;
 
 /// A command that runs. Dropped before it is reaped, it kills all that came of it.
 pub(super) struct Held {
-    /// The command's own process, or its supervisor's, and when that ends.
+    /// Until it is reaped.
+    root: Option<Root>,
+    line: Option<Line>,
+}
+
+/// The command's own process, or its supervisor's. As long as this is there the process is not reaped, and its number no other's.
+struct Root {
     child: Child,
-    child_ended: AsyncFd<OwnedFd>,
+    ended: AsyncFd<OwnedFd>,
     /// All that came of that process. Of a supervised command, it finds what a supervisor that was killed itself leaves behind.
     tree: Arc<Tree>,
-    line: Option<Line>,
-    is_reaped: bool,
 }
 
 /// How a command ended.
@@ -85,7 +89,7 @@ impl Held {
             .and_then(|pid| i32::try_from(pid).ok())
             .and_then(Pid::from_raw);
         let pid = pid.expect("a child that nobody has waited for has its number");
-        let child_ended = pidfd_open(pid, PidfdFlags::empty())
+        let ended = pidfd_open(pid, PidfdFlags::empty())
             .map_err(io::Error::from)
             .and_then(watch)
             .map_err(|error| {
@@ -101,60 +105,69 @@ impl Held {
             })?;
         let streams = Streams::of(&mut child, input, run);
         let kin = Kin::Marks(marks(run).map(|(name, value)| format!("{name}={value}")));
-        let held = Held {
+        let root = Root {
             child,
-            child_ended,
+            ended,
             tree: Arc::new(Tree::of(pid, kin)),
-            line,
-            is_reaped: false,
         };
-        Ok((held, streams))
+        let root = Some(root);
+        Ok((Held { root, line }, streams))
     }
 
     /// Waits until the command itself has ended.
     pub(super) async fn ended(&mut self) {
-        match &mut self.line {
-            Some(line) => {
+        match (&mut self.line, &self.root) {
+            (Some(line), _) => {
                 line.told().await;
             }
-            None => self.child_ended().await,
+            (None, Some(root)) => root.ended().await,
+            (None, None) => {}
         }
     }
 
     /// Asks all that came of it to end.
     pub(super) async fn ask_to_end(&mut self) {
-        match &mut self.line {
-            Some(line) => line.ask_to_end().await,
-            None => self.tree.ask_to_end(),
+        match (&mut self.line, &self.root) {
+            (Some(line), _) => line.ask_to_end().await,
+            (None, Some(root)) => {
+                apart(&root.tree, |tree| tree.ask_to_end()).await;
+            }
+            (None, None) => {}
         }
     }
 
     /// Waits until nothing of it is alive.
     pub(super) async fn gone(&self) {
-        match self.line {
-            Some(_) => self.child_ended().await,
-            None => self.tree.gone().await,
+        match (&self.line, &self.root) {
+            (Some(_), Some(root)) => root.ended().await,
+            (None, Some(root)) => Tree::gone(&root.tree).await,
+            (_, None) => {}
         }
     }
 
     /// Kills what is alive of it.
     pub(super) async fn kill(&mut self) {
+        let Some(root) = &self.root else { return };
         if let Some(line) = &mut self.line {
             line.hang_up().await;
-            let is_over = timeout(COMMAND_SUPERVISOR_WAIT, self.child_ended()).await.is_ok();
-            if is_over && self.is_told().await {
+            let is_over = timeout(COMMAND_SUPERVISOR_WAIT, root.ended()).await.is_ok();
+            // One that has ended has said how its command did, unless it was killed itself.
+            if is_over && line.told().await.is_some() {
                 return;
             }
             tracing::warn!("the supervisor of a command is lost; what can be found of the command is killed");
         }
-        kill_apart(&self.tree).await;
+        apart(&root.tree, |tree| tree.kill()).await;
     }
 
-    /// How it ended. To be asked once all of it is killed.
+    /// How it ended. To be asked once, when all of it is killed.
     pub(super) async fn reap(&mut self) -> io::Result<End> {
-        let status = self.child.wait().await?;
-        self.tree.set_reaped();
-        self.is_reaped = true;
+        let Some(root) = &mut self.root else {
+            return Err(io::Error::other("it was reaped before"));
+        };
+        let status = root.child.wait().await?;
+        root.tree.set_reaped();
+        self.root = None;
         let Some(line) = &mut self.line else {
             return Ok(End::Exited(status));
         };
@@ -164,36 +177,40 @@ impl Held {
             None => Err(io::Error::other("its supervisor ended without a word")),
         }
     }
+}
 
-    async fn child_ended(&self) {
+impl Root {
+    async fn ended(&self) {
         // It fails only when the runtime shuts down; then there is nothing to wait for either.
-        let _ = self.child_ended.readable().await;
+        let _ = self.ended.readable().await;
     }
 
-    /// Whether a supervisor that has ended has said how its command did.
-    async fn is_told(&mut self) -> bool {
-        match &mut self.line {
-            Some(line) => line.told().await.is_some(),
-            None => false,
+    /// Kills all of it, if its supervisor does not do so in time. Blocks for milliseconds as a rule, and for seconds at most.
+    fn end(&self, is_supervised: bool) {
+        if is_supervised {
+            let mut ended = [PollFd::from_borrowed_fd(self.ended.as_fd(), PollFlags::IN)];
+            let wait = Timespec::try_from(COMMAND_SUPERVISOR_WAIT).ok();
+            let _ = poll(&mut ended, wait.as_ref());
         }
+        self.tree.kill();
     }
 }
 
 impl Drop for Held {
+    /// What this thread does at once is enough if the process is about to exit: a supervisor that is hung up on kills all of its
+    /// command, and without one the command's group is killed. All else blocks, and who drops a run must not.
     fn drop(&mut self) {
-        if self.is_reaped {
-            return;
+        let Some(root) = self.root.take() else { return };
+        let is_supervised = self.line.take().is_some();
+        if !is_supervised {
+            root.tree.kill_group();
         }
-        // It blocks a moment. Whatever would do it later might come too late: the process may be about to exit.
-        if let Some(line) = self.line.take() {
-            drop(line);
-            let mut ended = [PollFd::from_borrowed_fd(self.child_ended.as_fd(), PollFlags::IN)];
-            let _ = poll(
-                &mut ended,
-                Timespec::try_from(COMMAND_SUPERVISOR_WAIT).ok().as_ref(),
-            );
+        let root = Arc::new(root);
+        let far = Arc::clone(&root);
+        if thread().spawn(move || far.end(is_supervised)).is_err() {
+            // The system has no thread left; a moment's blocking is the lesser evil.
+            root.end(is_supervised);
         }
-        self.tree.kill();
     }
 }
 
@@ -219,28 +236,4 @@ fn marks(run: &Run) -> [(&'static str, String); 2] {
         ("PUNCTUAL_JOB_ID", run.id().job.to_string()),
         ("PUNCTUAL_RUN", run.id().run.to_string()),
     ]
-}
-
-/// Kills what is left on a thread of its own: those that the runtime has for blocking work may all be taken, by handlers
-/// that block and by look-ups of names, and a command must end all the same.
-async fn kill_apart(tree: &Arc<Tree>) {
-    let (done, killed) = oneshot::channel();
-    let apart = tree.clone();
-    let thread = std::thread::Builder::new().name("punctual-kill".to_owned());
-    let thread = thread.spawn(move || {
-        apart.kill();
-        // Nobody listens when the run was dropped meanwhile.
-        let _ = done.send(());
-    });
-    match thread {
-        Ok(_) => {
-            if killed.await.is_err() {
-                tracing::error!("the thread that kills a command's processes panicked");
-            }
-        }
-        // The system has no thread left; a moment's blocking is the lesser evil.
-        Err(_) => {
-            tree.kill();
-        }
-    }
 }

@@ -19,7 +19,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -29,6 +29,7 @@ use rustix::process::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::apart::apart;
 use crate::limits::{COMMAND_KILL_ROUNDS, COMMAND_KILL_WAIT, COMMAND_PROCESSES};
 use crate::target::shortage::is_shortage;
 
@@ -74,13 +75,13 @@ impl Tree {
     }
 
     /// Waits until nothing of the tree is alive.
-    pub(super) async fn gone(&self) {
+    pub(super) async fn gone(tree: &Arc<Tree>) {
         // Each round waits for all that the last one found, and so ends no sooner than they do.
         loop {
-            let members = match self.members() {
-                Ok(members) if members.is_empty() => return,
-                Ok(members) => members,
-                Err(_) => Vec::new(),
+            let members = match apart(tree, Tree::members).await {
+                Some(Ok(members)) if members.is_empty() => return,
+                Some(Ok(members)) => members,
+                Some(Err(_)) | None => Vec::new(),
             };
             let watched = members
                 .into_iter()
@@ -100,6 +101,11 @@ impl Tree {
         }
     }
 
+    /// Kills the command's own process group, at once.
+    pub(super) fn kill_group(&self) {
+        self.signal_group(Signal::KILL);
+    }
+
     /// Asks all of it to end: SIGTERM, to the group at once and to each process that has left it.
     pub(super) fn ask_to_end(&self) {
         // A look first: who has left the group may be known only by a parent that is about to end.
@@ -117,7 +123,7 @@ impl Tree {
     pub(super) fn kill(&self) -> bool {
         for _ in 0..COMMAND_KILL_ROUNDS {
             let found = self.members();
-            self.signal_group(Signal::KILL);
+            self.kill_group();
             let Ok(mut killed) = found else {
                 // File descriptors are short. Some may be free in the next round.
                 wait_until_dead(&[]);
