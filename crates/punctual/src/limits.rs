@@ -136,6 +136,8 @@ pub const OVERDUE_SCAN: Duration = Duration::from_secs(1);
 pub const CLOCK_STEP: Duration = Duration::from_secs(1);
 /// Leaps of time that a caretaker remembers: the leases from before older ones have long been set anew.
 pub const LEAPS: usize = 16;
+/// Pages of [`PAGE_ITEMS`] runs whose leases are noted at a leap: those of ten thousand.
+pub const LEAP_PAGES: usize = 10;
 /// Between two rounds of pruning: history is kept for hours, so seconds do not matter.
 pub const PRUNE_SCAN: Duration = Duration::from_secs(10);
 /// Age at which an engine reads the settings of all queues again.

@@ -10,8 +10,10 @@ use std::time::Duration;
 use crate::change::{Applied, Change};
 use crate::error::Error;
 use crate::job::{Job, State};
-use crate::limits::{CHORE_ROWS, LEASE, OVERDUE_SCAN, RESCAN};
+use crate::limits::{CHORE_ROWS, LEAP_PAGES, LEASE, OVERDUE_SCAN, PAGE_ITEMS, RESCAN};
 use crate::rules;
+use crate::run::RunId;
+use crate::store::{Filter, Page, View};
 use crate::time::{Timestamp, format_length};
 
 use super::Core;
@@ -22,7 +24,7 @@ use super::writes::Tell;
 mod leaps;
 mod pruner;
 
-use leaps::{Beats, Leaps};
+use leaps::{Beats, Ends, Leaps};
 
 /// Does the chores until the engine stops: side by side, so that a long history holds up no lost run.
 pub(super) async fn run(core: Arc<Core>) {
@@ -68,6 +70,12 @@ async fn reclaim(core: &Core, leaps: &mut Leaps) -> Result<Duration, Error> {
              counts, so that living workers can beat first",
             format_length(LEASE)
         );
+        match lease_ends(core).await {
+            Ok(ends) => leaps.note(ends),
+            Err(error) => {
+                tracing::warn!(%error, "it could not be read when leases end; some runs may be taken back late")
+            }
+        }
     }
     let queues = core.settings.known().await?;
     let held_off = leaps.hold_off(uptime);
@@ -101,6 +109,32 @@ async fn reclaim(core: &Core, leaps: &mut Leaps) -> Result<Duration, Error> {
     } else {
         next.min(OVERDUE_SCAN)
     })
+}
+
+/// When the leases of all runs end; of very many, of those that end first.
+async fn lease_ends(core: &Core) -> Result<Ends, Error> {
+    let mut ends = Ends::new();
+    let mut after = None;
+    for _ in 0..LEAP_PAGES {
+        let filter = Filter {
+            view: View::Running,
+            ..Filter::default()
+        };
+        let page = Page {
+            limit: PAGE_ITEMS,
+            after,
+        };
+        let listed = core.store.list(filter, page).await?;
+        ends.extend(listed.items.iter().filter_map(|head| {
+            let (job, run) = (head.id, head.run);
+            Some((RunId { job, run }, head.alarm?))
+        }));
+        after = listed.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(ends)
 }
 
 /// When each worker beat last, where that tells which leases are from before a leap.

@@ -11,9 +11,12 @@
 //!                          ╫    a lease that was set before is not over here ┤
 //! ```
 //!
-//! Where it is not known that a worker has beaten since (it beats so seldom that it is [forgotten](WORKER_FORGOTTEN), or its
-//! run was deferred), its run is taken back late, by as much as the leap was long, and never early. A process that begins
-//! after a leap does not know of it.
+//! Whoever a run was deferred to prolongs it without a worker's beat. So the ends of all leases are noted as a leap is
+//! noticed: one that has changed since was set since.
+//!
+//! Where it is not known that a lease was set since (its worker beats so seldom that it is [forgotten](WORKER_FORGOTTEN), or more
+//! runs were going on than are noted), its run is taken back late, by as much as the leap was long, and never early. A
+//! process that begins after a leap does not know of it.
 //!
 //! [WORKER_FORGOTTEN]: crate::limits::WORKER_FORGOTTEN
 
@@ -22,11 +25,14 @@ use std::time::Duration;
 
 use crate::job::{Job, State};
 use crate::limits::{CLOCK_STEP, LEAPS, LEASE};
-use crate::run::WorkerId;
+use crate::run::{RunId, WorkerId};
 use crate::time::{Timestamp, micros};
 
 /// When workers beat last.
 pub(super) type Beats = BTreeMap<WorkerId, Timestamp>;
+
+/// When the leases of runs end.
+pub(super) type Ends = BTreeMap<RunId, Timestamp>;
 
 /// The leaps that were noticed.
 #[derive(Default)]
@@ -43,6 +49,8 @@ struct Leap {
     /// What the store's clock would have said without it as it was noticed. What was set later was set after it.
     before: Timestamp,
     length: Duration,
+    /// When leases ended, as the store said just after it was noticed.
+    ends: Ends,
 }
 
 impl Leaps {
@@ -69,12 +77,20 @@ impl Leaps {
         self.leaps.push_back(Leap {
             before: now - by(if stepped { least } else { 0 }),
             length: by(if stepped { most } else { 0 }),
+            ends: Ends::new(),
         });
         if self.leaps.len() > LEAPS {
             self.leaps.pop_front();
         }
         self.hold_off_until = uptime.1.saturating_add(LEASE);
         true
+    }
+
+    /// Notes when leases end, just after a leap was noticed.
+    pub(super) fn note(&mut self, ends: Ends) {
+        if let Some(leap) = self.leaps.back_mut() {
+            leap.ends = ends;
+        }
     }
 
     /// Whether a leap was so lately that nothing is taken back as yet.
@@ -98,7 +114,16 @@ impl Leaps {
         let worker = status.worker.as_ref().filter(|_| !status.deferred);
         let beat = worker.and_then(|worker| beats.get(worker).copied());
         let set = beat.max(status.started_at);
-        let since = self.leaps.iter().filter(|leap| set <= Some(leap.before));
+        let run = RunId {
+            job: job.id(),
+            run: status.run,
+        };
+        let stood = |leap: &&Leap| leap.ends.get(&run).is_none_or(|end| *end == alarm);
+        let since = self
+            .leaps
+            .iter()
+            .filter(|leap| set <= Some(leap.before))
+            .filter(stood);
         since.fold(alarm, |end, leap| end + leap.length) <= now
     }
 

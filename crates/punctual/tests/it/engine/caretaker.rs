@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use punctual::job::{FailureReason, Job, State};
 use punctual::limits::{KEEP_SUCCEEDED, LEASE, PRUNE_SCAN};
-use punctual::run::{Beat, BeatRun, WorkerInfo};
+use punctual::run::{Beat, BeatRun, BeatVerdict, Outcome, WorkerInfo};
 use punctual::source::Source;
 use punctual::store::Store;
 use punctual::testing::{Call, Fate};
@@ -174,6 +174,29 @@ async fn a_lease_that_was_prolonged_after_a_leap_ends_when_it_says() {
     assert_eq!(state(&stage, run.id()).await, Ok(State::Running));
     stage.advance(seconds(4)).await;
     assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting));
+}
+
+#[tokio::test]
+async fn a_deferred_run_that_was_prolonged_after_a_leap_ends_when_it_says_and_another_one_late() {
+    for prolongs in [false, true] {
+        let stage = Stage::with_caretaker();
+        let run = leased_elsewhere(&stage).await;
+        let defer = settlement(&run, Outcome::Defer(minutes(5)));
+        let token = stage.engine.token(defer.id).await.expect("the store is there");
+        stage.engine.settle(vec![defer]).await.expect("it is deferred");
+        stage.advance(seconds(2)).await;
+        stage.clock.step_to(stage.engine.now() + hours(1));
+        stage.advance(seconds(5)).await;
+        if prolongs {
+            let token = token.expect("an engine gives tokens");
+            let beaten = stage.engine.beat_deferred(&token, minutes(5), None).await;
+            assert_eq!(beaten, Ok(BeatVerdict::Held));
+        }
+        stage.advance(minutes(5) - seconds(10)).await;
+        assert_eq!(state(&stage, run.id()).await, Ok(State::Running));
+        stage.advance(seconds(12)).await;
+        assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting), "{prolongs}");
+    }
 }
 
 #[tokio::test]
