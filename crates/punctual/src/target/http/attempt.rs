@@ -20,7 +20,6 @@ use super::meaning::{Meaning, meaning};
 use super::sign::sign;
 use super::story::{is_for_want, is_refused, story};
 use crate::limits::{HTTP_ERROR_BODY_BYTES, HTTP_ERROR_BODY_WAIT, SHORTAGE_DELAY};
-use crate::target::text;
 use crate::target::verdict::Verdict;
 use crate::time::format_length;
 use crate::worker::{Run, Stop};
@@ -56,12 +55,17 @@ impl<'a> Attempt<'a> {
             let Some(location) = location else {
                 return attempt.judge(&hop, response).await;
             };
-            let said = format!("{hop} answered {status}");
-            let led = hop.led_by(status, location);
-            hop = led.map_err(|why| Stop::fail(attempt.masks.text(format!("{said} and {why}"))))?;
+            let said = format!("{} answered {status}", attempt.name(&hop));
+            let led = hop.led_by(status, location, &attempt.masks);
+            hop = led.map_err(|why| Stop::fail(format!("{said} and {why}")))?;
         }
         let response = attempt.send(&hop).await?;
         attempt.judge(&hop, response).await
+    }
+
+    /// A request, as errors name it: where an answer leads, its path may hold what the call had in its headers.
+    fn name(&self, hop: &Hop) -> String {
+        self.masks.text(hop.to_string())
     }
 
     /// Sends a request and waits for the head of its answer: for a connection as long as the call says, for the rest as long
@@ -83,7 +87,8 @@ impl<'a> Attempt<'a> {
             Ok(None) => response.await,
             Err(_) => {
                 let length = format_length(length);
-                return Err(Stop::retry(format!("{hop} got no connection within {length}")));
+                let said = format!("{} got no connection within {length}", self.name(hop));
+                return Err(Stop::retry(said));
             }
         };
         response.map_err(|error| {
@@ -103,10 +108,13 @@ impl<'a> Attempt<'a> {
     async fn judge(&self, hop: &Hop, response: Response<Incoming>) -> Result<HttpAnswer, Stop> {
         let (head, body) = response.into_parts();
         let status = head.status.as_u16();
-        let verdict = match meaning(self.call, status, &head.headers) {
+        let verdict = match meaning(self.call, status, &head.headers, &self.masks) {
             Ok(Meaning::Is(verdict)) => verdict,
             Ok(Meaning::Deferred(length)) => return Err(Stop::defer(length)),
-            Err(why) => return Err(Stop::fail(format!("{hop} answered {status} with {why}"))),
+            Err(why) => {
+                let said = format!("{} answered {status} with {why}", self.name(hop));
+                return Err(Stop::fail(said));
+            }
         };
         match verdict {
             Verdict::Done => self.keep(hop, status, &head.headers, body).await,
@@ -131,7 +139,8 @@ impl<'a> Attempt<'a> {
     ) -> Result<HttpAnswer, Stop> {
         let (body, truncated) = read(body, self.call.body_to_keep()).await.map_err(|error| {
             Stop::retry(format!(
-                "{hop} answered {status}, and then broke off: {}",
+                "{} answered {status}, and then broke off: {}",
+                self.name(hop),
                 story(&error)
             ))
         })?;
@@ -144,7 +153,7 @@ impl<'a> Attempt<'a> {
 
     /// What the error of an answer that is no success says: its status, where it leads, and how its body begins.
     async fn refused(&self, hop: &Hop, status: u16, headers: &HeaderMap, body: Incoming) -> String {
-        let mut said = format!("{hop} answered {status}");
+        let mut said = format!("{} answered {status}", self.name(hop));
         if let Some(reason) = StatusCode::from_u16(status)
             .ok()
             .and_then(|code| code.canonical_reason())
@@ -152,15 +161,12 @@ impl<'a> Attempt<'a> {
             said = format!("{said} {reason}");
         }
         if let (300..400, Some(location)) = (status, headers.get(LOCATION)) {
-            let location = String::from_utf8_lossy(location.as_bytes());
-            let location = text::head(&location, HTTP_ERROR_BODY_BYTES, char::len_utf8);
+            let location = self.masks.head(location.as_bytes());
             let followed = match self.call.follow {
                 0 => "redirects are not followed".to_owned(),
                 hops => format!("at most {hops} redirects are followed"),
             };
-            return self
-                .masks
-                .text(format!("{said}, which leads to {location}; {followed}"));
+            return format!("{said}, which leads to {location}; {followed}");
         }
         // The status alone decides. A body that breaks off or does not come only leaves the error shorter.
         let body = tokio::time::timeout(HTTP_ERROR_BODY_WAIT, read(body, HTTP_ERROR_BODY_BYTES)).await;

@@ -10,8 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use url::Url;
 
-use crate::limits::HTTP_ERROR_BODY_BYTES;
-use crate::target::text;
+use super::mask::Masks;
 
 /// One request.
 pub(super) struct Hop {
@@ -48,8 +47,13 @@ impl Hop {
     }
 
     /// The request that an answer leads to, or why it is not followed.
-    pub(super) fn led_by(mut self, status: u16, location: &HeaderValue) -> Result<Hop, String> {
-        let url = self.resolve(location)?;
+    pub(super) fn led_by(
+        mut self,
+        status: u16,
+        location: &HeaderValue,
+        masks: &Masks,
+    ) -> Result<Hop, String> {
+        let url = self.resolve(location, masks)?;
         if !is_one_origin(&self.url, &url) {
             let travels =
                 |name: &HeaderName| TRAVELLING.contains(name) || TRAVELLING_OURS.contains(&name.as_str());
@@ -78,12 +82,9 @@ impl Hop {
         Ok(self)
     }
 
-    fn resolve(&self, location: &HeaderValue) -> Result<Uri, String> {
+    fn resolve(&self, location: &HeaderValue, masks: &Masks) -> Result<Uri, String> {
         let said = String::from_utf8_lossy(location.as_bytes());
-        let refuse = |why: &str| {
-            let said = text::head(&said, HTTP_ERROR_BODY_BYTES, char::len_utf8);
-            format!("leads to {said:?}, which {why}")
-        };
+        let refuse = |why: &str| format!("leads to {:?}, which {why}", masks.head(location.as_bytes()));
         let base = Url::parse(&self.url.to_string()).map_err(|_| refuse("cannot be resolved"))?;
         let mut url = base.join(&said).map_err(|_| refuse("is no URL"))?;
         url.set_fragment(None);
@@ -138,7 +139,8 @@ mod tests {
             body: Bytes::new(),
         };
         let location = HeaderValue::from_str(location).expect("a header's value");
-        hop.led_by(307, &location).map(|hop| hop.url.to_string())
+        hop.led_by(307, &location, &Masks::default())
+            .map(|hop| hop.url.to_string())
     }
 
     #[test]

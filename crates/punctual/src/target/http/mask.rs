@@ -1,6 +1,9 @@
 //! Masks: what a server repeats of a call's secrets is not told on.
 
-use crate::limits::HTTP_MASKED_BYTES;
+use url::form_urlencoded::byte_serialize;
+
+use crate::limits::{HTTP_ERROR_BODY_BYTES, HTTP_MASKED_BYTES};
+use crate::target::text;
 
 /// What is told in place of a secret.
 pub const MASK: &str = "***";
@@ -34,12 +37,17 @@ pub const SECRET_HEADERS: [&str; 17] = [
 pub(super) struct Masks(Vec<String>);
 
 impl Masks {
-    /// Hides these texts from now on, but those so short that they would hide innocent ones.
+    /// Hides these texts from now on, also as a URL holds them, but not those so short that they would hide innocent ones.
     pub(super) fn hide(&mut self, texts: impl IntoIterator<Item = String>) {
-        self.0
-            .extend(texts.into_iter().filter(|text| text.len() >= HTTP_MASKED_BYTES));
+        for text in texts.into_iter().filter(|text| text.len() >= HTTP_MASKED_BYTES) {
+            let in_a_query: String = byte_serialize(text.as_bytes()).collect();
+            let in_a_path = in_a_query.replace('+', "%20");
+            self.0.extend([text, in_a_query, in_a_path]);
+        }
         // One that holds another goes first.
-        self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        self.0
+            .sort_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
+        self.0.dedup();
     }
 
     /// The text without them.
@@ -50,6 +58,13 @@ impl Masks {
                 true => text.replace(hidden, MASK),
                 false => text,
             })
+    }
+
+    /// The beginning of a text from a header, as far as an error tells it: without them before it is cut, since half a secret is
+    /// not found any more.
+    pub(super) fn head(&self, header: &[u8]) -> String {
+        let masked = self.text(String::from_utf8_lossy(header).trim().to_owned());
+        text::head(&masked, HTTP_ERROR_BODY_BYTES, char::len_utf8).to_owned()
     }
 
     /// The bytes without them. `cut`: they end where more followed, and so may end with the beginning of one.
@@ -105,6 +120,12 @@ mod tests {
         );
         assert_eq!(masks.bytes(b"abc toke", false), None);
         assert_eq!(masks.bytes(b"token", false).as_deref(), Some(&b"***"[..]));
+    }
+
+    #[test]
+    fn a_secret_is_masked_as_urls_hold_it() {
+        let masks = masks(&["s3 cr/et"]);
+        assert_eq!(masks.text("/s3%20cr%2Fet?s3+cr%2Fet".to_owned()), "/***?***");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use http::header::{DATE, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::call::HttpCall;
-use crate::limits::{HTTP_ERROR_BODY_BYTES, RETRY_AFTER_MAX};
-use crate::target::text;
+use super::mask::Masks;
+use crate::limits::RETRY_AFTER_MAX;
 use crate::target::verdict::Verdict;
 use crate::time::parse_length;
 
@@ -25,14 +25,19 @@ pub(super) enum Meaning {
 }
 
 /// What an answer means: first what the job says of this status, then what it says of its class, then what is usual.
-pub(super) fn meaning(call: &HttpCall, status: u16, headers: &HeaderMap) -> Result<Meaning, String> {
+pub(super) fn meaning(
+    call: &HttpCall,
+    status: u16,
+    headers: &HeaderMap,
+    masks: &Masks,
+) -> Result<Meaning, String> {
     if status == 202
         && let Some(value) = headers.get(DEFER)
     {
         let text = String::from_utf8_lossy(value.as_bytes());
         let length = parse_length(text.trim()).ok().filter(|length| !length.is_zero());
         return length.map(Meaning::Deferred).ok_or_else(|| {
-            let text = text::head(&text, HTTP_ERROR_BODY_BYTES, char::len_utf8);
+            let text = masks.head(value.as_bytes());
             format!("{DEFER}: {text:?}, which is no length of time such as 10m")
         });
     }

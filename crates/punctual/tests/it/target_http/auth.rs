@@ -120,6 +120,42 @@ async fn what_a_server_repeats_of_a_credential_is_masked() {
     assert!(!format!("{:?}", call("/")).contains("s3cret"));
 }
 
+#[tokio::test]
+async fn what_leads_on_or_defers_is_masked_before_it_is_cut_and_in_every_path() {
+    let server = Server::that(|request| {
+        let told = request.header("authorization").unwrap_or_default();
+        let token = told.rsplit(' ').next().unwrap_or_default();
+        // An error tells 512 bytes of a header.
+        let long = "x".repeat(505);
+        let leads = |to: String| Reply::says("302 Found", &format!("location: {to}\r\n"), "");
+        match request.path() {
+            "/defers" => Reply::says("202 Accepted", &format!("punctual-defer: {long}{token}\r\n"), ""),
+            "/leads" => leads(format!("/{long}{token}")),
+            "/leads-nowhere" => leads(format!("x:{long}{token}")),
+            "/leads-on" => leads(format!("/in/{}", token.replace('+', "%2B"))),
+            "/leads-to-a-wait" => leads(format!("/wait/{token}")),
+            path if path.starts_with("/wait") => Reply::says("202 Accepted", "punctual-defer: soon\r\n", ""),
+            _ => Reply::says("403 Forbidden", "", "no"),
+        }
+    });
+    let server = server.await;
+    let house = house().await;
+    let call = |path: &str, hops| {
+        let call = get(server.url(path)).follow(hops).expect("hops");
+        call.bearer(Credential::inline("s3cret+token")).expect("a token")
+    };
+    for (path, hops, tells) in [
+        ("/defers", 0, "xxx***"),
+        ("/leads", 0, "xxx***"),
+        ("/leads-nowhere", 1, "xxx***"),
+        ("/leads-on", 1, "/in/*** answered 403"),
+        ("/leads-to-a-wait", 1, "/wait/*** answered 202"),
+    ] {
+        let (said, _) = house.failure(&call(path, hops)).await;
+        assert!(said.contains(tells) && !said.contains("s3c"), "{path}: {said}");
+    }
+}
+
 /// The signature that a receiver computes with this secret.
 fn signature(secret: &str, id: &str, time: &str, body: &str) -> String {
     let key = BASE64.decode(&secret["whsec_".len()..]).expect("base64");
