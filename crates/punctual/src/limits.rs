@@ -199,7 +199,8 @@ pub const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 pub const PAUSE_AFTER_ERROR_MAX: Duration = Duration::from_secs(5);
 /// How long a stopping worker gives its runs, unless configured: service managers kill after 30 s.
 pub const STOP_WITHIN: Duration = Duration::from_secs(25);
-/// How long a stopping worker waits for the claim that it has already sent: what it brings is put back.
+/// How long a stopping worker waits for the claim that it has already sent: what it brings is put back, by its engine if it
+/// comes later.
 pub const LAST_CLAIM: Duration = Duration::from_millis(250);
 /// How long a stopping worker waits for its last outcomes to be settled, once nothing runs any more.
 pub const LAST_SETTLES: Duration = Duration::from_secs(2);
@@ -324,6 +325,11 @@ pub const FILE_LOG_PAGES_IN_A_RUSH: u32 = 8_192;
 pub const UNREADABLE_DELAY: Duration = Duration::from_secs(60);
 /// Rounds of one claim that meet rows which cannot be read; what is left of them is met by the next claim.
 pub const UNREADABLE_ROUNDS: usize = 8;
+/// Overdue rows that cannot be read and are told of, one by one in the log, and together by a check: the reasons are the same
+/// as a rule.
+pub const UNREADABLE_TOLD: usize = 100;
+/// How long after such a row was told of in the log it is told of again.
+pub const UNREADABLE_PAUSE: Duration = Duration::from_secs(3_600);
 /// How long a database file that took a write is taken for one that takes the next: a check writes no more often.
 pub const FILE_WRITE_KNOWN: Duration = Duration::from_secs(30);
 /// How long one that refused a write is taken for one that refuses the next.

@@ -54,6 +54,7 @@ use futures_util::stream::BoxStream;
 use rusqlite::Transaction;
 
 use self::fault::Fault;
+use self::overdue::PassedOver;
 use self::place::Place;
 use self::readers::Readers;
 use self::watch::Watch;
@@ -86,6 +87,7 @@ pub struct SqliteStore {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     place: Arc<Place>,
+    passed_over: Arc<PassedOver>,
     readers: Readers,
     // Signals end before the writer, whose thread they use.
     signals: SqliteSignals,
@@ -223,6 +225,7 @@ impl SqliteStore {
             clock: options.clock,
             path,
             place,
+            passed_over: Arc::default(),
             signals,
             writer,
         })
@@ -287,8 +290,9 @@ impl Store for SqliteStore {
     fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
         refuse_or(checks::overdue(limit), || {
             let now = now_of(&self.clock, now);
+            let passed_over = Arc::clone(&self.passed_over);
             self.readers
-                .read(move |connection| overdue::overdue(connection, limit, now()))
+                .read(move |connection| overdue::overdue(connection, limit, now(), &passed_over))
         })
     }
 
@@ -350,16 +354,23 @@ impl Store for SqliteStore {
             },
             |writing| place::try_to_write(writing),
         );
+        let now = now_of(&self.clock, None);
+        let unreadable = self
+            .readers
+            .read(move |connection| overdue::unreadable(connection, now()));
         Box::pin(async move {
             reached.await?;
+            let latency = clock.uptime().saturating_sub(asked_at);
+            let mut notes = vec!["Every commit is synced to the disk (WAL, synchronous = FULL).".to_owned()];
+            notes.extend(unreadable.await?);
             Ok(Report {
                 store: "sqlite",
                 version: rusqlite::version().to_owned(),
                 schema: file::SCHEMA,
                 durable: true,
-                notes: vec!["Every commit is synced to the disk (WAL, synchronous = FULL).".to_owned()],
+                notes,
                 clock_ahead_micros: 0,
-                latency: clock.uptime().saturating_sub(asked_at),
+                latency,
             })
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use punctual::job::{Job, State};
-use punctual::limits::{UNREADABLE_DELAY, UNREADABLE_ROUNDS};
+use punctual::limits::{LEASE_MAX, UNREADABLE_DELAY, UNREADABLE_ROUNDS};
 use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{Claim, ClaimFrom, Claimed, Outcome, RunId, SettleVerdict, Settlement};
 use punctual::source::Source;
@@ -119,6 +119,36 @@ async fn overdue_rows_that_cannot_be_read_take_no_others_place() {
     let ids: Vec<JobId> = overdue.jobs.iter().map(Job::id).collect();
     assert_eq!(ids, [JobId::named("e")]);
     assert_eq!(overdue.next, Some(Timestamp::from_micros(6)));
+}
+
+#[tokio::test]
+async fn a_check_tells_of_a_lost_run_whose_row_cannot_be_read_and_which_nobody_takes_back() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let clock = punctual::clock::ManualClock::new(Timestamp::EPOCH + seconds(1), 7);
+    let options = SqliteOptions {
+        clock: Arc::new(clock.clone()),
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(&path, options).await.expect("the file opens");
+    insert(&store, &["a", "b"].map(job)).await;
+    assert_eq!(claim(&store, 2).await.jobs.len(), 2);
+    spoil(&path, "a", "tags = '{'");
+    let notes = store.check().await.expect("it answers").notes.join(" ");
+    assert!(
+        !notes.contains("cannot be read"),
+        "it is not overdue yet: {notes}"
+    );
+    clock.advance(LEASE_MAX);
+    let notes = store.check().await.expect("it answers").notes.join(" ");
+    let id = JobId::named("a").to_string();
+    assert!(
+        notes.contains("cannot be read: 1, ") && notes.contains(&id),
+        "{notes}"
+    );
+    spoil(&path, "a", "tags = null");
+    let notes = store.check().await.expect("it answers").notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
 }
 
 /// Claims what is due in these queues.
