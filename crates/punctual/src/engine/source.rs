@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, future};
+use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits::{CLAIM_PAUSE, FLUSH_ITEMS, LENGTH_MAX, PAGE_ITEMS, RESCAN};
 use crate::queue::QueueName;
-use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, RunId, SettleVerdict, Settlement};
+use crate::run::{
+    Beat, Beaten, Claim, ClaimFrom, Claimed, Outcome, Release, RunId, SettleVerdict, Settlement,
+};
 use crate::source::Source;
 use crate::store::{Answer, Filter, Page, View};
 use crate::time::Timestamp;
@@ -24,7 +28,7 @@ use super::{Core, Engine};
 impl Source for Engine {
     fn claim(&self, claim: Claim, wait: Duration) -> Answer<'_, Claimed> {
         let span = tracing::debug_span!("claim", worker = %claim.worker, max = claim.max);
-        self.core
+        Arc::clone(&self.core)
             .claim(claim, wait, future::pending())
             .instrument(span)
             .boxed()
@@ -82,14 +86,60 @@ impl Engine {
         left: impl Future<Output = ()>,
     ) -> Result<Claimed, Error> {
         let span = tracing::debug_span!("claim", worker = %claim.worker, max = claim.max);
-        self.core.claim(claim, wait, left).instrument(span).await
+        let core = Arc::clone(&self.core);
+        core.claim(claim, wait, left).instrument(span).await
+    }
+}
+
+/// A look at the store for jobs. When whoever asked for it is gone, it goes on, and what it brings is put back: otherwise those
+/// jobs would lie there until their lease is over. One of which no answer comes is not looked up: it might find runs that
+/// their worker is at.
+struct Look {
+    core: Arc<Core>,
+    /// Until it is answered.
+    answer: Option<BoxFuture<'static, Result<Claimed, Error>>>,
+}
+
+impl Look {
+    fn new(core: &Arc<Core>, claim: Claim) -> Look {
+        let store = Arc::clone(&core.store);
+        Look {
+            core: Arc::clone(core),
+            answer: Some(async move { store.claim(claim).await }.boxed()),
+        }
+    }
+
+    async fn answered(mut self) -> Result<Claimed, Error> {
+        let claimed = match &mut self.answer {
+            Some(answer) => answer.await,
+            None => return Err(Error::internal("a look at the store was answered twice")),
+        };
+        self.answer = None;
+        claimed
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let Some(answer) = self.answer.take() else { return };
+        // Where there is no runtime any more, nobody can hear the answer; and one that panicked has none.
+        if Handle::try_current().is_err() || std::thread::panicking() {
+            return;
+        }
+        let core = Arc::clone(&self.core);
+        self.core.tasks.spawn(async move {
+            match answer.await {
+                Ok(claimed) => core.put_back(claimed.jobs).await,
+                Err(error) => tracing::debug!(%error, "a claim failed that nobody waited for any more"),
+            }
+        });
     }
 }
 
 impl Core {
     /// Claims at once if there is work, else at the next due instant or hint, until `wait` is over or nobody is there any more.
     async fn claim(
-        &self,
+        self: Arc<Self>,
         claim: Claim,
         wait: Duration,
         left: impl Future<Output = ()>,
@@ -141,9 +191,9 @@ impl Core {
         }
     }
 
-    async fn claim_now(&self, claim: &Claim) -> Result<Claimed, Error> {
+    async fn claim_now(self: &Arc<Self>, claim: &Claim) -> Result<Claimed, Error> {
         let (asked_at, asked) = (self.clock.uptime(), self.clock.now());
-        let claimed = match self.store.claim(claim.clone()).await {
+        let claimed = match Look::new(self, claim.clone()).answered().await {
             Ok(claimed) => {
                 self.clock.correct(claimed.now, asked_at);
                 claimed
@@ -158,6 +208,33 @@ impl Core {
         self.counters.claimed(claimed.jobs.len());
         self.followers.ring_each(claimed.jobs.iter().map(Job::id));
         Ok(claimed)
+    }
+
+    /// Puts jobs back that were claimed for somebody who is gone.
+    async fn put_back(&self, jobs: Vec<Job>) {
+        let release = |job: Job| Settlement {
+            id: RunId {
+                job: job.id(),
+                run: job.status.run,
+            },
+            outcome: Outcome::Release(Release::Unstarted),
+            claimed: Some(job),
+        };
+        if jobs.is_empty() {
+            return;
+        }
+        let count = jobs.len();
+        self.counters.claimed(count);
+        match self.settle(jobs.into_iter().map(release).collect()).await {
+            Ok(_) => tracing::info!(
+                jobs = count,
+                "jobs were put back, since the worker that claimed them was gone"
+            ),
+            Err(error) => tracing::warn!(
+                %error, jobs = count,
+                "jobs were claimed for a worker that was gone, and could not be put back; they are left to their leases"
+            ),
+        }
     }
 
     /// What a claim brought of which no answer came: the runs of its worker that began since, perhaps with some that it

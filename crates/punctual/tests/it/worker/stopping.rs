@@ -196,6 +196,41 @@ async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim() {
 }
 
 #[tokio::test]
+async fn what_a_claim_brings_after_the_worker_has_stopped_is_put_back() {
+    for stops_softly in [true, false] {
+        let house = House::new();
+        let id = house.enqueue(note("claimed, and answered very late")).await;
+        let answered = Arc::new(Notify::new());
+        let late = answered.clone();
+        house.store.rule(move |call| match call {
+            Call::Claim(_) => Fate::Late(late.clone()),
+            _ => Fate::Pass,
+        });
+        let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
+        let worker = house.start(worker);
+        house.quiet().await;
+        match stops_softly {
+            true => worker.shutdown.cancel(),
+            false => worker.hard.cancel(),
+        }
+        house.pass(LAST_CLAIM).await;
+        assert_eq!(worker.stopped().await, Ok(()));
+        assert_eq!(house.status(id).await.state, JobState::Running);
+        // An engine that is closed waits for it, too.
+        let closing = tokio::spawn({
+            let engine = house.engine.clone();
+            async move { engine.close().await }
+        });
+        house.quiet().await;
+        answered.notify_one();
+        closing.await.expect("no panic").expect("it closes");
+        let status = house.status(id).await;
+        assert_eq!((status.state, status.attempt), (JobState::Waiting, 0));
+        assert_eq!(status.history[0].outcome, AttemptOutcome::Released);
+    }
+}
+
+#[tokio::test]
 async fn a_soft_stop_puts_prefetched_jobs_back_at_once() {
     let house = House::new();
     let running = house.enqueue(note("running")).await;
