@@ -79,15 +79,20 @@ fn settlements(batch: &[Ended]) -> Vec<Settlement> {
 
 /// Tells of the outcomes that are lost.
 fn note_lost(batch: &[Ended], verdicts: &[SettleVerdict]) {
-    for ((run, _), verdict) in batch.iter().zip(verdicts) {
+    for ((run, outcome), verdict) in batch.iter().zip(verdicts) {
         let id = run.id();
         match verdict {
             SettleVerdict::Settled => {}
+            SettleVerdict::Stale if matches!(outcome, Outcome::Defer(_)) => tracing::debug!(
+                job = %id.job, run = id.run,
+                "a run that was to be deferred is over: whoever has its token was quicker, or its lease was lost"
+            ),
             SettleVerdict::Stale => tracing::warn!(
                 job = %id.job, run = id.run,
                 "an outcome came too late and changed nothing: the run was no longer this worker's"
             ),
-            SettleVerdict::Refused => give_up(run, &Error::internal("the store can take no outcome of it")),
+            // Whoever refused it knows why, and has said so.
+            SettleVerdict::Refused => tracing::debug!(job = %id.job, run = id.run, "an outcome was refused"),
         }
     }
 }

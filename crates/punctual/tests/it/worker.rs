@@ -1,6 +1,7 @@
 //! What a worker does with its jobs, and with itself.
 
 mod house;
+mod log;
 mod runs;
 mod stopping;
 mod trouble;
