@@ -72,8 +72,9 @@
 //! leads to the other. A program that is a link itself is not followed: one file may be many programs, by the name that it is
 //! called by.
 //!
-//! With a list, no variable of the loader (`LD_PRELOAD` and whatever else begins with `LD_`) may be set, since it would have any
-//! program do anything.
+//! With a list, no variable may be set that would have any program, or any script, run other code: those of the loader and the
+//! C library (`LD_PRELOAD` and whatever else begins with `LD_`, `GCONV_PATH`, …), of shells (`BASH_ENV`, …) and of interpreters
+//! (`PYTHONPATH`, …). `PATH` may: a script that calls others by their names should set its own.
 
 mod apart;
 mod call;

@@ -16,8 +16,9 @@ pub enum Allow {
     /// Any. Whoever may enqueue may then do what the worker's user may do.
     All,
     /// These: names, which are looked up in the worker's `PATH`, and absolute paths. A job's program is looked up in the same
-    /// way, and must have the same name in the same folder, see [the module](super#what-may-be-run). What the program does with its arguments and variables is not looked
-    /// at: a shell, an interpreter or `env` on the list allows everything.
+    /// way, and must have the same name in the same folder, see [the module](super#what-may-be-run). What the program does with its
+    /// arguments, and with variables of its own, is not looked at: a shell, an interpreter or `env` on the list allows
+    /// everything.
     Programs(Vec<String>),
 }
 
@@ -76,14 +77,64 @@ impl Allow {
     }
 }
 
+/// Variables by which a program runs code that is not its own, without meaning to; with a star, all that begin so.
+///
+/// The first ones lead the loader and the C library. They are those of glibc's list of what it takes from a program that has
+/// more rights than its caller (`sysdeps/generic/unsecvars.h`), as far as what they name is code or is trusted like it. The
+/// others lead shells and interpreters, and so each script. They are those that sudo takes away (`initial_badenv_table` in
+/// its `plugins/sudoers/env.c`), as far as they lead to code, and the like of Node.js.
+const LEADING_TO_CODE: [&str; 33] = [
+    "LD_*",
+    "GCONV_PATH",
+    "GETCONF_DIR",
+    "GLIBC_TUNABLES",
+    "LOCPATH",
+    "MALLOC_TRACE",
+    "NLSPATH",
+    // shells
+    "ENV",
+    "BASH_ENV",
+    "BASH_FUNC_*",
+    "BASHOPTS",
+    "SHELLOPTS",
+    "PS4",
+    "FPATH",
+    "ZDOTDIR",
+    "NULLCMD",
+    "READNULLCMD",
+    // interpreters
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PERLIO_DEBUG",
+    "PERLLIB",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERL5DB",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONINSPECT",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "RUBYLIB",
+    "RUBYOPT",
+];
+
+fn leads_to_code(name: &str) -> bool {
+    LEADING_TO_CODE.iter().any(|known| match known.strip_suffix('*') {
+        Some(begin) => name.starts_with(begin),
+        None => name == *known,
+    })
+}
+
 impl Allow {
     /// Refuses variables by which a program on the list would run another one's code.
     pub(super) fn check_variables<'a>(
         &self,
         names: impl IntoIterator<Item = &'a String>,
     ) -> Result<(), NotRun> {
-        let of_the_loader = |name: &&String| name.starts_with("LD_");
-        match (self, names.into_iter().find(of_the_loader)) {
+        match (self, names.into_iter().find(|name| leads_to_code(name))) {
             (Allow::Programs(_), Some(name)) => Err(NotRun::Refused(format!(
                 "the variable {name} is not set here: with it, each program that the setting targets.command.allow names \
                  could run any code"

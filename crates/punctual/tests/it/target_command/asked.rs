@@ -121,11 +121,28 @@ async fn a_program_is_known_by_its_name_in_its_folder_wherever_links_to_the_fold
 }
 
 #[tokio::test]
-async fn a_list_of_programs_is_not_got_round_by_the_loader() {
-    let call = CommandCall::new("env").env("LD_PRELOAD", "/tmp/any.so");
+async fn a_list_of_programs_is_not_got_round_by_variables() {
     let house = house_that_allows(Allow::Programs(vec!["env".to_owned()])).await;
-    let (said, again) = house.failure(&call).await;
-    assert!(said.contains("LD_PRELOAD") && !again, "{said}");
+    for variable in [
+        "LD_PRELOAD",
+        "GCONV_PATH",
+        "GLIBC_TUNABLES",
+        "BASH_ENV",
+        "BASH_FUNC_ls%%",
+        "PYTHONPATH",
+    ] {
+        let call = CommandCall::new("env").env(variable, "/tmp/any.so");
+        let (said, again) = house.failure(&call).await;
+        assert!(said.contains(variable) && !again, "{said}");
+    }
+    let innocent = CommandCall::new("env").env("BASH_ENVIRONMENT", "test");
+    assert!(
+        house
+            .result(&innocent)
+            .await
+            .stdout
+            .contains("BASH_ENVIRONMENT=test\n")
+    );
     let house = super::house().await;
     let all = CommandCall::new("env").env("LD_BIND_NOW", "1");
     assert!(house.result(&all).await.stdout.contains("LD_BIND_NOW=1\n"));
