@@ -16,21 +16,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::change::{Change, Edit};
-use crate::clock::{Clock, SystemClock};
+use crate::change::Change;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
 use crate::queue::QueueName;
-use crate::run::{BeatVerdict, Outcome, SettleVerdict, WorkerInfo};
+use crate::run::{Outcome, WorkerInfo};
 use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
 
+mod builder;
 mod bulk;
 mod cancels;
 mod caretaker;
@@ -64,6 +64,7 @@ use writes::{Changes, Inserts};
 
 #[doc(no_inline)]
 pub use crate::store::{Cursor, Filter, Head, Listed, Output, Page, View};
+pub use builder::EngineBuilder;
 pub use bulk::{Bulk, BulkVerb, Bulked};
 pub use counters::Totals;
 pub use events::{Event, EventId, Happening, Watcher};
@@ -112,92 +113,6 @@ struct Core {
     tasks: TaskTracker,
 }
 
-/// How an engine is to be.
-#[derive(Clone, Debug)]
-pub struct EngineBuilder {
-    clock: Option<Arc<dyn Clock>>,
-    defaults: Defaults,
-    caretaker: bool,
-}
-
-impl EngineBuilder {
-    /// The clock to go by; unset, the machine's. A store that [`open`](Self::open) opens goes by the same one, so give it
-    /// none that a store's answers correct.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// What is in force where a job's user set nothing.
-    pub fn defaults(mut self, defaults: Defaults) -> Self {
-        self.defaults = defaults;
-        self
-    }
-
-    /// Whether this engine takes back what is overdue and prunes history. It does, unless told otherwise; at least one
-    /// engine on a store should.
-    pub fn caretaker(mut self, caretaker: bool) -> Self {
-        self.caretaker = caretaker;
-        self
-    }
-
-    /// Opens the store that `url` names, and an engine on it. Errors are those of [`store::url::open`].
-    pub async fn open(self, url: &str) -> Result<Engine, Error> {
-        let store = store::url::open(url, self.clock_of_store()).await?;
-        Ok(self.on(store))
-    }
-
-    /// As [`open`](Self::open), for a store that others have made. Errors are those of [`store::url::open_existing`].
-    pub async fn open_existing(self, url: &str) -> Result<Engine, Error> {
-        let store = store::url::open_existing(url, self.clock_of_store()).await?;
-        Ok(self.on(store))
-    }
-
-    /// The store's clock is what the engine's is corrected by. Were they one, a step of the machine while the store
-    /// answers would be taken for the store's, and be confirmed by every later answer.
-    fn clock_of_store(&self) -> Arc<dyn Clock> {
-        self.clock.clone().unwrap_or_else(machine)
-    }
-
-    /// An engine on this store. It starts its tasks on the Tokio runtime of the caller.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a Tokio runtime.
-    pub fn on(self, store: Arc<dyn Store>) -> Engine {
-        let clock = self.clock.unwrap_or_else(machine);
-        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let signals = store.signals().listen();
-        let core = Arc::new(Core {
-            inserts: Lane::new(Inserts(Arc::clone(&store)), Arc::clone(&clock)),
-            changes: Lane::new(Changes(Arc::clone(&store)), Arc::clone(&clock)),
-            settings: Settings::new(Arc::clone(&store), Arc::clone(&clock)),
-            claimants: Claimants::default(),
-            results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
-            followers: Followers::default(),
-            events: Events::default(),
-            holders: Default::default(),
-            token_key: tokens::Key::new(),
-            counters: Counters::default(),
-            defaults: self.defaults,
-            stopping: stopping.clone(),
-            tasks,
-            store,
-            clock,
-        });
-        core.tasks.spawn(listener::run(Arc::clone(&core), signals));
-        if self.caretaker {
-            let span = tracing::debug_span!("caretaker");
-            core.tasks
-                .spawn(caretaker::run(Arc::clone(&core)).instrument(span));
-        }
-        Engine {
-            core,
-            _alive: Arc::new(stopping.drop_guard()),
-        }
-    }
-}
-
 impl Engine {
     /// Opens the store that `url` names, with everything else as it comes: `memory:`, or `sqlite:jobs.db` with the
     /// feature `sqlite`. Errors are those of [`store::url::open`].
@@ -213,11 +128,7 @@ impl Engine {
 
     /// An engine that is not as it comes.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder {
-            clock: None,
-            defaults: Defaults::default(),
-            caretaker: true,
-        }
+        EngineBuilder::new()
     }
 
     /// Enqueues a job: a [`Task`](crate::Task), or a [`NewJob`] that says more. It is durable when this returns.
@@ -295,72 +206,6 @@ impl Engine {
         self.core.store.list(filter, page).instrument(span).await
     }
 
-    /// Cancels a job: one that waits at once, one that runs as soon as its worker has stopped. Once this returns, the job
-    /// can end in no other way. A job that was cancelled before is answered as it is. With `expect`, only a row of that version
-    /// is cancelled; each heartbeat of a running job makes a new one.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound`; `Conflict` if it has ended otherwise, does not stand still or has [another
-    /// version](Error::version_there); `Invalid` for a reason that is too long.
-    pub async fn cancel(&self, id: JobId, reason: &str, expect: Option<u64>) -> Result<Job, Error> {
-        let span = tracing::debug_span!("cancel", job = %id);
-        self.core.cancel(id, reason, expect).instrument(span).await
-    }
-
-    /// Begins a new life of a job that has ended, if its row has the version `expect`, where that is set: due now, its
-    /// attempts allowed anew.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound`; `Conflict` if it has not ended, another job holds its unique key, or it has another version.
-    pub async fn retry(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
-        let span = tracing::debug_span!("retry", job = %id);
-        self.core.retry(id, expect).instrument(span).await
-    }
-
-    /// Makes a waiting job due now, if its row has the version `expect`, where that is set.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound`; `Conflict` if it does not wait or has another version.
-    pub async fn run_now(&self, id: JobId, expect: Option<u64>) -> Result<Job, Error> {
-        let span = tracing::debug_span!("run_now", job = %id);
-        self.core.run_now(id, expect).instrument(span).await
-    }
-
-    /// Deletes a job that does not run, if its row has the version `expect`, where that is set.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound`; `Conflict` if it runs or has another version.
-    pub async fn delete(&self, id: JobId, expect: Option<u64>) -> Result<(), Error> {
-        let span = tracing::debug_span!("delete", job = %id);
-        self.core.delete(id, expect).instrument(span).await
-    }
-
-    /// Changes a job that has not started, if its row has the version `expect`, where that is set.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound`; `Conflict` if it has started or has another version; `Invalid` with every field that is wrong.
-    pub async fn edit(&self, id: JobId, edit: Edit, expect: Option<u64>) -> Result<Job, Error> {
-        let span = tracing::debug_span!("edit", job = %id);
-        self.core.edit(id, edit, expect).instrument(span).await
-    }
-
-    /// Cancels, retries or deletes all jobs that a filter matches: a bounded piece of the list in each call. Every job that is
-    /// there from the first call to the last, and keeps its place in the list, is looked at once.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` for a limit or a reason that cannot be. `Unavailable`, or a fault of the store: some jobs may have been
-    /// changed by then; the same call again goes on with the others.
-    pub async fn bulk(&self, bulk: &Bulk) -> Result<Bulked, Error> {
-        let span = tracing::debug_span!("bulk", verb = ?bulk.verb, dry_run = bulk.dry_run);
-        self.core.bulk(bulk).instrument(span).await
-    }
-
     /// How a job ended, as soon as it has, or how it stands when `wait` is over. Any number of callers may wait; one that
     /// leaves cancels nothing.
     ///
@@ -382,30 +227,6 @@ impl Engine {
     pub async fn check_waitable(&self, queue: &QueueName) -> Result<(), Error> {
         let span = tracing::debug_span!("check_waitable", %queue);
         self.core.check_waitable(queue).instrument(span).await
-    }
-
-    /// Says what became of a run that was [deferred](crate::run::Outcome::Defer), as whoever holds its token.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` for what is no token of this store; `Unavailable` if the store cannot be reached: it may be said again.
-    pub async fn settle_deferred(&self, token: &str, outcome: Outcome) -> Result<SettleVerdict, Error> {
-        let span = tracing::debug_span!("settle_deferred");
-        self.core.settle_deferred(token, outcome).instrument(span).await
-    }
-
-    /// Prolongs a deferred run until `length` from now at least, and notes its progress, which is JSON, if there is news of
-    /// it. Once the job is to be cancelled, by an ordinary lease at most. Errors are those of
-    /// [`settle_deferred`](Self::settle_deferred), and `Invalid` for too much progress.
-    pub async fn beat_deferred(
-        &self,
-        token: &str,
-        length: Duration,
-        progress: Option<Bytes>,
-    ) -> Result<BeatVerdict, Error> {
-        let span = tracing::debug_span!("beat_deferred");
-        let beaten = self.core.beat_deferred(token, length, progress);
-        beaten.instrument(span).await
     }
 
     /// How many jobs each queue has in each state, and how old these figures are.
@@ -460,10 +281,6 @@ impl Engine {
         self.core.changes.close().await;
         Ok(())
     }
-}
-
-fn machine() -> Arc<dyn Clock> {
-    Arc::new(SystemClock::new())
 }
 
 impl Core {

@@ -10,6 +10,8 @@
 //!   └── next page                   moved on, or key held: alone, by operate
 //! ```
 
+use tracing::Instrument;
+
 use crate::change::{Applied, Change};
 use crate::error::{Error, Kind};
 use crate::job::{Job, JobId, State};
@@ -17,9 +19,9 @@ use crate::limits::{BULK_JOBS, BULK_PAGES, BULK_REFUSALS, BULK_ROWS, PAGE_ITEMS}
 use crate::rules::{self, Moment};
 use crate::store::{Cursor, Filter, Head, Page};
 
-use super::Core;
 use super::settings::is_limited;
 use super::settle::{may_pass, tell_of};
+use super::{Core, Engine};
 
 /// What is to be done to all jobs that a filter matches.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,20 @@ pub struct Bulked {
     pub refusals: Vec<(JobId, Error)>,
     /// Where the next call goes on; unset once the whole list was passed.
     pub next: Option<Cursor>,
+}
+
+impl Engine {
+    /// Cancels, retries or deletes all jobs that a filter matches: a bounded piece of the list in each call. Every job that is
+    /// there from the first call to the last, and keeps its place in the list, is looked at once.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a limit or a reason that cannot be. `Unavailable`, or a fault of the store: some jobs may have been
+    /// changed by then; the same call again goes on with the others.
+    pub async fn bulk(&self, bulk: &Bulk) -> Result<Bulked, Error> {
+        let span = tracing::debug_span!("bulk", verb = ?bulk.verb, dry_run = bulk.dry_run);
+        self.core.bulk(bulk).instrument(span).await
+    }
 }
 
 impl Core {

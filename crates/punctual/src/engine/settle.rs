@@ -29,6 +29,19 @@ struct Open {
     sent: Option<Change>,
 }
 
+/// A settlement, and the change that was decided on for it.
+type Sent = (Open, Change);
+
+/// What the answer to one change leaves to do.
+enum Answered {
+    /// Nothing: this is the verdict at this place.
+    Verdict(usize, SettleVerdict),
+    /// Decide again.
+    Again(Open),
+    /// Try again, since the store could not be reached.
+    Failed(Open, Error),
+}
+
 impl Core {
     /// Settles until each settlement stands, is stale or was refused. While the store cannot be reached it goes on trying:
     /// who asked decides how long that makes sense.
@@ -83,8 +96,35 @@ impl Core {
             Ok(queues) => queues,
             Err(error) => return Err((open, error)),
         };
-        let mut writes = Vec::with_capacity(open.len());
+        let (sent, writes) = self.decide_each(verdicts, &queues, open);
+        let answers = self.write_changes(writes).await;
+        let mut left = Vec::new();
+        let mut failed = None;
+        for ((open, change), answer) in sent.into_iter().zip(answers) {
+            match open.answered(change, answer) {
+                Answered::Verdict(place, verdict) => verdicts[place] = verdict,
+                Answered::Again(open) => left.push(open),
+                Answered::Failed(open, error) => {
+                    left.push(open);
+                    failed = Some(error);
+                }
+            }
+        }
+        match failed {
+            Some(error) => Err((left, error)),
+            None => Ok(left),
+        }
+    }
+
+    /// Decides about each whose row holds its run still, and gives the others their verdict.
+    fn decide_each(
+        &self,
+        verdicts: &mut [SettleVerdict],
+        queues: &ByQueue,
+        open: Vec<Open>,
+    ) -> (Vec<Sent>, Vec<(Change, Tell)>) {
         let mut sent = Vec::with_capacity(open.len());
+        let mut writes = Vec::with_capacity(open.len());
         for open in open {
             if let Some(change) = &open.sent
                 && stands_in(change, open.row.as_ref())
@@ -95,46 +135,15 @@ impl Core {
             // Without a row, or under another run, it stays stale.
             let Some(job) = &open.row else { continue };
             let settlement = &open.settlement;
-            let moment = self.moment(&queues, job);
+            let moment = self.moment(queues, job);
             if let Some(change) = rules::settle::settle(job, settlement.id.run, &settlement.outcome, &moment)
             {
-                let tell = tell_of(job, &change, is_limited(&queues, &job.body.queue), moment.now);
+                let tell = tell_of(job, &change, is_limited(queues, &job.body.queue), moment.now);
                 writes.push((change.clone(), tell));
                 sent.push((open, change));
             }
         }
-        let answers = self.write_changes(writes).await;
-        let mut left = Vec::new();
-        let mut failed = None;
-        for ((mut open, change), answer) in sent.into_iter().zip(answers) {
-            open.sent = None;
-            match answer {
-                Ok(Applied::Applied) => {
-                    verdicts[open.place] = SettleVerdict::Settled;
-                    continue;
-                }
-                Ok(Applied::Missing) => continue,
-                Ok(Applied::Stale(row)) => open.row = Some(*row),
-                Ok(Applied::Held(_)) => open.row = None,
-                Err(error) if may_pass(&error) => {
-                    if error.is_unknown() {
-                        open.sent = Some(change);
-                        open.row = None;
-                    }
-                    failed = Some(error);
-                }
-                Err(error) if open.fails_instead(&error) => {}
-                Err(error) => {
-                    verdicts[open.place] = open.refused(&error);
-                    continue;
-                }
-            }
-            left.push(open);
-        }
-        match failed {
-            Some(error) => Err((left, error)),
-            None => Ok(left),
-        }
+        (sent, writes)
     }
 
     /// Reads the rows that are needed, and the settings of the queues. Nothing can be decided about a row that cannot be
@@ -196,6 +205,27 @@ impl Open {
             settlement,
             sent: None,
         }
+    }
+
+    /// What is left to do after the store's answer to its change.
+    fn answered(mut self, change: Change, answer: Result<Applied, Error>) -> Answered {
+        self.sent = None;
+        match answer {
+            Ok(Applied::Applied) => return Answered::Verdict(self.place, SettleVerdict::Settled),
+            Ok(Applied::Missing) => return Answered::Verdict(self.place, SettleVerdict::Stale),
+            Ok(Applied::Stale(row)) => self.row = Some(*row),
+            Ok(Applied::Held(_)) => self.row = None,
+            Err(error) if may_pass(&error) => {
+                if error.is_unknown() {
+                    self.sent = Some(change);
+                    self.row = None;
+                }
+                return Answered::Failed(self, error);
+            }
+            Err(error) if self.fails_instead(&error) => {}
+            Err(error) => return Answered::Verdict(self.place, self.refused(&error)),
+        }
+        Answered::Again(self)
     }
 
     /// Makes a failure of a result that cannot be stored, since the work is done and would end with it again. Answers

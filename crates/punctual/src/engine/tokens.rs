@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::OnceCell;
+use tracing::Instrument;
 
 use crate::change::{RecordApplied, RecordChange, RecordKind};
 use crate::error::{Error, Kind};
@@ -12,13 +13,39 @@ use crate::rules;
 use crate::run::token::TokenKey;
 use crate::run::{BeatVerdict, Outcome, RunId, SettleVerdict, Settlement};
 
-use super::Core;
+use super::{Core, Engine};
 
 /// The name of the one key of a store.
 const NAME: &str = "runs";
 
 /// The key that this engine's store signs tokens with, once it was asked for.
 pub(super) type Key = OnceCell<TokenKey>;
+
+impl Engine {
+    /// Says what became of a run that was [deferred](crate::run::Outcome::Defer), as whoever holds its token.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for what is no token of this store; `Unavailable` if the store cannot be reached: it may be said again.
+    pub async fn settle_deferred(&self, token: &str, outcome: Outcome) -> Result<SettleVerdict, Error> {
+        let span = tracing::debug_span!("settle_deferred");
+        self.core.settle_deferred(token, outcome).instrument(span).await
+    }
+
+    /// Prolongs a deferred run until `length` from now at least, and notes its progress, which is JSON, if there is news of
+    /// it. Once the job is to be cancelled, by an ordinary lease at most. Errors are those of
+    /// [`settle_deferred`](Self::settle_deferred), and `Invalid` for too much progress.
+    pub async fn beat_deferred(
+        &self,
+        token: &str,
+        length: Duration,
+        progress: Option<Bytes>,
+    ) -> Result<BeatVerdict, Error> {
+        let span = tracing::debug_span!("beat_deferred");
+        let beaten = self.core.beat_deferred(token, length, progress);
+        beaten.instrument(span).await
+    }
+}
 
 impl Core {
     pub(super) async fn token(&self, run: RunId) -> Result<String, Error> {
