@@ -34,15 +34,19 @@ impl IfMatch {
         Ok(IfMatch::Revs(revs))
     }
 
-    /// The version for the engine to compare as it writes: the one that is there, if the caller accepts it, else 412. It is
-    /// not looked up, and `None`, if any will do.
+    /// The version for the engine to compare as it writes, or `None` if any will do. Only where the caller accepts several, or
+    /// none that can be, is the one that is there looked up: 412 if it is not among them.
     pub(super) async fn expect(
         &self,
         there: impl Future<Output = Result<u64, Error>>,
     ) -> Result<Option<u64>, Problem> {
-        let IfMatch::Revs(revs) = self else {
-            return Ok(None);
+        let revs = match self {
+            IfMatch::Any => return Ok(None),
+            IfMatch::Revs(revs) => revs,
         };
+        if let [rev] = revs.as_slice() {
+            return Ok(Some(*rev));
+        }
         let rev = there.await?;
         match revs.contains(&rev) {
             true => Ok(Some(rev)),

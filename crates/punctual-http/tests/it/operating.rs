@@ -1,7 +1,13 @@
 //! What changes one job over HTTP: edit, retry, run, and the tags that fence them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use punctual::engine::Engine;
 use punctual::job::State;
 use punctual::run::Outcome;
+use punctual::store::memory::MemoryStore;
+use punctual::testing::{Call, Fate, FaultyStore};
 use punctual::{Kind, minutes};
 use punctual_http::wire::{JobEdit, NewJob};
 use serde_json::{Value, json};
@@ -176,6 +182,33 @@ async fn every_verb_compares_the_etag_it_is_given_and_answers_the_next_one() {
     }
     let headers = [("If-Match", etag.as_str())];
     assert_eq!(house.ask("DELETE", &path, &headers, b"").await.status, 204);
+}
+
+#[tokio::test]
+async fn an_edit_of_a_payload_under_an_etag_reads_its_job_once() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    let house = House::on(Engine::builder().on(store.clone())).await;
+    let call = json!({"method": "GET", "url": "http://a/"});
+    let job = json!({"kind": "http", "delay": "1h", "payload": call});
+    let (path, first) = posted(&house, job).await;
+    let etag = first.header("etag").expect("an ETag");
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    store.rule(move |call| {
+        if let Call::Fetch(_) = call {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        Fate::Pass
+    });
+    let headers = [("Content-Type", "application/json"), ("If-Match", etag)];
+    let bad = json!({"payload": {"method": "GET", "url": "nowhere"}}).to_string();
+    let refused = house.ask("PATCH", &path, &headers, bad.as_bytes()).await;
+    assert_eq!(refused.problem(422), ["/payload/url"]);
+    reads.store(0, Ordering::Relaxed);
+    let good = json!({"payload": {"method": "GET", "url": "http://b/"}}).to_string();
+    let changed = house.ask("PATCH", &path, &headers, good.as_bytes()).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(reads.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

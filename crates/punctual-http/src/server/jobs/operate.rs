@@ -25,10 +25,12 @@ pub(in crate::server) async fn edit(
     let edit: wire::JobEdit = body::read(request, rooms.body_deadline).await?;
     let edit = edit.read()?;
     let expect = expected(&rooms, id, &headers).await?;
-    if let Some(payload) = &edit.payload {
-        check_payload(&rooms.engine.fetch(id).await?.body.kind, payload)?;
-    }
-    rooms.changed(rooms.engine.edit(id, edit, expect).await)
+    let payload = edit.payload.clone();
+    let fits = |job: &Job| match &payload {
+        Some(payload) => check_payload(&job.body.kind, payload),
+        None => Ok(()),
+    };
+    rooms.changed(rooms.engine.edit_if(id, edit, expect, fits).await)
 }
 
 /// `DELETE /v1/jobs/{id}`: a job that does not run.
