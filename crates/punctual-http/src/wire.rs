@@ -19,6 +19,7 @@ mod json;
 mod list;
 mod names;
 mod new_job;
+mod outcome;
 mod output;
 mod queue;
 mod read;
@@ -31,9 +32,7 @@ mod worker;
 
 pub use batch::{Batch, BatchItem};
 pub use bulk::{Bulk, Bulked, Refusal, Verb};
-pub use deferred::{
-    BeatDeferred, Cancelled, DeferredOutcome, DeferredVerdict, Fail, Retry, SettleDeferred, Snooze,
-};
+pub use deferred::{BeatDeferred, DeferredVerdict, SettleDeferred};
 pub use edit::JobEdit;
 pub use ending::{Attempt, Ending};
 pub use event::event;
@@ -43,12 +42,13 @@ pub use json::Blob;
 pub use list::{List, ListQuery, read_cursor, write_cursor};
 pub use names::NamesQuery;
 pub use new_job::{Backoff, Cancel, NewJob, Nothing, OnLost, Shape};
+pub use outcome::{Cancelled, Cause, Defer, Fail, Outcome, PutBack, Released, Retry, Snooze};
 pub use output::{OUTPUT_NEXT, OUTPUT_RUN};
 pub use queue::{
     Counts, Limits, NewRate, NewRetention, Pause, Paused, Purge, Purged, Queue, QueueLimits, Rate, Retention,
 };
 pub use read::read;
 pub use run::{Claimed, Run};
-pub use settle::{Cause, Outcome, Released, Settle, Settled, Settlement};
+pub use settle::{Settle, Settled, Settlement};
 pub use unique::{OnConflict, Unique, UniqueKey};
 pub use worker::{Beat, BeatRun, Beaten, Claim, Verdict, Worker};

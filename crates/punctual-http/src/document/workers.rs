@@ -12,11 +12,11 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("Beat", beat()),
         ("Settle", settle()),
         ("Outcome", outcome()),
+        ("WorkerOutcome", worker_outcome()),
         (
             "SettleDeferred",
-            request(&["outcome"], json!({"outcome": named("DeferredOutcome")})),
+            request(&["outcome"], json!({"outcome": named("Outcome")})),
         ),
-        ("DeferredOutcome", deferred_outcome()),
         (
             "BeatDeferred",
             request(
@@ -70,7 +70,7 @@ fn beat() -> Value {
 
 fn settle() -> Value {
     let mut run = run();
-    run["outcome"] = named("Outcome");
+    run["outcome"] = named("WorkerOutcome");
     request(
         &[],
         json!({
@@ -94,14 +94,12 @@ fn one(name: &str, schema: Value) -> Value {
 }
 
 fn outcome() -> Value {
-    let after = or_null(named("Length"));
     let retry = json!({
-        "error": {"type": "string"}, "after": after, "cause": {"enum": ["error", "timeout", "panic", null]},
+        "error": {"type": "string"},
+        "after": or_null(named("Length")),
+        "cause": {"enum": ["error", "timeout", "panic", null]},
     });
-    let snooze = json!({"until": or_null(named("Instant")), "for": after});
-    let release = json!({
-        "reason": {"enum": ["unstarted", "interrupted", "unknown_kind", null]}, "after": after,
-    });
+    let snooze = json!({"until": or_null(named("Instant")), "for": or_null(named("Length"))});
     json!({"oneOf": [
         one("done", named("Any")),
         one("done_base64", named("Base64")),
@@ -109,18 +107,18 @@ fn outcome() -> Value {
         one("fail", request(&["error"], json!({"error": {"type": "string"}}))),
         one("snooze", request(&[], snooze)),
         one("cancelled", request(&[], json!({"reason": {"type": ["string", "null"]}}))),
-        one("defer", request(&["for"], json!({"for": named("Length")}))),
-        one("release", request(&[], release)),
     ]})
 }
 
-fn deferred_outcome() -> Value {
-    let retry = json!({"error": {"type": "string"}, "after": or_null(named("Length"))});
-    json!({"oneOf": [
-        one("done", named("Any")),
-        one("retry", request(&["error"], retry)),
-        one("fail", request(&["error"], json!({"error": {"type": "string"}}))),
-        one("snooze", request(&["until"], json!({"until": named("Instant")}))),
-        one("cancelled", request(&[], json!({"reason": {"type": ["string", "null"]}}))),
+/// What a worker may say on top.
+fn worker_outcome() -> Value {
+    let release = json!({
+        "reason": {"enum": ["unstarted", "interrupted", "unknown_kind", null]},
+        "after": or_null(named("Length")),
+    });
+    json!({"anyOf": [
+        named("Outcome"),
+        one("defer", request(&["for"], json!({"for": named("Length")}))),
+        one("release", request(&[], release)),
     ]})
 }

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
-use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use punctual::run::{BeatVerdict, SettleVerdict};
@@ -24,7 +23,7 @@ pub(super) async fn settle(
     request: Request<Body>,
 ) -> Result<Json<wire::DeferredVerdict>, Problem> {
     let settle: wire::SettleDeferred = body::read(request, rooms.body_deadline).await?;
-    let outcome = settle.outcome.read("/outcome")?;
+    let outcome = settle.read(rooms.engine.now())?;
     match rooms.engine.settle_deferred(&token, outcome).await? {
         SettleVerdict::Settled => Ok(verdict("settled")),
         SettleVerdict::Stale => Err(over()),
@@ -43,11 +42,8 @@ pub(super) async fn beat(
     request: Request<Body>,
 ) -> Result<Json<wire::DeferredVerdict>, Problem> {
     let prolong: wire::BeatDeferred = body::read(request, rooms.body_deadline).await?;
-    let progress = prolong
-        .progress
-        .map(|progress| Bytes::copy_from_slice(progress.get().as_bytes()));
-    let beaten = rooms.engine.beat_deferred(&token, prolong.lease.0, progress);
-    match beaten.await? {
+    let (lease, progress) = prolong.read()?;
+    match rooms.engine.beat_deferred(&token, lease, progress).await? {
         BeatVerdict::Held => Ok(verdict("held")),
         BeatVerdict::Cancel => Ok(verdict("cancel")),
         BeatVerdict::Lost => Err(over()),

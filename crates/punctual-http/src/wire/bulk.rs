@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::faults::Faults;
 use super::list::{ListQuery, read_cursor, write_cursor};
-use super::read::Object;
+use super::read::{optional_object, or_default};
 use crate::problem::Problem;
 
 /// The body of `POST /v1/jobs/cancel`, `/retry` and `/delete`.
@@ -15,13 +15,10 @@ use crate::problem::Problem;
 pub struct Bulk {
     /// Which jobs: the same names and texts as in the query of `GET /v1/jobs`, but for `limit` and `cursor`. It has to be there;
     /// `{}` is every job. For a retry it has to name a state that jobs end in.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "filter")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub filter: Option<ListQuery>,
     /// Only counts, and changes nothing.
-    #[serde(
-        skip_serializing_if = "is_false",
-        deserialize_with = "super::new_job::or_default"
-    )]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub dry_run: bool,
     /// How many jobs this call may match: 1 to 10000, which it is unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,11 +137,6 @@ impl Bulked {
             next: done.next.map(|cursor| write_cursor(cursor, bulk.filter.view)),
         }
     }
-}
-
-fn filter<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ListQuery>, D::Error> {
-    let filter: Option<Object<ListQuery>> = Option::deserialize(deserializer)?;
-    Ok(filter.map(|Object(filter)| filter))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

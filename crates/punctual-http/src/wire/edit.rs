@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::faults::Faults;
-use super::new_job::{self, Backoff, OnLost, present};
-use super::read::optional_word;
+use super::new_job::{Backoff, OnLost};
+use super::read::{given, optional_object, optional_word};
 
 /// The body of `PATCH /v1/jobs/{id}`. What is not there stays as it is. `null` gives a value up, so that it is as if the job had
 /// never said; a payload may be null itself, and for `run_at` and `delay`, `null` changes nothing.
@@ -25,7 +25,7 @@ pub struct JobEdit {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub priority: Option<Option<i64>>,
     /// A whole payload in place of the old one.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub payload: Option<Box<RawValue>>,
     /// In place of `payload`: bytes that are no JSON, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,13 +84,8 @@ impl JobEdit {
     }
 }
 
-/// Tells a field that is null from one that is not there.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Backoff>>, D::Error> {
-    new_job::backoff(deserializer).map(Some)
+    optional_object(deserializer).map(Some)
 }
 
 fn on_lost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<OnLost>>, D::Error> {

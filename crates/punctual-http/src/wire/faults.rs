@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use punctual::error::Field;
 use punctual::job::{self, Start};
+use punctual::limits::PROGRESS_BYTES;
 use punctual::time::parse_length;
 use punctual::{Error, Timestamp};
 use serde_json::value::RawValue;
@@ -106,6 +107,14 @@ impl Faults {
             (None, None) => return None,
         };
         read.map_err(|message| self.add(pointer, message)).ok()
+    }
+
+    pub(super) fn progress(&mut self, pointer: &str, json: Option<Box<RawValue>>) -> Option<Bytes> {
+        let progress = self.keep(pointer, json::from_json(&json?).map_err(Error::invalid))?;
+        if progress.len() > PROGRESS_BYTES {
+            self.add(pointer, format!("it has at most {PROGRESS_BYTES} bytes"));
+        }
+        Some(progress)
     }
 
     pub(super) fn backoff(&mut self, backoff: Backoff) -> Option<job::Backoff> {

@@ -22,10 +22,23 @@ impl Blob {
                 json: Some(json),
                 base64: None,
             },
-            Err(_) => Blob {
-                json: None,
-                base64: Some(BASE64_STANDARD.encode(bytes)),
-            },
+            Err(_) => Blob::encoded(bytes),
+        }
+    }
+
+    /// The form that `bytes` take in a request, where JSON that not every reader can read is refused: it goes in base64, too.
+    pub(super) fn for_request(bytes: &[u8]) -> Blob {
+        let blob = Blob::of(bytes);
+        match &blob.json {
+            Some(json) if from_json(json).is_err() => Blob::encoded(bytes),
+            _ => blob,
+        }
+    }
+
+    fn encoded(bytes: &[u8]) -> Blob {
+        Blob {
+            json: None,
+            base64: Some(BASE64_STANDARD.encode(bytes)),
         }
     }
 

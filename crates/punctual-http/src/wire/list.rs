@@ -201,7 +201,8 @@ fn unknown_word(parameter: &str, more: &str) -> Problem {
     Problem::parameter(parameter, format!("write one of {more}{}", phases.join(", ")))
 }
 
-fn view_of(state: State) -> View {
+/// The order in which jobs of this state are listed.
+pub(super) fn view_of(state: State) -> View {
     match state {
         State::Waiting => View::Waiting,
         State::Running => View::Running,

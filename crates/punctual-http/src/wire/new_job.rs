@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use punctual::Error;
 use punctual::job::{self, Options};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::faults::Faults;
-use super::read::{Object, optional_word, word};
+use super::read::{given, optional_object, optional_word, or_default, word};
 use super::unique::Unique;
 
 /// A job as somebody asks for it: the body of `POST /v1/jobs`. Texts that have a form of their own (ids, instants,
@@ -25,7 +25,7 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// What the handler is given; unset, `null`.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub payload: Option<Box<RawValue>>,
     /// In place of `payload`: bytes that are no JSON, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<i64>,
     /// The delays between attempts.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "backoff")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub backoff: Option<Backoff>,
     /// No further attempt begins this long after the first one began.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,21 +202,4 @@ impl From<&job::Backoff> for Backoff {
         }
         wire
     }
-}
-
-/// Tells `"payload": null`, which is a payload, from one that is missing.
-pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(deserializer).map(Some)
-}
-
-pub(super) fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Backoff>, D::Error> {
-    let backoff: Option<Object<Backoff>> = Option::deserialize(deserializer)?;
-    Ok(backoff.map(|Object(backoff)| backoff))
-}
-
-/// Reads null as what is there when nothing is given.
-pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use punctual::engine::{self, QueueView, View};
+use punctual::engine::{self, QueueView};
 use punctual::job::State;
 use punctual::{Error, queue};
 use serde::{Deserialize, Serialize};
 
 use super::faults::Faults;
-use super::list::{read_cursor, write_cursor};
-use super::new_job::or_default;
-use super::read::optional_object;
+use super::list::{read_cursor, view_of, write_cursor};
+use super::read::{optional_object, or_default};
 use super::{At, Length};
-use crate::problem::{Fault, Problem};
+use crate::problem::Problem;
 
 /// A queue. One that was never set and has no jobs looks like any other: no queue need be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -259,14 +258,11 @@ impl Purge {
             None => State::Waiting,
             Some(text) => purgeable(text)?,
         };
-        let after = self
-            .cursor
-            .map(|text| read_cursor(&text, view_of(state)).map_err(|_| wrong_cursor()))
-            .transpose()?;
+        let after = self.cursor.map(|text| read_cursor(&text, view_of(state)));
         Ok(engine::Purge {
             state,
             dry_run: self.dry_run,
-            after,
+            after: after.transpose().map_err(|problem| problem.within(""))?,
         })
     }
 }
@@ -298,26 +294,4 @@ fn purgeable(text: &str) -> Result<State, Error> {
         let accepted = "write waiting, succeeded, failed or cancelled";
         Error::invalid_field("/state", accepted)
     })
-}
-
-fn wrong_cursor() -> Problem {
-    let detail = "it is no cursor of a purge of this state; send back `next` of the answer before, unchanged";
-    let mut problem = Problem::new(
-        http::StatusCode::UNPROCESSABLE_ENTITY,
-        format!("/cursor: {detail}"),
-    );
-    problem.errors.push(Fault {
-        pointer: Some("/cursor".to_owned()),
-        parameter: None,
-        detail: detail.to_owned(),
-    });
-    problem
-}
-
-fn view_of(state: State) -> View {
-    match state {
-        State::Waiting => View::Waiting,
-        State::Running => View::Running,
-        ended => View::Ended(Some(ended)),
-    }
 }

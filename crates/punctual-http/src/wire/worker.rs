@@ -12,9 +12,8 @@ use serde_json::value::RawValue;
 
 use super::At;
 use super::faults::Faults;
-use super::json;
-use super::new_job::{or_default, present};
-use super::read::objects;
+use super::json::Blob;
+use super::read::{given, objects, or_default};
 use crate::limits::{CLAIM_RUNS, CLAIM_WAIT_MAX, LEASE_MAX};
 
 /// The body of `POST /v1/workers/claim`.
@@ -81,7 +80,7 @@ pub struct BeatRun {
     /// The run.
     pub run: Option<u64>,
     /// What it says of its progress, if that is news: any JSON, up to 4 KiB.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub progress: Option<Box<RawValue>>,
 }
 
@@ -202,22 +201,21 @@ impl Beat {
 const UNTOLD: Timestamp = Timestamp::EPOCH;
 
 impl BeatRun {
+    /// The run in the wire's words. Progress that a server would refuse, and the whole beat with it, is left out.
+    pub fn of(run: &run::BeatRun) -> BeatRun {
+        BeatRun {
+            id: Some(run.id.job.to_string()),
+            run: Some(run.id.run),
+            progress: run
+                .progress
+                .as_deref()
+                .and_then(|progress| Blob::for_request(progress).json),
+        }
+    }
+
     fn read(self, place: usize, faults: &mut Faults) -> run::BeatRun {
         let id = faults.run(&format!("/runs/{place}"), self.id, self.run);
-        let pointer = format!("/runs/{place}/progress");
-        let progress = self.progress.and_then(|progress| {
-            let read = json::from_json(&progress).map_err(Error::invalid);
-            faults.keep(&pointer, read)
-        });
-        if progress
-            .as_ref()
-            .is_some_and(|bytes| bytes.len() > library::PROGRESS_BYTES)
-        {
-            faults.add(
-                &pointer,
-                format!("it has at most {} bytes", library::PROGRESS_BYTES),
-            );
-        }
+        let progress = faults.progress(&format!("/runs/{place}/progress"), self.progress);
         run::BeatRun { id, progress }
     }
 }

@@ -7,6 +7,7 @@ mod bulk;
 mod connections;
 mod document;
 mod doors;
+mod far;
 mod house;
 mod jobs;
 mod operating;

@@ -1,9 +1,9 @@
 //! The routes for whoever a run was deferred to.
 
 use punctual::job::{Job, NewJob};
+use punctual::minutes;
 use punctual::run::{Outcome, RunId};
 use punctual::source::Source;
-use punctual::{minutes, seconds};
 use punctual_http::wire;
 use serde_json::json;
 
@@ -56,9 +56,12 @@ async fn each_outcome_may_be_told_by_token() {
     let house = House::open().await;
     for (outcome, state) in [
         (json!({"done": null}), "succeeded"),
+        (json!({"done_base64": "/w=="}), "succeeded"),
         (json!({"retry": {"error": "busy", "after": "5s"}}), "failed"),
+        (json!({"retry": {"error": "slow", "cause": "timeout"}}), "failed"),
         (json!({"fail": {"error": "no such page"}}), "failed"),
         (json!({"snooze": {"until": "2200-01-01T00:00:00Z"}}), "waiting"),
+        (json!({"snooze": {"for": "1h"}}), "waiting"),
         (json!({"cancelled": {}}), "cancelled"),
         (json!({"cancelled": {"reason": "no need"}}), "cancelled"),
     ] {
@@ -95,7 +98,9 @@ async fn what_is_no_token_and_what_says_nothing_is_refused_and_changes_nothing()
     for (body, pointer) in [
         (r#"{"outcome": {}}"#, "/outcome"),
         (r#"{"outcome": {"done": 1, "fail": {"error": "x"}}}"#, "/outcome"),
-        (r#"{"outcome": {"defer": "1h"}}"#, "/outcome/defer"),
+        (r#"{"outcome": {"defer": {"for": "1h"}}}"#, "/outcome/defer"),
+        (r#"{"outcome": {"release": {}}}"#, "/outcome/release"),
+        (r#"{"outcome": {"fail": null}}"#, "/outcome/fail"),
         (
             r#"{"outcome": {"retry": {"error": "x", "after": "soon"}}}"#,
             "/outcome/retry/after",
@@ -119,6 +124,9 @@ async fn what_is_no_token_and_what_says_nothing_is_refused_and_changes_nothing()
         (answer.status, &answer.body["errors"][0]["pointer"]),
         (422, &json!("/progress"))
     );
+    let odd = r#"{"lease": "1h", "progress": "\ud800"}"#;
+    let answer = house.post(&format!("{path}/beat"), odd).await;
+    assert_eq!(answer.problem(422), ["/progress"]);
     let row = house.engine.fetch(job.id()).await.expect("it is there");
     assert!(row.status.deferred && row.status.progress.is_none());
 }
@@ -129,17 +137,17 @@ async fn the_client_settles_and_prolongs_by_token() {
     let (_, path) = deferred(&house).await;
     let token = path.trim_start_matches("/v1/runs/");
     let prolong = wire::BeatDeferred {
-        lease: wire::Length(seconds(60)),
+        lease: Some("1m".to_owned()),
         progress: None,
     };
     let client = house.client();
     let verdict = client.beat_deferred(token, &prolong).await.expect("it is held");
     assert_eq!(verdict.verdict, "held");
-    let outcome = wire::DeferredOutcome {
+    let outcome = wire::Outcome {
         fail: Some(wire::Fail {
             error: "no such page".to_owned(),
         }),
-        ..wire::DeferredOutcome::default()
+        ..wire::Outcome::default()
     };
     let verdict = client
         .settle_deferred(token, outcome.clone())

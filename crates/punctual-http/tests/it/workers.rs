@@ -1,22 +1,12 @@
-//! Workers that claim, beat and settle over HTTP: by hand, and with the library's own worker on a client.
+//! Workers that claim, beat and settle over HTTP, by hand.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-use bytes::Bytes;
-use punctual::job::NewJob;
+use punctual::JobId;
 use punctual::run::{Outcome, Release, RunId};
-use punctual::worker::{Run, Stop, StopReason, Worker};
-use punctual::{JobId, minutes};
-use punctual_http::Server;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
 
-use crate::house::{Answer, DEADLINE, House, within};
+use crate::house::{Answer, House, within};
 
 /// Asks as a worker in any language does.
 async fn ask(house: &House, verb: &str, body: &Value) -> Answer {
@@ -193,6 +183,16 @@ async fn what_no_worker_may_ask_is_pointed_at() {
             json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"snooze": {}}}]}),
             vec!["/runs/0/outcome/snooze"],
         ),
+        (
+            "settle",
+            json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"done": 1, "fail": {"error": "x"}}}]}),
+            vec!["/runs/0/outcome"],
+        ),
+        (
+            "settle",
+            json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"retry": null}}]}),
+            vec!["/runs/0/outcome/retry"],
+        ),
         // a list is no object, even with its fields in their order
         (
             "settle",
@@ -245,183 +245,6 @@ async fn a_worker_is_given_a_payload_as_it_was_sent_secrets_and_all() {
         .await;
     let run = take(&house, json!({"queues": ["http"]})).await;
     assert_eq!(run["job"]["payload"], call);
-}
-
-/// A worker on a client, until it is told to stop.
-fn work(worker: Worker) -> (oneshot::Sender<()>, JoinHandle<Result<(), punctual::Error>>) {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let working = tokio::spawn(worker.run_until(async {
-        let _ = stopped.await;
-    }));
-    (stop, working)
-}
-
-#[tokio::test]
-async fn a_far_worker_runs_jobs_as_a_near_one_does() {
-    let house = House::open().await;
-    let worker = Worker::new(house.client())
-        .handle_kind("echo", |payload: Bytes, run: Run| async move {
-            assert_eq!(run.job().body.tags, ["a tag"]);
-            match run.attempt() {
-                1 => Err(Stop::retry("once more").after(Duration::ZERO)),
-                _ => Ok(payload),
-            }
-        })
-        .handle_kind("big", |_, _| async { Ok(Bytes::from(vec![0xff_u8; 2_000_000])) });
-    let (stop, working) = work(worker);
-    for payload in [&b"null"[..], b"", b"\xff\x00", br#"{"a": 1.50}"#] {
-        let job = NewJob::bytes("echo", Bytes::from_static(payload)).tag("a tag");
-        let job = house.engine.enqueue(job).await.expect("it is stored");
-        let ending = within(house.engine.result(job.id(), DEADLINE))
-            .await
-            .expect("it ends");
-        let status = &ending.job().status;
-        assert_eq!(status.result.as_deref(), Some(payload), "{status:?}");
-        assert_eq!((status.attempt, status.history.len()), (2, 2));
-    }
-    let job = house
-        .engine
-        .enqueue(NewJob::bytes("big", ""))
-        .await
-        .expect("it is stored");
-    let ending = within(house.engine.result(job.id(), DEADLINE))
-        .await
-        .expect("it ends");
-    let failure = ending.job().status.failure.as_ref().map(ToString::to_string);
-    assert!(
-        failure
-            .as_ref()
-            .is_some_and(|told| told.contains("2000000 bytes")),
-        "{failure:?}"
-    );
-
-    let workers = house.client().workers().await.expect("it answers").items;
-    assert_eq!((workers.len(), workers[0].pid), (1, Some(std::process::id())));
-    drop(stop);
-    within(working)
-        .await
-        .expect("it does not panic")
-        .expect("it stops");
-}
-
-#[tokio::test]
-async fn a_far_worker_hands_its_run_on_by_its_token() {
-    let house = House::open().await;
-    let (tell, mut told) = mpsc::unbounded_channel();
-    let worker = Worker::new(house.client()).handle_kind("render", move |_, run: Run| {
-        let tell = tell.clone();
-        async move {
-            let _ = tell.send(run.token().await?);
-            Err(Stop::defer(minutes(10)))
-        }
-    });
-    let (stop, working) = work(worker);
-    let id = house.post("/v1/jobs", r#"{"kind": "render"}"#).await.id();
-    let token = within(told.recv()).await.flatten().expect("it came with the run");
-    drop(stop);
-    within(working)
-        .await
-        .expect("it does not panic")
-        .expect("it stops");
-
-    let settle = r#"{"outcome": {"done": 7}}"#;
-    let settled = house.post(&format!("/v1/runs/{token}"), settle).await;
-    assert_eq!(settled.status, 200, "{settled:?}");
-    let result = house.get(&format!("/v1/jobs/{id}/result")).await.body;
-    assert_eq!(result["result"], 7, "{result}");
-}
-
-#[tokio::test]
-async fn a_cancel_reaches_a_far_worker_at_once() {
-    let house = House::open().await;
-    let worker = Worker::new(house.client())
-        // Its next heartbeat comes too late for this test.
-        .lease(minutes(30))
-        .handle_kind("wait", |_, run: Run| async move {
-            match run.stop().requested().await {
-                StopReason::Cancelled => Err(Stop::cancel("")),
-                other => Err(Stop::fail(other)),
-            }
-        });
-    let (stop, working) = work(worker);
-    let job = house
-        .engine
-        .enqueue(NewJob::bytes("wait", ""))
-        .await
-        .expect("it is stored");
-    let running = async {
-        while house
-            .engine
-            .fetch(job.id())
-            .await
-            .expect("it is there")
-            .status
-            .started_at
-            .is_none()
-        {
-            tokio::task::yield_now().await;
-        }
-    };
-    within(running).await;
-    house
-        .engine
-        .cancel(job.id(), "enough", None)
-        .await
-        .expect("it is noted");
-    let ending = within(house.engine.result(job.id(), DEADLINE))
-        .await
-        .expect("it ends");
-    assert_eq!(ending.job().status.cancel.as_deref(), Some("enough"));
-    drop(stop);
-    within(working)
-        .await
-        .expect("it does not panic")
-        .expect("it stops");
-}
-
-#[tokio::test]
-async fn a_far_worker_outlives_its_server_and_brings_its_outcome_home() {
-    let mut house = House::open().await;
-    let engine = house.engine.clone();
-    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let runs = Arc::new(AtomicU32::new(0));
-    let (its_begun, its_go, its_runs) = (begun.clone(), go.clone(), runs.clone());
-    let worker = Worker::new(house.client()).handle_kind("work", move |_, _| {
-        let (begun, go, runs) = (its_begun.clone(), its_go.clone(), its_runs.clone());
-        async move {
-            runs.fetch_add(1, Ordering::Relaxed);
-            begun.notify_one();
-            go.notified().await;
-            Ok(Bytes::from_static(b"1"))
-        }
-    });
-    let (stop, working) = work(worker);
-    let job = engine
-        .enqueue(NewJob::bytes("work", ""))
-        .await
-        .expect("it is stored");
-    within(begun.notified()).await;
-    let address = house.address;
-    house.stop();
-    within(house.stopped()).await;
-    go.notify_one();
-    let server = Server::bind(engine.clone(), address)
-        .await
-        .expect("its port is free again");
-    let (stop_server, stopped) = oneshot::channel::<()>();
-    let served = tokio::spawn(server.run_until(async {
-        let _ = stopped.await;
-    }));
-    let ending = within(engine.result(job.id(), DEADLINE)).await.expect("it ends");
-    assert_eq!(ending.job().status.history.len(), 1);
-    assert_eq!(runs.load(Ordering::Relaxed), 1, "it ran once");
-    drop(stop);
-    within(working)
-        .await
-        .expect("it does not panic")
-        .expect("it stops");
-    drop(stop_server);
-    within(served).await.expect("it does not panic");
 }
 
 #[tokio::test]

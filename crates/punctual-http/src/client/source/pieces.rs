@@ -5,16 +5,11 @@ use punctual::run::{BeatRun, Outcome, Settlement};
 use serde::Serialize;
 
 use crate::limits::{BODY_BYTES, PIECE_BYTES};
-use crate::wire::{self, Blob};
+use crate::wire;
 
 /// The runs of a beat, one piece at least: it also says that the worker lives.
 pub(super) fn beats(runs: &[BeatRun]) -> Vec<Vec<wire::BeatRun>> {
-    let wired = runs.iter().map(|run| wire::BeatRun {
-        id: Some(run.id.job.to_string()),
-        run: Some(run.id.run),
-        progress: Blob::of_option(run.progress.as_ref()).json,
-    });
-    pieces(wired)
+    pieces(runs.iter().map(wire::BeatRun::of))
 }
 
 /// Outcomes. One that no request can carry is told as the failure that it would come to at the server, too.
