@@ -174,15 +174,19 @@ impl Client {
         self.read(answer).await
     }
 
-    /// Asks for what has to be answered within this time.
+    /// Asks for what has to be answered, to its last byte, within this time.
     async fn ask_within<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
         deadline: Duration,
     ) -> Result<T, ClientError> {
-        let answer = self.send(Method::POST, path, Some(body), None, deadline).await?;
-        self.read(answer).await
+        let asked = async {
+            let answer = self.send(Method::POST, path, Some(body), None, deadline).await?;
+            self.read(answer).await
+        };
+        let answered = tokio::time::timeout(deadline, asked).await;
+        answered.unwrap_or_else(|_| Err(self.too_late(deadline)))
     }
 
     /// The body of an answer that goes on and on.
@@ -252,7 +256,7 @@ impl Client {
         match tokio::time::timeout(deadline, self.way.ask(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(cause)) => Err(self.unreachable(&cause)),
-            Err(_) => Err(self.unreachable(&format!("no answer within {}", format_length(deadline)))),
+            Err(_) => Err(self.too_late(deadline)),
         }
     }
 
@@ -298,6 +302,10 @@ impl Client {
             server: self.way.address(),
             cause: cause.to_owned(),
         }
+    }
+
+    fn too_late(&self, deadline: Duration) -> ClientError {
+        self.unreachable(&format!("no answer within {}", format_length(deadline)))
     }
 
     fn garbled(&self, what: &str) -> ClientError {

@@ -12,7 +12,9 @@ use punctual::run::{
 use punctual::source::Source;
 use punctual::worker::{Run, Stop, StopReason, Worker};
 use punctual::{Timestamp, minutes};
-use punctual_http::Server;
+use punctual_http::{Client, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -283,4 +285,29 @@ async fn every_outcome_of_a_handler_comes_home_whatever_is_in_it() {
         // Not to be claimed by the next round.
         house.engine.cancel(id, "", None).await.ok();
     }
+}
+
+#[tokio::test]
+async fn a_beat_does_not_wait_for_an_answer_that_stops_in_the_middle() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("somebody comes");
+        let half = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+        let _ = stream.read(&mut [0; 4096]).await;
+        stream.write_all(half).await.expect("it is read");
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let client = Client::new(&format!("http://{address}")).expect("an address");
+    let far: Arc<dyn Source> = client.into();
+    let run = RunId {
+        job: punctual::JobId::named("a"),
+        run: 1,
+    };
+    let error = within(far.beat(beat(Duration::from_millis(300), &[(run, "1")])))
+        .await
+        .expect_err("it never ends");
+    assert_eq!(error.kind(), punctual::Kind::Unavailable, "{error}");
+    drop(far);
+    within(server).await.expect("its connection is ended");
 }
