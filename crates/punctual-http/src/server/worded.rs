@@ -16,6 +16,9 @@ pub(super) struct Worded<S> {
     stream: S,
     /// What is sent instead of what the library is writing, and how much of it has gone out.
     instead: Option<(Vec<u8>, usize)>,
+    /// Whether all that was written before has gone out. Else what is written goes on with an answer, whose content may look
+    /// like anything.
+    fresh: bool,
 }
 
 impl<S> Worded<S> {
@@ -24,6 +27,7 @@ impl<S> Worded<S> {
         Worded {
             stream,
             instead: None,
+            fresh: true,
         }
     }
 }
@@ -83,8 +87,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Worded { stream, instead } = &mut *self;
-        if instead.is_none() {
+        let Worded {
+            stream,
+            instead,
+            fresh,
+        } = &mut *self;
+        if std::mem::take(fresh) {
             *instead = in_words(bytes).map(|answer| (answer, 0));
         }
         let Some((answer, sent)) = instead else {
@@ -108,7 +116,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
         // A refusal is a single piece.
         match pieces {
             [head] => self.poll_write(context, head),
-            pieces => Pin::new(&mut self.stream).poll_write_vectored(context, pieces),
+            pieces => {
+                self.fresh = false;
+                Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+            }
         }
     }
 
@@ -117,7 +128,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.fresh = self.instead.is_none();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -127,12 +140,31 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
+
+    const BARE: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+    #[tokio::test]
+    async fn what_looks_like_a_refusal_within_an_answer_stays_as_it_is() {
+        let mut worded = Worded::new(Vec::new());
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", BARE.len());
+        for piece in [&head, BARE] {
+            worded.write_all(piece.as_bytes()).await.expect("it is kept");
+        }
+        worded.flush().await.expect("it is kept");
+        assert_eq!(worded.stream, (head + BARE).into_bytes());
+        worded.write_all(BARE.as_bytes()).await.expect("it is kept");
+        assert!(
+            worded.stream.ends_with(b"}"),
+            "an answer that begins is put into words"
+        );
+    }
 
     #[test]
     fn only_a_refusal_without_a_body_is_put_into_words() {
-        let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        let worded = in_words(bare.as_bytes()).expect("it is one");
+        let worded = in_words(BARE.as_bytes()).expect("it is one");
         let worded = String::from_utf8(worded).expect("it is text");
         assert!(
             worded.contains("\r\ncontent-type: application/problem+json\r\n"),
