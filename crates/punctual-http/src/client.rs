@@ -139,9 +139,8 @@ impl Client {
 
     /// One page of jobs.
     pub async fn list(&self, query: &ListQuery) -> Result<List<Head>, ClientError> {
-        let pairs = serde_urlencoded::to_string(query.pairs());
-        let pairs = pairs.map_err(|error| ClientError::Garbled(error.to_string()))?;
-        self.ask(Method::GET, &format!("/v1/jobs?{pairs}"), NOTHING, None)
+        let query = serde_urlencoded::to_string(query).map_err(|error| unwritable(&error))?;
+        self.ask(Method::GET, &format!("/v1/jobs?{query}"), NOTHING, None)
             .await
     }
 

@@ -38,6 +38,9 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 pub const WAIT_MAX: Duration = Duration::from_secs(600);
 /// The longest that one claim may wait for a job: what stands in between cuts a connection that is silent for longer.
 pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Workers whose claims may wait at once, and as many that may hear of cancels: every job that comes is matched with all claims
+/// that wait, and every stream of cancels looks at the store for itself. With the others they leave room among [`CONNECTIONS`].
+pub const WORKERS: usize = 1_000;
 /// Jobs in one claim over HTTP; more come with the next one.
 pub const CLAIM_RUNS: usize = 100;
 /// Payloads in the answer to one claim, in bytes, unless the first one alone is longer. What would come on top is put back:
@@ -47,7 +50,7 @@ pub const CLAIM_BYTES: usize = 24 * 1024 * 1024;
 pub const LEASE_MAX: Duration = Duration::from_secs(3_600);
 /// How long a settle may go on trying while the store cannot be reached, before its worker is told to send it again.
 pub const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
-/// Between two signs of life on a stream on which nothing happens.
+/// Between two signs of life on a stream on which nothing happens, so that nobody between takes it for dead.
 pub const STREAM_PAUSE: Duration = Duration::from_secs(15);
 /// Jobs on one page of a list that does not say.
 pub const PAGE_ITEMS: usize = 100;
@@ -58,8 +61,6 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A request's id, in bytes, that is taken over from its client: a trace's name is much shorter.
 pub const REQUEST_ID_BYTES: usize = 128;
-/// A stream of events in which nothing happens sends a comment so often, so that nobody between takes it for dead.
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long the client tries to connect.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use http::request::Parts;
 use punctual::job::JobId;
 use punctual::queue::QueueName;
 
-use super::wait;
 use crate::problem::Problem;
+use crate::wire::Query;
 
 /// The job that the path names.
 pub(super) struct Id(pub(super) JobId);
@@ -51,12 +51,6 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoParameters, Problem> {
-        match wait::pairs(parts.uri.query())?.first() {
-            None => Ok(NoParameters),
-            Some((name, _)) => Err(Problem::parameter(
-                name,
-                "there is no such parameter; known is none",
-            )),
-        }
+        Query::read(parts.uri.query(), &[]).map(|_| NoParameters)
     }
 }

@@ -1,26 +1,22 @@
 //! `GET /v1/events`: what happens, as server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{FutureExt, Stream, StreamExt, future, stream};
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use punctual::clock::Clock;
-use punctual::engine::{Event, EventId, Happening, Watcher};
-use tokio_util::sync::CancellationToken;
+use punctual::engine::{self, EventId, Happening};
 
-use super::{Rooms, wait};
-use crate::limits::HEARTBEAT;
+use super::Rooms;
+use crate::limits::STREAM_PAUSE;
 use crate::problem::Problem;
-use crate::wire;
+use crate::wire::{self, Query};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Which events are wanted. What is unset does not restrict.
-#[derive(Default)]
 struct Wanted {
     queue: Option<String>,
     kind: Option<String>,
@@ -28,21 +24,11 @@ struct Wanted {
 
 impl Wanted {
     fn read(query: Option<&str>) -> Result<Wanted, Problem> {
-        let mut wanted = Wanted::default();
-        for (name, value) in wait::pairs(query)? {
-            let place = match name.as_str() {
-                "queue" => &mut wanted.queue,
-                "kind" => &mut wanted.kind,
-                _ => {
-                    let known = "there is no such parameter; known are queue and kind";
-                    return Err(Problem::parameter(&name, known));
-                }
-            };
-            if place.replace(value).is_some() {
-                return Err(Problem::parameter(&name, "it is given twice"));
-            }
-        }
-        Ok(wanted)
+        let mut given = Query::read(query, &["queue", "kind"])?;
+        Ok(Wanted {
+            queue: given.take("queue"),
+            kind: given.take("kind"),
+        })
     }
 
     /// Whether an event is among these. What is not known of one is not guessed.
@@ -68,25 +54,19 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::read(query.as_deref())?;
-    let telling = Telling {
-        watcher: rooms.engine.watch(last_seen(&headers)?)?,
-        wanted,
-        clock: Arc::clone(rooms.engine.clock()),
-        stopping: rooms.stopping.clone(),
-    };
-    // The first piece goes out at once, so that whoever connects knows that the stream stands.
-    let pieces = stream::unfold((telling, true), |(mut telling, first)| async move {
-        let piece = match first {
-            true => Bytes::from_static(b": watching\n\n"),
-            false => telling.next().await?,
-        };
-        Some((Ok::<Bytes, Infallible>(piece), (telling, false)))
+    // It holds its place in the line of events, and nothing that its reader has not taken.
+    let watcher = rooms.engine.watch(last_seen(&headers)?)?;
+    let events = stream::unfold((watcher, wanted), |(mut watcher, wanted)| async {
+        loop {
+            let event = watcher.next().await?;
+            if wanted.matches(&event.happening) {
+                return Some((written(&event), (watcher, wanted)));
+            }
+        }
     });
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    // The first piece goes out at once, so that whoever connects knows that the stream stands.
+    let first = future::ready(Event::default().comment("watching"));
+    Ok(rooms.stream_of(first.into_stream().chain(events)))
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
@@ -100,34 +80,22 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
     })
 }
 
-/// One stream of events. It holds its place in the line of events, and nothing that its reader has not taken.
-struct Telling {
-    watcher: Watcher,
-    wanted: Wanted,
-    clock: Arc<dyn Clock>,
-    stopping: CancellationToken,
-}
-
-impl Telling {
-    /// The next piece: an event, or a comment when nothing happens. Nothing once the server stops.
-    async fn next(&mut self) -> Option<Bytes> {
-        let mut quiet = self.clock.sleep(HEARTBEAT);
-        loop {
-            let event = tokio::select! {
-                biased;
-                () = self.stopping.cancelled() => return None,
-                event = self.watcher.next() => event?,
-                () = &mut quiet => return Some(Bytes::from_static(b": nothing new\n\n")),
-            };
-            if self.wanted.matches(&event.happening) {
-                return Some(write(&event));
-            }
-        }
-    }
-}
-
-/// One event in the form of the stream. JSON has no line ends outside of its texts, where they are escaped.
-fn write(event: &Event) -> Bytes {
+fn written(event: &engine::Event) -> Event {
     let (name, data) = wire::event(&event.happening);
-    format!("id: {}\nevent: {name}\ndata: {data}\n\n", event.id).into()
+    Event::default().id(event.id.to_string()).event(name).data(data)
+}
+
+impl Rooms {
+    /// An answer of server-sent events until the server stops, with a sign of life where nothing happens.
+    pub(super) fn stream_of(&self, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+        let events = events
+            .take_until(self.stopping.clone().cancelled_owned())
+            .map(Ok::<Event, Infallible>);
+        let alive = KeepAlive::new().interval(STREAM_PAUSE);
+        (
+            [(header::CACHE_CONTROL, "no-store")],
+            Sse::new(events).keep_alive(alive),
+        )
+            .into_response()
+    }
 }

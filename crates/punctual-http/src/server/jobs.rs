@@ -69,7 +69,7 @@ pub(super) async fn list(
     State(rooms): State<Rooms>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<wire::List<wire::Head>>, Problem> {
-    let (filter, page) = ListQuery::from_pairs(wait::pairs(query.as_deref())?)?.read()?;
+    let (filter, page) = ListQuery::from_query(query.as_deref())?.read()?;
     let view = filter.view;
     let listed = rooms.engine.list(filter, page).await?;
     Ok(Json(wire::List {

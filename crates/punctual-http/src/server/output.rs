@@ -8,17 +8,15 @@ use http::{HeaderValue, StatusCode, header};
 use punctual::engine::{Follower, Output};
 use punctual::run::RunId;
 use punctual::source::Source;
-
 use punctual::{Error, JobId};
 use tokio_util::sync::CancellationToken;
 
 use super::address::Id;
-use super::{Rooms, body, wait};
+use super::{Rooms, body};
 use crate::problem::Problem;
-use crate::wire::{OUTPUT_NEXT, OUTPUT_RUN};
+use crate::wire::{OUTPUT_NEXT, OUTPUT_RUN, Query};
 
 /// What of a job's output is asked for.
-#[derive(Default)]
 struct Wanted {
     run: Option<u64>,
     from: u64,
@@ -27,34 +25,21 @@ struct Wanted {
 
 impl Wanted {
     fn read(query: Option<&str>) -> Result<Wanted, Problem> {
-        let number = |name: &str, value: &str| {
-            value
-                .parse::<u64>()
-                .map_err(|_| Problem::parameter(name, "it is a whole number, such as 0"))
-        };
-        let mut wanted = Wanted::default();
-        let mut seen = Vec::new();
-        for (name, value) in wait::pairs(query)? {
-            match name.as_str() {
-                "run" => wanted.run = Some(number("run", &value)?),
-                "from" => wanted.from = number("from", &value)?,
-                "follow" => {
-                    wanted.follow = value
-                        .parse()
-                        .map_err(|_| Problem::parameter("follow", "it is true or false"))?;
-                }
-                _ => {
-                    let known = "there is no such parameter; known are run, from and follow";
-                    return Err(Problem::parameter(&name, known));
-                }
-            }
-            if seen.contains(&name) {
-                return Err(Problem::parameter(&name, "it is given twice"));
-            }
-            seen.push(name);
-        }
-        Ok(wanted)
+        let mut given = Query::read(query, &["run", "from", "follow"])?;
+        let follow = given.take("follow").map(|text| text.parse()).transpose();
+        Ok(Wanted {
+            run: number(&mut given, "run")?,
+            from: number(&mut given, "from")?.unwrap_or(0),
+            follow: follow
+                .map_err(|_| Problem::parameter("follow", "it is true or false"))?
+                .unwrap_or(false),
+        })
     }
+}
+
+fn number(given: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
+    let read = given.take(name).map(|text| text.parse()).transpose();
+    read.map_err(|_| Problem::parameter(name, "it is a whole number, such as 0"))
 }
 
 /// `GET /v1/jobs/{id}/output`: of the last run, or of `run`; with `follow`, until the run is over.
@@ -102,11 +87,8 @@ pub(super) async fn add(
     RawQuery(query): RawQuery,
     request: Request<Body>,
 ) -> Result<StatusCode, Problem> {
-    let Wanted { run, from, follow } = Wanted::read(query.as_deref())?;
+    let run = number(&mut Query::read(query.as_deref(), &["run"])?, "run")?;
     let run = run.ok_or_else(|| Problem::parameter("run", "say which run puts this out"))?;
-    if from != 0 || follow {
-        return Err(Problem::parameter("run", "is the only parameter here"));
-    }
     let bytes = body::read_bytes(request, rooms.body_deadline).await?;
     match rooms.engine.append_output(RunId { job: id, run }, bytes).await? {
         true => Ok(StatusCode::NO_CONTENT),

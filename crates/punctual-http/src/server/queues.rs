@@ -11,7 +11,7 @@ use punctual::queue::{Counts, QueueName, QueueSettings};
 
 use super::address::{Name, NoParameters};
 use super::precondition::{self, IfMatch};
-use super::{Rooms, body, wait};
+use super::{Rooms, body};
 use crate::problem::Problem;
 use crate::wire;
 
@@ -20,7 +20,7 @@ pub(super) async fn list(
     State(rooms): State<Rooms>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<wire::List<wire::Queue>>, Problem> {
-    let page = wire::NamesQuery::read(wait::pairs(query.as_deref())?)?;
+    let page = wire::NamesQuery::from_query(query.as_deref())?;
     let views = rooms.engine.queues().await?;
     let mut behind = views.iter().filter(|view| {
         page.after

@@ -8,6 +8,7 @@ use punctual::job::{JobId, Phase, State};
 use punctual::limits::PAGE_ITEMS as PAGE_ITEMS_MAX;
 use serde::{Deserialize, Serialize};
 
+use super::query::Query;
 use crate::limits::PAGE_ITEMS;
 use crate::problem::Problem;
 
@@ -63,62 +64,37 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    /// The names of the parameters, and where each value goes.
-    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
-        Some(match name {
-            "state" => &mut self.state,
-            "phase" => &mut self.phase,
-            "queue" => &mut self.queue,
-            "kind" => &mut self.kind,
-            "tag" => &mut self.tag,
-            "worker" => &mut self.worker,
-            "key" => &mut self.key,
-            "due_before" => &mut self.due_before,
-            "due_after" => &mut self.due_after,
-            "ended_before" => &mut self.ended_before,
-            "limit" => &mut self.limit,
-            "cursor" => &mut self.cursor,
-            _ => return None,
-        })
-    }
-
-    /// Reads the pairs of a query. Each parameter is known, and given once.
-    pub fn from_pairs(pairs: Vec<(String, String)>) -> Result<ListQuery, Problem> {
-        let mut query = ListQuery::default();
-        for (name, value) in pairs {
-            let slot = query.slot(&name).ok_or_else(|| {
-                Problem::parameter(
-                    &name,
-                    "there is no such parameter; known are state, phase, queue, kind, tag, worker, key, due_before, due_after, \
-                     ended_before, limit, cursor",
-                )
-            })?;
-            if slot.replace(value).is_some() {
-                return Err(Problem::parameter(&name, "it is given twice"));
-            }
-        }
-        Ok(query)
-    }
-
-    /// The pairs of the query, for a client.
-    pub fn pairs(&self) -> Vec<(&'static str, &str)> {
-        let all = [
-            ("state", &self.state),
-            ("phase", &self.phase),
-            ("queue", &self.queue),
-            ("kind", &self.kind),
-            ("tag", &self.tag),
-            ("worker", &self.worker),
-            ("key", &self.key),
-            ("due_before", &self.due_before),
-            ("due_after", &self.due_after),
-            ("ended_before", &self.ended_before),
-            ("limit", &self.limit),
-            ("cursor", &self.cursor),
+    /// Reads a query as it stands in an address.
+    pub fn from_query(query: Option<&str>) -> Result<ListQuery, Problem> {
+        let known = [
+            "state",
+            "phase",
+            "queue",
+            "kind",
+            "tag",
+            "worker",
+            "key",
+            "due_before",
+            "due_after",
+            "ended_before",
+            "limit",
+            "cursor",
         ];
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-            .collect()
+        let mut given = Query::read(query, &known)?;
+        Ok(ListQuery {
+            state: given.take("state"),
+            phase: given.take("phase"),
+            queue: given.take("queue"),
+            kind: given.take("kind"),
+            tag: given.take("tag"),
+            worker: given.take("worker"),
+            key: given.take("key"),
+            due_before: given.take("due_before"),
+            due_after: given.take("due_after"),
+            ended_before: given.take("ended_before"),
+            limit: given.take("limit"),
+            cursor: given.take("cursor"),
+        })
     }
 
     /// The query in the library's words.

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::list::limit;
+use super::query::Query;
 use crate::limits::PAGE_ITEMS;
 use crate::problem::Problem;
 
@@ -17,22 +18,10 @@ pub struct NamesQuery {
 }
 
 impl NamesQuery {
-    /// Reads the pairs of a query: `limit` and `cursor`, each at most once.
-    pub fn read(pairs: Vec<(String, String)>) -> Result<NamesQuery, Problem> {
-        let (mut size, mut after) = (None, None);
-        for (name, value) in pairs {
-            let slot = match name.as_str() {
-                "limit" => &mut size,
-                "cursor" => &mut after,
-                _ => {
-                    let known = "there is no such parameter; known are limit, cursor";
-                    return Err(Problem::parameter(&name, known));
-                }
-            };
-            if slot.replace(value).is_some() {
-                return Err(Problem::parameter(&name, "it is given twice"));
-            }
-        }
+    /// Reads a query as it stands in an address: `limit` and `cursor`.
+    pub fn from_query(query: Option<&str>) -> Result<NamesQuery, Problem> {
+        let mut given = Query::read(query, &["limit", "cursor"])?;
+        let (size, after) = (given.take("limit"), given.take("cursor"));
         Ok(NamesQuery {
             limit: size.as_deref().map(limit).transpose()?.unwrap_or(PAGE_ITEMS),
             after: after.as_deref().map(name_of).transpose()?,

@@ -45,14 +45,9 @@ async fn thousands_are_counted_cancelled_retried_and_deleted_page_by_page() {
     let house = House::open().await;
     fill(&house, "a", 4_500).await;
     fill(&house, "b", 300).await;
-    let filter = |pairs: &[(&str, &str)]| {
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Some(ListQuery::from_pairs(pairs.collect()).expect("they are known"))
-    };
+    let filter = |query| Some(ListQuery::from_query(Some(query)).expect("they are known"));
     let mut bulk = Bulk {
-        filter: filter(&[("queue", "a"), ("tag", "third")]),
+        filter: filter("queue=a&tag=third"),
         dry_run: true,
         limit: Some(400),
         ..Bulk::default()
@@ -72,12 +67,12 @@ async fn thousands_are_counted_cancelled_retried_and_deleted_page_by_page() {
     assert_eq!(house.get(&path).await.body["cancel"], "moved");
 
     bulk.reason = None;
-    bulk.filter = filter(&[("state", "cancelled")]);
+    bulk.filter = filter("state=cancelled");
     let (retried, _) = to_the_end(&house, Verb::Retry, bulk.clone()).await;
     assert_eq!((retried.matched, retried.changed), (1_500, 1_500));
     assert_eq!(house.get(&path).await.body["life"], 2);
 
-    bulk.filter = filter(&[("queue", "a")]);
+    bulk.filter = filter("queue=a");
     bulk.limit = None;
     let (deleted, calls) = to_the_end(&house, Verb::Delete, bulk).await;
     assert_eq!((deleted.matched, deleted.changed, calls), (4_500, 4_500, 1));

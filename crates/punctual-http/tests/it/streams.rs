@@ -218,6 +218,13 @@ async fn slips_about_output_are_told_where_they_are() {
         .ask("POST", &format!("{path}?run=7"), &octets, b"x")
         .await
         .problem(409);
+    assert_eq!(
+        house
+            .ask("POST", &format!("{path}?run=7&from=0"), &octets, b"x")
+            .await
+            .problem(400),
+        ["from"]
+    );
     let text = [("Content-Type", "text/plain")];
     house
         .ask("POST", &format!("{path}?run=7"), &text, b"x")
@@ -318,6 +325,21 @@ async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
     assert_eq!(deleted.status, 204);
     let (_, gone) = stream.event("gone").await;
     assert_eq!(gone, json!({"id": other.to_string()}));
+}
+
+#[tokio::test]
+async fn workers_hear_which_runs_are_to_stop_those_of_before_first() {
+    let house = House::open().await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id());
+        house.claim("default").await;
+    }
+    cancel(&house, ids[0]).await;
+    let mut stream = Stream::open(&house, "/v1/workers/cancels", "").await;
+    stream.until(&format!("data: {}\n\n", ids[0])).await;
+    cancel(&house, ids[1]).await;
+    stream.until(&format!("data: {}\n\n", ids[1])).await;
 }
 
 #[tokio::test]
