@@ -11,9 +11,11 @@ use http::{Method, StatusCode, Uri};
 use punctual::engine::Engine;
 use punctual::{Error, Kind};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE, WRITE_DEADLINE};
+use crate::limits::{BODY_DEADLINE, CONNECTIONS, HEADER_DEADLINE, SETTLE_DEADLINE, WORKERS, WRITE_DEADLINE};
 use crate::problem::Problem;
 
 mod accept;
@@ -25,6 +27,7 @@ mod events;
 mod guard;
 mod health;
 mod jobs;
+mod outgoing;
 mod output;
 mod patience;
 mod precondition;
@@ -54,6 +57,8 @@ pub struct ServerSettings {
     pub write_deadline: Duration,
     /// How many connections are served at once; unset, [`CONNECTIONS`]. Further ones wait for one of them to end.
     pub connections: usize,
+    /// How many workers may wait in a claim, and how many may hear of cancels; unset, [`WORKERS`]. Further ones are refused.
+    pub workers: usize,
 }
 
 impl Default for ServerSettings {
@@ -63,6 +68,7 @@ impl Default for ServerSettings {
             body_deadline: BODY_DEADLINE,
             write_deadline: WRITE_DEADLINE,
             connections: CONNECTIONS,
+            workers: WORKERS,
         }
     }
 }
@@ -74,6 +80,31 @@ struct Rooms {
     body_deadline: Duration,
     /// Cancelled when the server stops: whoever waits is answered at once.
     stopping: CancellationToken,
+    /// What goes on without a connection: claims whose workers have left, and the jobs of those that are put back.
+    tasks: TaskTracker,
+    places: Places,
+}
+
+/// Places for those who stay for long.
+#[derive(Clone)]
+struct Places {
+    claims: Arc<Semaphore>,
+    cancels: Arc<Semaphore>,
+}
+
+impl Rooms {
+    fn new(engine: Engine, settings: &ServerSettings) -> Rooms {
+        Rooms {
+            engine,
+            body_deadline: settings.body_deadline,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            places: Places {
+                claims: Arc::new(Semaphore::new(settings.workers)),
+                cancels: Arc::new(Semaphore::new(settings.workers)),
+            },
+        }
+    }
 }
 
 /// An address that is listened on, before there is anything to serve: whoever comes meanwhile waits.
@@ -133,15 +164,11 @@ impl Server {
     }
 
     /// Serves until `shutdown` completes, then answers whoever waits, lets other requests under way end for at most
-    /// [`DRAIN`](crate::limits::DRAIN), and returns.
+    /// [`DRAIN`](crate::limits::DRAIN), puts back the jobs that nobody is there to take, and returns.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
-        let stopping = CancellationToken::new();
         let clock = Arc::clone(self.engine.clock());
-        let rooms = Rooms {
-            engine: self.engine,
-            body_deadline: self.settings.body_deadline,
-            stopping: stopping.clone(),
-        };
+        let rooms = Rooms::new(self.engine, &self.settings);
+        let (stopping, tasks) = (rooms.stopping.clone(), rooms.tasks.clone());
         let guard = guard::Guard::new(self.address);
         let access = access::Access {
             clock: Arc::clone(&clock),
@@ -154,17 +181,18 @@ impl Server {
             stopping.cancel();
         };
         accept::serve(self.listener, router, &self.settings, clock.as_ref(), shutdown).await;
+        // While there is still an engine to do it with.
+        tasks.close();
+        if tokio::time::timeout(SETTLE_DEADLINE, tasks.wait()).await.is_err() {
+            tracing::warn!("jobs that nobody was there to take were left to their leases");
+        }
     }
 }
 
 /// The routes of a server that does not listen, for a client in this process. Nobody stands at its door, since no page of
 /// another site can come to it.
 pub(crate) fn near(engine: Engine) -> Router {
-    routes(Rooms {
-        engine,
-        body_deadline: BODY_DEADLINE,
-        stopping: CancellationToken::new(),
-    })
+    routes(Rooms::new(engine, &ServerSettings::default()))
 }
 
 fn routes(rooms: Rooms) -> Router {

@@ -36,6 +36,7 @@ pub trait Source: Send + Sync + 'static {
     /// Adds to a run's live output. Answers whether the run was held; if not, nothing was added, nor will be.
     fn append_output(&self, run: RunId, bytes: Bytes) -> Answer<'_, bool>;
 
-    /// Jobs that were asked to stop, as soon as that is known: a hint to beat now, which tells for sure.
+    /// Jobs that are asked to stop, first those that are already, then each as soon as that is known: a hint to beat now, which
+    /// tells for sure.
     fn cancels(&self) -> BoxStream<'static, JobId>;
 }

@@ -67,6 +67,7 @@ pub(super) fn server(settings: &Settings, listener: Listener, engine: &Engine) -
         header_deadline: settings.get(&HEADER_DEADLINE_KEY),
         body_deadline: settings.get(&BODY_DEADLINE_KEY),
         write_deadline: settings.get(&WRITE_DEADLINE_KEY),
+        ..ServerSettings::default()
     })
 }
 

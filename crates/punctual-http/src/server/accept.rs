@@ -21,6 +21,7 @@ use tower::util::MapRequest;
 
 use super::ServerSettings;
 use super::access::Peer;
+use super::outgoing::Outgoing;
 use super::patience::Patient;
 use super::unread::Unread;
 use super::worded::Worded;
@@ -100,10 +101,11 @@ fn spawn(
         Ok(address) => Peer(address),
         Err(error) => return tracing::debug!(%error, "a connection was gone before it was served"),
     };
-    let unread = Unread::default();
-    let stream = Patient::new(stream, settings.write_deadline, unread.clone());
+    let (unread, outgoing) = (Unread::default(), Outgoing::default());
+    let stream = Patient::new(stream, settings.write_deadline, unread.clone(), outgoing.clone());
     let watch = move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(outgoing.clone());
         request.map(|body| unread.watch(body))
     };
     let service = MapRequest::new(router, watch);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Timeout, timeout};
 
+use super::outgoing::Outgoing;
 use super::unread::Unread;
 use crate::limits::{LINGER, LINGER_BYTES};
 
@@ -21,6 +22,7 @@ pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,
     unread: Unread,
+    outgoing: Outgoing,
     /// Runs out while a write waits for its reader; unset, while none does.
     blocked: Option<Alarm>,
     /// Set once the writing half is shut down.
@@ -36,12 +38,13 @@ struct Farewell {
 }
 
 impl<S: AsyncWrite + Unpin> Patient<S> {
-    /// The stream, with this much patience. It notes what arrives in `unread`.
-    pub(super) fn new(stream: S, patience: Duration, unread: Unread) -> Patient<S> {
+    /// The stream, with this much patience. It notes what arrives in `unread`, and tells `outgoing` what has gone out.
+    pub(super) fn new(stream: S, patience: Duration, unread: Unread, outgoing: Outgoing) -> Patient<S> {
         Patient {
             stream,
             patience,
             unread,
+            outgoing,
             blocked: None,
             farewell: None,
         }
@@ -130,7 +133,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        // The HTTP library asks for it once it has nothing left to write.
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.outgoing.went_out();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

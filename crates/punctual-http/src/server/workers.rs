@@ -1,31 +1,31 @@
 //! The routes under `/v1/workers`: who works, and what workers ask, in whatever language they are written.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use http::header;
+use futures_util::{StreamExt, stream};
+use http::{StatusCode, header};
 use punctual::Error;
-use punctual::engine::{Filter, Page, View};
-use punctual::job::Phase;
-use punctual::limits::PAGE_ITEMS;
 use punctual::run::RunId;
 use punctual::source::Source;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::address::NoParameters;
+use super::outgoing::Outgoing;
 use super::{Rooms, body};
-use crate::limits::{SETTLE_DEADLINE, STREAM_PAUSE};
+use crate::limits::SETTLE_DEADLINE;
 use crate::problem::Problem;
 use crate::wire;
-use taken::Taken;
 
 mod taken;
+
+pub(super) use taken::Taken;
 
 /// `GET /v1/workers`: those that have beaten lately, by name.
 pub(super) async fn list(
@@ -49,18 +49,23 @@ pub(super) async fn claim(
     _: NoParameters,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
+    let outgoing = request.extensions().get::<Outgoing>().cloned();
     let claim: wire::Claim = body::read(request, rooms.body_deadline).await?;
     let (claim, wait) = claim.read()?;
-    let (engine, lease) = (rooms.engine.clone(), claim.lease);
+    let place = match wait.is_zero() {
+        true => None,
+        false => Some(place(&rooms.places.claims, "claims wait", "ask without wait")?),
+    };
+    let (here, lease) = (rooms.clone(), claim.lease);
     // Cancelled with the server, or as this future is dropped: when the connection ends.
     let left = rooms.stopping.child_token();
     let _here = left.clone().drop_guard();
     let (send, receive) = oneshot::channel();
     // A task of its own sees the claim through, since one that is dropped at the store may have brought jobs.
-    tokio::spawn(async move {
-        let claimed = engine.claim_until(claim, wait, left.cancelled()).await;
-        let claimed =
-            claimed.map(|claimed| (claimed.next_due, claimed.now, Taken::new(engine, claimed.jobs)));
+    rooms.tasks.spawn(async move {
+        let _place = place;
+        let claimed = here.engine.claim_until(claim, wait, left.cancelled()).await;
+        let claimed = claimed.map(|claimed| (claimed.next_due, claimed.now, Taken::new(here, claimed.jobs)));
         // With nobody to receive them, the jobs are dropped, which puts them back.
         let _ = send.send(claimed);
     });
@@ -81,11 +86,19 @@ pub(super) async fn claim(
         next_due: next_due.map(wire::At),
         now: wire::At(now),
     };
-    answer(&claimed, taken)
+    answer(&claimed, taken, outgoing)
 }
 
-/// The answer to a claim. As long as it was not handed to the connection, its jobs are put back should that end.
-fn answer(claimed: &wire::Claimed, taken: Taken) -> Result<Response, Problem> {
+/// One of a bounded number of places. 503 if all of them are taken: by `whom`, and what to do `instead`.
+fn place(places: &Arc<Semaphore>, whom: &str, instead: &str) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| {
+        let detail = format!("as many {whom} already as may at once; {instead}, or come again later");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })
+}
+
+/// The answer to a claim. As long as it has not gone out as a whole, its jobs are put back should the connection end.
+fn answer(claimed: &wire::Claimed, taken: Taken, outgoing: Option<Outgoing>) -> Result<Response, Problem> {
     let json = serde_json::to_vec(claimed)
         .map_err(|error| Error::internal(format!("a claim has no JSON form: {error}")))?;
     let headers = [
@@ -93,7 +106,11 @@ fn answer(claimed: &wire::Claimed, taken: Taken) -> Result<Response, Problem> {
         (header::CONTENT_LENGTH, json.len().to_string()),
     ];
     let body = stream::once(async move {
-        taken.hand_over();
+        match outgoing {
+            Some(outgoing) => outgoing.carry(taken),
+            // A client in this process has it with that.
+            None => taken.hand_over(),
+        }
         Ok::<_, Infallible>(Bytes::from(json))
     });
     Ok((headers, Body::from_stream(body)).into_response())
@@ -134,25 +151,11 @@ pub(super) async fn settle(
 
 /// `GET /v1/workers/cancels`: server-sent events, the id of each running job that is asked to stop, first of those that are
 /// already. A hint to beat now, which tells for sure.
-pub(super) async fn cancels(
-    State(rooms): State<Rooms>,
-    _: NoParameters,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    // It hears from here on, so that none is missed between the look and the hearing.
-    let heard = rooms.engine.cancels();
-    let filter = Filter {
-        view: View::Running,
-        phase: Some(Phase::Cancelling),
-        ..Filter::default()
-    };
-    let page = Page {
-        limit: PAGE_ITEMS,
-        after: None,
-    };
-    let found = rooms.engine.list(filter, page).await?.items;
-    let cancels = stream::iter(found.into_iter().map(|head| head.id)).chain(heard);
-    let events = cancels
-        .map(|id| Ok(Event::default().data(id.to_string())))
-        .take_until(rooms.stopping.clone().cancelled_owned());
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(STREAM_PAUSE)))
+pub(super) async fn cancels(State(rooms): State<Rooms>, _: NoParameters) -> Result<Response, Problem> {
+    let place = place(&rooms.places.cancels, "hear of cancels", "beats tell of them too")?;
+    let cancels = rooms.engine.cancels();
+    Ok(rooms.stream_of(cancels.map(move |id| {
+        let _kept = &place;
+        Event::default().data(id.to_string())
+    })))
 }

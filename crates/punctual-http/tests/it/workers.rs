@@ -1,9 +1,11 @@
 //! Workers that claim, beat and settle over HTTP, by hand.
 
 use punctual::JobId;
+use punctual::engine::{Engine, Filter, Page, View};
 use punctual::run::{Outcome, Release, RunId};
+use punctual_http::server::ServerSettings;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::house::{Answer, House, within};
@@ -116,21 +118,27 @@ async fn a_claim_waits_for_a_job_and_comes_back_empty_when_its_wait_is_over() {
     assert_eq!(run["job"]["kind"], "work");
 }
 
+/// Sends a claim, and reads nothing of its answer.
+async fn send_claim(house: &House, wish: &Value) -> TcpStream {
+    let body = wish.to_string();
+    let head = format!(
+        "POST /v1/workers/claim HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        house.address,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(house.address).await.expect("it listens");
+    stream
+        .write_all((head + &body).as_bytes())
+        .await
+        .expect("it reads");
+    stream
+}
+
 #[tokio::test]
 async fn a_worker_that_leaves_while_it_waits_takes_no_job_along() {
     let house = House::open().await;
-    let body = json!({"worker": "gone", "wait": "1m", "lease": "1h"}).to_string();
     for _ in 0..5 {
-        let mut stream = TcpStream::connect(house.address).await.expect("it listens");
-        let head = format!(
-            "POST /v1/workers/claim HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            house.address,
-            body.len()
-        );
-        stream
-            .write_all((head + &body).as_bytes())
-            .await
-            .expect("it reads");
+        let stream = send_claim(&house, &json!({"worker": "gone", "wait": "1m", "lease": "1h"})).await;
         // Whether the server has read it, and whether it notices the end first, does not matter.
         let (posted, ()) = tokio::join!(house.post("/v1/jobs", r#"{"kind": "work"}"#), async {
             drop(stream);
@@ -140,6 +148,67 @@ async fn a_worker_that_leaves_while_it_waits_takes_no_job_along() {
         assert_eq!(run["attempt"], 1, "and nothing was spent on who left");
         settle(&house, &run, json!({"done": 1})).await;
     }
+}
+
+#[tokio::test]
+async fn jobs_in_an_answer_that_nobody_reads_are_put_back_before_the_server_stops() {
+    let mut house = House::open().await;
+    // More than the system keeps for a reader.
+    let job = json!({"kind": "work", "payload": "x".repeat(250_000)}).to_string();
+    for _ in 0..60 {
+        house.post("/v1/jobs", &job).await;
+    }
+    let mut stream = send_claim(&house, &json!({"worker": "gone", "max": 60, "lease": "1h"})).await;
+    // Once a byte has come, the server is writing.
+    within(stream.read_exact(&mut [0])).await.expect("it answers");
+    drop(stream);
+    let engine = house.engine.clone();
+    house.stop();
+    house.stopped().await;
+    let waiting = Filter {
+        view: View::Waiting,
+        ..Filter::default()
+    };
+    let page = Page {
+        limit: 100,
+        after: None,
+    };
+    let waiting = engine.list(waiting, page).await.expect("it is read").items;
+    assert_eq!(waiting.len(), 60);
+    assert!(waiting.iter().all(|job| job.attempt == 0 && job.run > 0));
+}
+
+#[tokio::test]
+async fn only_so_many_workers_wait_at_once_and_others_are_told_to_come_again() {
+    let settings = ServerSettings {
+        workers: 1,
+        ..ServerSettings::default()
+    };
+    let engine = Engine::open("memory:").await.expect("memory opens");
+    let house = House::with(engine, settings).await;
+    let wish = json!({"worker": "patient", "wait": "1m"});
+    let first = send_claim(&house, &wish).await;
+    // The first one may not have been read yet, and a claim that does not wait needs no place.
+    let brief = json!({"worker": "brief", "wait": "1ms"});
+    let refused = async {
+        loop {
+            let answer = ask(&house, "claim", &brief).await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+    };
+    let refused = within(refused).await;
+    assert!(refused.problem(503).is_empty());
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(
+        ask(&house, "claim", &json!({"worker": "hasty"})).await.status,
+        200
+    );
+
+    drop(first);
+    let free = async { while ask(&house, "claim", &brief).await.status != 200 {} };
+    within(free).await;
 }
 
 #[tokio::test]
@@ -178,21 +247,6 @@ async fn what_no_worker_may_ask_is_pointed_at() {
             json!({"worker": "w", "runs": [{"run": 1}]}),
             vec!["/runs/0/id", "/runs/0/outcome"],
         ),
-        (
-            "settle",
-            json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"snooze": {}}}]}),
-            vec!["/runs/0/outcome/snooze"],
-        ),
-        (
-            "settle",
-            json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"done": 1, "fail": {"error": "x"}}}]}),
-            vec!["/runs/0/outcome"],
-        ),
-        (
-            "settle",
-            json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"retry": null}}]}),
-            vec!["/runs/0/outcome/retry"],
-        ),
         // a list is no object, even with its fields in their order
         (
             "settle",
@@ -208,8 +262,26 @@ async fn what_no_worker_may_ask_is_pointed_at() {
         let answer = ask(&house, verb, &body).await;
         assert_eq!(answer.problem(422), places, "{verb} {body}");
     }
-    let unknown = json!({"runs": [{"id": JobId::named("a").to_string(), "run": 1, "outcome": {"won": {}}}]});
-    ask(&house, "settle", &unknown).await.problem(422);
+}
+
+#[tokio::test]
+async fn what_is_not_exactly_one_outcome_is_pointed_at() {
+    let house = House::open().await;
+    let settle = async |outcome: Value| {
+        let run = json!({"id": JobId::named("a").to_string(), "run": 1, "outcome": outcome});
+        ask(&house, "settle", &json!({"runs": [run]})).await.problem(422)
+    };
+    for (outcome, place) in [
+        (json!({}), ""),
+        (json!({"done": 1, "fail": {"error": "x"}}), ""),
+        (json!({"won": {}}), "/won"),
+        (json!({"retry": null}), "/retry"),
+        (json!({"retry": {"error": "x", "after": "soon"}}), "/retry/after"),
+        (json!({"snooze": {}}), "/snooze"),
+        (json!({"done_base64": "?"}), "/done_base64"),
+    ] {
+        assert_eq!(settle(outcome).await, [format!("/runs/0/outcome{place}")]);
+    }
     for (name, list) in [
         ("retry", json!(["it broke", null, null])),
         ("fail", json!(["it broke"])),
@@ -218,8 +290,10 @@ async fn what_no_worker_may_ask_is_pointed_at() {
         ("defer", json!(["5m"])),
         ("release", json!([null, null])),
     ] {
-        let run = json!({"id": JobId::named("a").to_string(), "run": 1, "outcome": {name: list}});
-        ask(&house, "settle", &json!({"runs": [run]})).await.problem(422);
+        assert_eq!(
+            settle(json!({name: list})).await,
+            [format!("/runs/0/outcome/{name}")]
+        );
     }
 }
 

@@ -19,7 +19,7 @@ use crate::store::{Filter, Page, View};
 
 use super::Core;
 
-/// Jobs that are asked to stop from now on, until the engine stops.
+/// Jobs that are asked to stop, first those that are already, until the engine stops.
 pub(super) fn cancels(core: Arc<Core>) -> BoxStream<'static, JobId> {
     let stopped = core.stopping.clone().cancelled_owned();
     let cancels = Cancels {
@@ -27,7 +27,8 @@ pub(super) fn cancels(core: Arc<Core>) -> BoxStream<'static, JobId> {
         core,
         found: VecDeque::new(),
         told: BTreeSet::new(),
-        asked: false,
+        // It listens from here on, so that none is missed between this look and a signal.
+        asked: true,
         shut_until: Duration::ZERO,
     };
     stream::unfold(cancels, |mut cancels| async {

@@ -7,17 +7,18 @@ use punctual::source::Source;
 use tokio::runtime::Handle;
 
 use crate::limits::{CLAIM_BYTES, SETTLE_DEADLINE};
+use crate::server::Rooms;
 
 /// Claimed jobs. Unless they are handed over, they are put back as this is dropped: nobody would run them until their leases
 /// are over.
-pub(super) struct Taken {
-    engine: Engine,
+pub(in crate::server) struct Taken {
+    rooms: Rooms,
     jobs: Vec<Job>,
 }
 
 impl Taken {
-    pub(super) fn new(engine: Engine, jobs: Vec<Job>) -> Taken {
-        Taken { engine, jobs }
+    pub(super) fn new(rooms: Rooms, jobs: Vec<Job>) -> Taken {
+        Taken { rooms, jobs }
     }
 
     pub(super) fn jobs(&self) -> &[Job] {
@@ -34,12 +35,12 @@ impl Taken {
         let kept = self.jobs.iter().take_while(fits).count().max(1);
         if kept < self.jobs.len() {
             let rest = self.jobs.split_off(kept);
-            drop(Taken::new(self.engine.clone(), rest));
+            drop(Taken::new(self.rooms.clone(), rest));
         }
     }
 
     /// They are on their way.
-    pub(super) fn hand_over(mut self) {
+    pub(in crate::server) fn hand_over(mut self) {
         self.jobs.clear();
     }
 }
@@ -52,7 +53,8 @@ impl Drop for Taken {
         // Without a runtime the process is ending, and the leases bring the jobs back.
         if let Ok(runtime) = Handle::try_current() {
             let jobs = std::mem::take(&mut self.jobs);
-            runtime.spawn(put_back(self.engine.clone(), jobs));
+            let putting_back = put_back(self.rooms.engine.clone(), jobs);
+            self.rooms.tasks.spawn_on(putting_back, &runtime);
         }
     }
 }
