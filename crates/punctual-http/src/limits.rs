@@ -52,6 +52,8 @@ pub const LEASE_MAX: Duration = Duration::from_secs(3_600);
 pub const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 /// Between two signs of life on a stream on which nothing happens, so that nobody between takes it for dead.
 pub const STREAM_PAUSE: Duration = Duration::from_secs(15);
+/// Wrong places that one problem names: whoever mends these is told of the others. A body has room for a hundred thousand.
+pub const FAULTS: usize = 100;
 /// Jobs on one page of a list that does not say.
 pub const PAGE_ITEMS: usize = 100;
 /// How long a look at the store may take before the server says that it is not ready.

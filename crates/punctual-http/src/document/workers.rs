@@ -116,7 +116,7 @@ fn worker_outcome() -> Value {
         "reason": {"enum": ["unstarted", "interrupted", "unknown_kind", null]},
         "after": or_null(named("Length")),
     });
-    json!({"anyOf": [
+    json!({"oneOf": [
         named("Outcome"),
         one("defer", request(&["for"], json!({"for": named("Length")}))),
         one("release", request(&[], release)),

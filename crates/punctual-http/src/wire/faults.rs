@@ -13,17 +13,21 @@ use serde_json::value::RawValue;
 use super::json;
 use super::new_job::{Backoff, Shape};
 use super::unique::{Unique, UniqueKey};
+use crate::limits::FAULTS;
 
-/// Everything that was wrong so far.
+/// Everything that was wrong so far, as far as anybody wants to know it.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Field>);
 
 impl Faults {
+    /// Notes a fault, unless there are [`FAULTS`] already.
     pub(super) fn add(&mut self, pointer: &str, message: impl Into<String>) {
-        self.0.push(Field {
-            pointer: pointer.to_owned(),
-            message: message.into(),
-        });
+        if self.0.len() < FAULTS {
+            self.0.push(Field {
+                pointer: pointer.to_owned(),
+                message: message.into(),
+            });
+        }
     }
 
     /// Whether something was wrong there.

@@ -20,10 +20,11 @@ impl Query {
         for (place, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = match known {
-                    [] => "none".to_owned(),
-                    known => known.join(", "),
+                    [] => "known is none".to_owned(),
+                    [only] => format!("known is {only}"),
+                    known => format!("known are {}", known.join(", ")),
                 };
-                let detail = format!("there is no such parameter; known is {known}");
+                let detail = format!("there is no such parameter; {known}");
                 return Err(Problem::parameter(name, detail));
             }
             if pairs[..place].iter().any(|(before, _)| before == name) {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use http::StatusCode;
+use punctual::limits::FLUSH_ITEMS;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
@@ -59,13 +60,43 @@ pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
-/// Reads a list of [`Object`]s; null is an empty one.
+/// Reads a list of [`Object`]s; null is an empty one. Of one that is too long for a batch, no more is kept than tells so: its
+/// values take many times the room of their text.
 pub(super) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    let list: Option<Vec<Object<T>>> = Option::deserialize(deserializer)?;
-    let list = list.unwrap_or_default();
-    Ok(list.into_iter().map(|Object(value)| value).collect())
+    let list: Option<Bounded<T>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|Bounded(values)| values).unwrap_or_default())
+}
+
+struct Bounded<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bounded<T>, D::Error> {
+        struct FromSeq<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FromSeq<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+                let mut values = Vec::new();
+                while values.len() <= FLUSH_ITEMS {
+                    match list.next_element()? {
+                        Some(Object(value)) => values.push(value),
+                        None => return Ok(values),
+                    }
+                }
+                while let Some(IgnoredAny) = list.next_element()? {}
+                Ok(values)
+            }
+        }
+
+        deserializer.deserialize_seq(FromSeq(PhantomData)).map(Bounded)
+    }
 }
 
 /// Reads an [`Object`], where there may be none.

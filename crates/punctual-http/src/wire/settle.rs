@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::Faults;
 use super::outcome::Outcome;
 use super::read::{objects, optional_object};
-use super::worker::Verdict;
+use super::worker::{Verdict, fit_in_one_flush};
 
 /// The body of `POST /v1/workers/settle`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Settle {
         if self.worker.is_some() {
             faults.worker(self.worker);
         }
-        faults.at_most("/runs", self.runs.len(), "runs");
+        fit_in_one_flush(&self.runs)?;
         let runs = self.runs.into_iter().enumerate();
         let read: Vec<_> = runs
             .map(|(place, run)| run.read(&format!("/runs/{place}"), now, &mut faults))

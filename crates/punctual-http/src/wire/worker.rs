@@ -162,7 +162,7 @@ impl Beat {
     pub fn read(self) -> Result<run::Beat, Error> {
         let mut faults = Faults::default();
         let id = faults.worker(self.worker);
-        faults.at_most("/runs", self.runs.len(), "runs");
+        fit_in_one_flush(&self.runs)?;
         let runs: Vec<run::BeatRun> = self
             .runs
             .into_iter()
@@ -335,14 +335,16 @@ impl Faults {
             run: run.unwrap_or(0),
         }
     }
+}
 
-    pub(super) fn at_most(&mut self, pointer: &str, count: usize, what: &str) {
-        let most = library::FLUSH_ITEMS;
-        if count > most {
-            self.add(
-                pointer,
-                format!("at most {most} {what} at once; here are {count}"),
-            );
+/// Whether these are no more runs than are beaten for, or settled, at once. If they are, nothing else is said of them.
+pub(super) fn fit_in_one_flush<T>(runs: &[T]) -> Result<(), Error> {
+    let most = library::FLUSH_ITEMS;
+    match runs.len() > most {
+        true => {
+            let message = format!("at most {most} runs at once; send the others apart");
+            Err(Error::invalid_field("/runs", message))
         }
+        false => Ok(()),
     }
 }

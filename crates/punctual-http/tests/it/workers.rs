@@ -265,6 +265,27 @@ async fn what_no_worker_may_ask_is_pointed_at() {
 }
 
 #[tokio::test]
+async fn of_a_body_that_is_wrong_all_over_a_hundred_places_are_named_and_of_a_long_list_its_length() {
+    let house = House::open().await;
+    for verb in ["beat", "settle"] {
+        let many = ask(
+            &house,
+            verb,
+            &json!({"worker": "w", "runs": vec![json!({}); 1_000]}),
+        )
+        .await;
+        assert_eq!(many.problem(422).len(), 100, "{verb}");
+        let long = ask(
+            &house,
+            verb,
+            &json!({"worker": "w", "runs": vec![json!({}); 100_000]}),
+        )
+        .await;
+        assert_eq!(long.problem(422), ["/runs"], "{verb}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_exactly_one_outcome_is_pointed_at() {
     let house = House::open().await;
     let settle = async |outcome: Value| {
