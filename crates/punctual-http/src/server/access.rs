@@ -26,6 +26,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+/// The id of a request, for an answer that tells it in words of its own.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) Box<str>);
+
 /// What the log needs.
 #[derive(Clone)]
 pub(super) struct Access {
@@ -33,7 +37,7 @@ pub(super) struct Access {
 }
 
 /// Gives a request its id, and tells of it when it is over.
-pub(super) async fn log(State(access): State<Access>, request: Request, next: Next) -> Response {
+pub(super) async fn log(State(access): State<Access>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers()).unwrap_or_else(|| access.fresh_id());
     let text = id.to_str().unwrap_or_default().to_owned();
     let line = Line {
@@ -50,6 +54,7 @@ pub(super) async fn log(State(access): State<Access>, request: Request, next: Ne
         length: 0,
         complete: false,
     };
+    request.extensions_mut().insert(RequestId(text.as_str().into()));
     let span = tracing::info_span!("request", id = %text);
     let mut unanswered = Unanswered(Some(line));
     let response = next.run(request).instrument(span).await;

@@ -180,6 +180,7 @@ async fn a_body_that_breaks_off_answers_for_what_was_stored_before() {
     let jobs = vec![format!(r#"{{"kind": "mail", "payload": "{payload}"}}"#); 6].join(",");
     let answer = house.post(PATH, format!("[{jobs}, oops]")).await;
     answer.problem(400);
+    assert_eq!(answer.body["request_id"].as_str(), answer.header("x-request-id"));
     let stored = statuses(&answer);
     assert!(
         !stored.is_empty() && stored.iter().all(|status| *status == 201),

@@ -22,6 +22,7 @@ use super::check_payload;
 use super::elements::Elements;
 use crate::limits::{BATCH_BYTES, BATCH_JOBS, BODY_BYTES};
 use crate::problem::{MEDIA_TYPE, Problem};
+use crate::server::access::RequestId;
 use crate::server::address::NoParameters;
 use crate::server::{Rooms, body};
 use crate::wire::{self, BatchItem};
@@ -34,13 +35,20 @@ pub(in crate::server) async fn batch(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     body::expect_json(request.headers())?;
+    let id = request.extensions().get::<RequestId>().cloned();
     let mut reading = Reading::new(&rooms);
     match reading.read(request.into_body()).await {
         Ok(()) => Ok(Json(wire::Batch {
             items: reading.answers(),
         })
         .into_response()),
-        Err(problem) => Ok(broken_off(problem, reading.answers())),
+        Err(problem) => {
+            let problem = match id {
+                Some(RequestId(id)) => problem.with_request_id(id),
+                None => problem,
+            };
+            Ok(broken_off(problem, reading.answers()))
+        }
     }
 }
 
