@@ -10,6 +10,8 @@ mod engine;
 mod flight;
 mod lane;
 mod model;
+#[cfg(feature = "target-http")]
+mod nginx;
 mod results;
 mod rules;
 #[cfg(feature = "sqlite")]

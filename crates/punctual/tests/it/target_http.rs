@@ -3,9 +3,9 @@
 mod answers;
 mod auth;
 mod deferral;
-mod nginx;
 mod redirect;
 mod server;
+mod site;
 
 use punctual::engine::Ending;
 use punctual::job::{Backoff, NewJob, State};
@@ -14,8 +14,8 @@ use punctual::target::http::{HttpCall, HttpSettings, HttpTarget};
 use punctual::{JobId, milliseconds, seconds};
 use serde_json::json;
 
-use self::nginx::Nginx;
 use self::server::{Reply, Server};
+use self::site::Site;
 use crate::target_house::{House, PATIENCE, eventually, once};
 
 async fn house() -> House {
@@ -360,18 +360,18 @@ async fn connections_are_used_again() {
 
 #[tokio::test]
 async fn nginx_is_called_over_kept_connections_and_ones_that_it_closes() {
-    let Some(nginx) = Nginx::start().await else { return };
+    let Some(site) = Site::open() else { return };
     let house = house().await;
-    let large = HttpCall::post(&nginx.url("/"))
+    let large = HttpCall::post(&site.url("/"))
         .expect("a call")
         .text("x".repeat(200_000));
     let (said, again) = house.failure(&large).await;
     assert!(said.contains("answered 413") && !again, "{said}");
     for _ in 0..20 {
-        let answer = house.result(&get(nginx.url("/file"))).await;
+        let answer = house.result(&get(site.url("/file"))).await;
         assert!(answer.truncated && answer.text().is_some_and(|text| text.starts_with("a line\n")));
         assert_eq!(
-            house.result(&get(nginx.url("/short"))).await.text(),
+            house.result(&get(site.url("/short"))).await.text(),
             Some("short\n")
         );
     }
@@ -379,9 +379,9 @@ async fn nginx_is_called_over_kept_connections_and_ones_that_it_closes() {
 
 #[tokio::test]
 async fn a_server_whose_certificate_nobody_vouches_for_is_not_called() {
-    let Some(nginx) = Nginx::start().await else { return };
+    let Some(site) = Site::open() else { return };
     let house = house().await;
-    let (said, again) = house.failure(&get(nginx.https_url("/short"))).await;
+    let (said, again) = house.failure(&get(site.https_url("/short"))).await;
     assert!(said.contains("invalid peer certificate") && again, "{said}");
 }
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::nginx::Nginx;
+use super::nginx::Called;
 use super::server::{Place, Server};
 
 const JOBS: usize = 100_000;
@@ -18,7 +18,7 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_hundred_thousand_calls_are_made_once_each_though_their_import_was_killed() {
-    let Some(nginx) = Nginx::start() else { return };
+    let Some(nginx) = Called::open() else { return };
     let place = Place::new();
     fs::write(place.path("jobs.jsonl"), lines(&nginx)).expect("a file");
     let server = place.serve(&[]);
@@ -46,7 +46,7 @@ fn a_hundred_thousand_calls_are_made_once_each_though_their_import_was_killed() 
     assert!(peak < MEMORY_KIB_MAX, "the server needed {peak} KiB");
 }
 
-fn lines(nginx: &Nginx) -> String {
+fn lines(nginx: &Called) -> String {
     (0..JOBS).fold(String::new(), |mut lines, n| {
         let url = nginx.url(&format!("/{n}"));
         writeln!(
