@@ -38,7 +38,7 @@ def settle(id, run, outcome):
             return ask("settle", {"runs": [{"id": id, "run": run, "outcome": outcome}]})
         except TROUBLE as error:
             print(f"an outcome is not settled yet: {error}", file=sys.stderr)
-            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+            if isinstance(error, urllib.error.HTTPError) and error.code in (400, 413, 422):
                 return None  # it is no outcome; the lease brings the job back
         time.sleep(1)
 
