@@ -1,6 +1,5 @@
 //! The routes under `/v1/workers`: who works, and what workers ask, in whatever language they are written.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,8 +8,9 @@ use axum::extract::{Request, State};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use http::{StatusCode, header};
+use http_body_util::{BodyExt, Full};
 use punctual::Error;
 use punctual::run::RunId;
 use punctual::source::Source;
@@ -105,15 +105,17 @@ fn answer(claimed: &wire::Claimed, taken: Taken, outgoing: Option<Outgoing>) -> 
         (header::CONTENT_TYPE, "application/json".to_owned()),
         (header::CONTENT_LENGTH, json.len().to_string()),
     ];
-    let body = stream::once(async move {
-        match outgoing {
-            Some(outgoing) => outgoing.carry(taken),
+    let mut taken = Some(taken);
+    let body = Full::new(Bytes::from(json)).map_frame(move |frame| {
+        match (&outgoing, taken.take()) {
+            (Some(outgoing), Some(taken)) => outgoing.carry(taken),
             // A client in this process has it with that.
-            None => taken.hand_over(),
+            (None, Some(taken)) => taken.hand_over(),
+            (_, None) => {}
         }
-        Ok::<_, Infallible>(Bytes::from(json))
+        frame
     });
-    Ok((headers, Body::from_stream(body)).into_response())
+    Ok((headers, Body::new(body)).into_response())
 }
 
 /// `POST /v1/workers/beat`: prolongs the leases of runs, and tells which are to stop.
@@ -158,4 +160,25 @@ pub(super) async fn cancels(State(rooms): State<Rooms>, _: NoParameters) -> Resu
         let _kept = &place;
         Event::default().data(id.to_string())
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::body::Body as _;
+    use punctual::Engine;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_answer_to_a_claim_ends_with_its_last_byte_so_that_the_log_tells_it_as_complete() {
+        let router = crate::server::near(Engine::open("memory:").await.expect("memory opens"));
+        let request = Request::post("/v1/workers/claim")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(r#"{"worker": "w"}"#));
+        let answer = router.oneshot(request.expect("a request")).await;
+        let mut body = answer.expect("a router does not fail").into_body();
+        body.frame().await.expect("a claim").expect("all of it");
+        assert!(body.is_end_stream());
+    }
 }
