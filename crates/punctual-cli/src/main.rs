@@ -16,6 +16,7 @@ mod failure;
 mod job;
 mod log;
 mod man;
+mod patience;
 mod place;
 mod print;
 mod queue;

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 mod foreign;
 mod table;
 
-pub(crate) use foreign::Foreign;
+pub(crate) use foreign::{Characters, Foreign, foreign, foreign_aside};
 pub(crate) use table::{always, spare, table};
 
 /// Writes one JSON document on one line.
@@ -46,19 +46,12 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// Writes what somebody else wrote, and ends its line: as it is for programs, without steering a terminal for people.
-pub(crate) fn foreign(text: &str) -> Result<(), Failure> {
+/// As [`foreign`], and a terminal's line is ended.
+pub(crate) fn foreign_whole(wrote: &[u8]) -> Result<(), Failure> {
+    foreign(wrote)?;
     match io::stdout().is_terminal() {
-        true => line(&tame(text)),
-        false => line(text),
-    }
-}
-
-/// Writes bytes that somebody else wrote: as they are for programs, as text that steers no terminal for people.
-pub(crate) fn foreign_bytes(wrote: &[u8]) -> Result<(), Failure> {
-    match io::stdout().is_terminal() {
-        true => line(&tame(&String::from_utf8_lossy(wrote))),
-        false => bytes(wrote),
+        true => line(""),
+        false => Ok(()),
     }
 }
 

@@ -188,12 +188,12 @@ impl Client {
         answered.unwrap_or_else(|_| Err(self.too_late(deadline)))
     }
 
-    /// The body of an answer that goes on and on.
-    async fn stream(&self, path: &str) -> Result<Body, ClientError> {
+    /// An answer whose body goes on and on.
+    async fn stream(&self, path: &str) -> Result<Response<Body>, ClientError> {
         let deadline = limits::ANSWER_DEADLINE;
         let answer = self.send(Method::GET, path, NOTHING, None, deadline).await?;
         match answer.status().is_success() {
-            true => Ok(answer.into_body()),
+            true => Ok(answer),
             false => Err(self.refusal(answer.status(), &self.bytes(answer).await?)),
         }
     }

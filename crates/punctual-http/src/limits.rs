@@ -66,6 +66,11 @@ pub const REQUEST_ID_BYTES: usize = 128;
 
 /// How long the client tries to connect.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// A connection of the client on which nothing has come for so long is probed, so often: a stream that says nothing for a good
+/// reason is told from a server that is gone without a word.
+pub const PROBE: Duration = Duration::from_secs(15);
+/// Probes in a row that nobody answers, before the connection is given up.
+pub const PROBES: u32 = 3;
 /// How long the client keeps a connection that it does not use: less than the server does, so that no request is sent on one
 /// that is being closed.
 pub const CONNECTION_KEPT: Duration = Duration::from_secs(5);

@@ -45,6 +45,7 @@ pub use names::NamesQuery;
 pub use new_job::{Backoff, Cancel, NewJob, Nothing, OnLost, Shape};
 pub use outcome::{Cancelled, Cause, Defer, Fail, Outcome, PutBack, Released, Retry, Snooze};
 pub use output::{OUTPUT_NEXT, OUTPUT_RUN};
+pub(crate) use output::{Place, gap};
 pub use query::Query;
 pub use queue::{
     Counts, Limits, NewRate, NewRetention, Pause, Paused, Purge, Purged, Queue, QueueLimits, Rate, Retention,

@@ -199,10 +199,13 @@ async fn add(
             let tale = Tale::after(head, !posted.deduplicated);
             let id = &head.id;
             let end = wait_for(client, id, bound, tale).await?;
-            let printed = if json {
-                print::json(&client.job(id).await?)
-            } else {
-                ending::print(&head.kind, &end)
+            let printed = match json {
+                // How it ended is known, whether or not there is anybody left to tell the rest.
+                true => match client.job(id).await {
+                    Ok(job) => print::json(&job),
+                    Err(_) => print::json(&end),
+                },
+                false => ending::print(&head.kind, &end),
             };
             print::if_read(printed)?;
             Ok(ending::code(&end))

@@ -1,8 +1,9 @@
 //! What a job came to: for people on the screen, for scripts as exit code.
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use punctual_http::wire::Ending;
 use serde_json::Value;
 
@@ -54,18 +55,23 @@ fn lines(text: &str) -> String {
 
 fn result(kind: &str, end: &Ending) -> Result<(), Failure> {
     if let Some(bytes) = end.result_bytes() {
-        return print::foreign_bytes(&bytes?);
+        return print::foreign_whole(&bytes?);
     }
     let json = end.result.as_ref().map_or("null", |json| json.get());
     let value: Value = serde_json::from_str(json).unwrap_or_default();
     let text = |field: &str| value.get(field).and_then(Value::as_str);
+    let line = |text: &str| print::foreign(format!("{text}\n").as_bytes());
     match kind {
         "command" if text("stdout").is_some() || text("stderr").is_some() => {
-            print::bytes(text("stdout").unwrap_or("").as_bytes())?;
-            Ok(std::io::stderr().write_all(text("stderr").unwrap_or("").as_bytes())?)
+            print::foreign(text("stdout").unwrap_or("").as_bytes())?;
+            print::foreign_aside(text("stderr").unwrap_or("").as_bytes())
         }
-        "http" if text("body").is_some() => print::foreign(text("body").unwrap_or("")),
+        "http" if text("body").is_some() => line(text("body").unwrap_or("")),
+        "http" if text("base64").is_some() => match BASE64_STANDARD.decode(text("base64").unwrap_or("")) {
+            Ok(bytes) => print::foreign_whole(&bytes),
+            Err(_) => line(json),
+        },
         _ if value.is_null() => Ok(()),
-        _ => print::foreign(json),
+        _ => line(json),
     }
 }

@@ -13,6 +13,7 @@ use super::ending;
 use super::tale::Tale;
 use crate::completion;
 use crate::failure::Failure;
+use crate::patience::Patience;
 use crate::print;
 use crate::when;
 
@@ -32,18 +33,13 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let end = wait_for(
-            client,
-            &self.id,
-            Bound::new(self.timeout, self.json),
-            Tale::of_the_last(),
-        )
-        .await?;
-        let printed = if self.json {
-            print::json(&end)
-        } else {
-            let kind = client.job(&self.id).await?.head.kind;
-            ending::print(&kind, &end)
+        let bound = Bound::new(self.timeout, self.json);
+        // Asked for before the wait: once it is over, nothing may stand between the job's end and whoever waits for it.
+        let kind = client.job(&self.id).await?.head.kind;
+        let end = wait_for(client, &self.id, bound, Tale::of_the_last()).await?;
+        let printed = match self.json {
+            true => print::json(&end),
+            false => ending::print(&kind, &end),
         };
         print::if_read(printed)?;
         Ok(ending::code(&end))
@@ -92,17 +88,22 @@ impl Bound {
     }
 }
 
-/// What the job came to, or that it is still pending when the time is over. Tells of each attempt that did not end it,
-/// where somebody is to hear of them.
+/// What the job came to, or that it is still pending when the time is over. A server that starts anew meanwhile is waited
+/// for, too. Tells of each attempt that did not end the job, where somebody is to hear of them.
 pub(super) async fn wait_for(
     client: &Client,
     id: &str,
     bound: Bound,
     mut tale: Tale,
 ) -> Result<Ending, Failure> {
+    let mut patience = Patience::until(bound.until);
     loop {
-        let wait = bound.next();
-        let end = client.result(id, Some(wait)).await?;
+        let mut wait = Duration::ZERO;
+        let ask = async || {
+            wait = bound.next();
+            client.result(id, Some(wait)).await
+        };
+        let end = patience.ask(ask, print::note).await?;
         // A job that is gone by now has no tale, but its end is known.
         if bound.is_told
             && let (Ok(job), Ok(attempts)) = (client.job(id).await, client.attempts(id).await)

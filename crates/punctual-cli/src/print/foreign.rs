@@ -1,41 +1,79 @@
 //! What somebody else wrote, printed as it comes.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
-use super::{bytes, tame};
+use super::tame;
 use crate::failure::Failure;
 
 /// Prints pieces of what somebody else wrote: as they are for programs, as text that steers no terminal for people.
 pub(crate) struct Foreign {
     for_people: bool,
-    /// The beginning of a character whose end is in the next piece.
-    begun: Vec<u8>,
+    characters: Characters,
 }
 
 impl Foreign {
     pub(crate) fn new() -> Foreign {
         Foreign {
             for_people: io::stdout().is_terminal(),
-            begun: Vec::new(),
+            characters: Characters::default(),
         }
     }
 
     /// Prints the next piece.
     pub(crate) fn print(&mut self, piece: &[u8]) -> Result<(), Failure> {
         match self.for_people {
-            true => bytes(self.whole(piece).as_bytes()),
-            false => bytes(piece),
+            true => {
+                let whole = self.characters.whole(piece);
+                foreign_to(io::stdout(), true, &whole)
+            }
+            false => foreign_to(io::stdout(), false, piece),
         }
     }
 
-    /// The text of the piece, up to its last whole character.
-    fn whole(&mut self, piece: &[u8]) -> String {
+    /// Prints what a piece to come would have gone on with.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        foreign_to(io::stdout(), self.for_people, &self.characters.rest())
+    }
+}
+
+/// Writes bytes that somebody else wrote to standard output: as they are for programs, as text that steers no terminal for
+/// people.
+pub(crate) fn foreign(wrote: &[u8]) -> Result<(), Failure> {
+    foreign_to(io::stdout(), io::stdout().is_terminal(), wrote)
+}
+
+/// The same to standard error.
+pub(crate) fn foreign_aside(wrote: &[u8]) -> Result<(), Failure> {
+    foreign_to(io::stderr(), io::stderr().is_terminal(), wrote)
+}
+
+fn foreign_to(mut end: impl Write, for_people: bool, wrote: &[u8]) -> Result<(), Failure> {
+    match for_people {
+        true => end.write_all(tame(&String::from_utf8_lossy(wrote)).as_bytes())?,
+        false => end.write_all(wrote)?,
+    }
+    Ok(end.flush()?)
+}
+
+/// Cuts bytes that come in pieces between characters, and not within one.
+#[derive(Default)]
+pub(crate) struct Characters {
+    /// The beginning of a character whose end is in the next piece.
+    begun: Vec<u8>,
+}
+
+impl Characters {
+    /// What has come, up to its last whole character.
+    pub(crate) fn whole(&mut self, piece: &[u8]) -> Vec<u8> {
         self.begun.extend_from_slice(piece);
         let end = self.begun.len() - begun_character(&self.begun);
         let rest = self.begun.split_off(end);
-        let text = tame(&String::from_utf8_lossy(&self.begun));
-        self.begun = rest;
-        text
+        std::mem::replace(&mut self.begun, rest)
+    }
+
+    /// What is left at the end.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.begun)
     }
 }
 
@@ -53,15 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_that_comes_in_two_pieces_is_printed_whole() {
-        let mut foreign = Foreign {
-            for_people: true,
-            begun: Vec::new(),
-        };
-        let text = "a\u{1b}[2Jž€\n".as_bytes();
-        let printed: String = text.iter().map(|byte| foreign.whole(&[*byte])).collect();
-        assert_eq!(printed, "a\u{fffd}[2Jž€\n");
-        assert_eq!(foreign.whole(b"\xff\xe2"), "\u{fffd}");
-        assert_eq!(foreign.whole(b"b"), "\u{fffd}b");
+    fn a_character_that_comes_in_two_pieces_is_given_whole() {
+        let mut characters = Characters::default();
+        for byte in "až€\n".bytes() {
+            let whole = characters.whole(&[byte]);
+            assert!(std::str::from_utf8(&whole).is_ok(), "{whole:?}");
+        }
+        assert_eq!(characters.whole(b"\xff\xe2"), b"\xff");
+        assert_eq!(characters.whole(b"b\xe2"), b"\xe2b");
+        assert_eq!(characters.rest(), b"\xe2");
     }
 }

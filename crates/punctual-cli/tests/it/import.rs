@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
-use crate::house::{Ended, House, wait_until};
+use crate::house::{Ended, House, punctual, wait_until};
 
 /// Lines of jobs that do not run before the test is over.
 fn lines(jobs: std::ops::Range<u32>) -> String {
@@ -166,6 +166,19 @@ fn an_import_waits_for_a_server_that_starts_anew() {
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(house.count(), 5_000);
+}
+
+#[test]
+fn an_import_where_there_is_no_server_says_so_as_every_command_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("jobs.jsonl"), lines(0..1)).expect("it is ours");
+    let nobody = ["--server", "http://127.0.0.1:1"];
+    let mut said = [&["job", "list"][..], &["job", "add", "-f", "jobs.jsonl"]].map(|arguments| {
+        let mut command = punctual(folder.path());
+        Ended::of(command.args(arguments).args(nobody).output().expect("it starts"))
+    });
+    let [list, import] = said.each_mut();
+    assert_eq!((import.code, &import.stderr), (69, &list.stderr));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::house::{House, wait_until};
 
 #[test]
@@ -52,6 +54,33 @@ fn output_goes_to_a_program_byte_for_byte_and_steers_no_terminal() {
         .expect("script is there");
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("a\u{fffd}\u{fffd}[2Jb"), "{shown:?}");
+}
+
+#[test]
+fn output_as_json_tells_the_run_and_where_it_ends_and_bytes_that_are_no_text() {
+    let house = House::open();
+    let id = house.sh("printf 'a\\304'; sleep 0.5; printf '\\215\\377'");
+    let followed = house.job(&["output", &id, "--follow", "--json"]);
+    assert_eq!(followed.code, 0, "{followed:?}");
+    let run = house.json(&["show", &id, "--json"])["run"].clone();
+    let pieces: Vec<Value> = followed
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is a document"))
+        .collect();
+    assert!(pieces.iter().all(|piece| piece["run"] == run), "{pieces:?}");
+    assert_eq!(pieces.last().expect("a piece")["next"], 4);
+    // However it came, no character is cut in two.
+    assert_eq!(pieces[0]["output"].as_str().unwrap_or("a"), "a", "{pieces:?}");
+
+    let whole = house.json(&["output", &id, "--json"]);
+    assert_eq!(
+        (&whole["output_base64"], &whole["next"]),
+        (&"YcSN/w==".into(), &4.into())
+    );
+    let waiting = house.json(&["add", "mail", "--in", "1h", "--json"])["id"].clone();
+    let nothing = house.json(&["output", waiting.as_str().expect("an id"), "--json"]);
+    assert_eq!((&nothing["run"], &nothing["output"]), (&Value::Null, &"".into()));
 }
 
 #[test]

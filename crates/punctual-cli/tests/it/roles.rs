@@ -18,6 +18,16 @@ struct Process {
 
 impl Process {
     fn start(place: &Place, name: &'static str, arguments: &[&str]) -> Process {
+        let process = Process::begin(place, name, arguments);
+        // What it does with jobs is the last that it tells.
+        until("it has begun", || {
+            process.told(place).contains("running ").then_some(())
+        });
+        process
+    }
+
+    /// One that is not waited for.
+    fn begin(place: &Place, name: &'static str, arguments: &[&str]) -> Process {
         let into =
             |end: &str| File::create(place.path(&format!("{name}.{end}"))).expect("the folder is there");
         let child = punctual(&place.path("."))
@@ -26,12 +36,7 @@ impl Process {
             .stderr(Stdio::from(into("err")))
             .spawn()
             .expect("it starts");
-        let process = Process { child, name };
-        // What it does with jobs is the last that it tells.
-        until("it has begun", || {
-            process.told(place).contains("running ").then_some(())
-        });
-        process
+        Process { child, name }
     }
 
     fn told(&self, place: &Place) -> String {
@@ -137,6 +142,47 @@ fn share_and_kill_one(runner: impl Fn(&Place, &str, &'static str) -> Process) {
     ids.sort_unstable();
     assert_eq!(log, ids, "each came to its end once");
     assert_eq!((second.terminate(), api.terminate()), (Some(0), Some(0)));
+}
+
+#[test]
+fn whoever_waits_or_follows_goes_on_when_the_server_has_started_anew() {
+    let place = Place::new();
+    let mut api = Process::start(&place, "api", &["api", "--bind", "127.0.0.1:0"]);
+    let address = api.address(&place);
+    let _runner = Process::start(&place, "runner", &RUNNER);
+    let script = "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two";
+    let id = add(&address, &shell(script));
+    let server = format!("http://{address}");
+    let client = |name: &'static str, arguments: &[&str]| {
+        let arguments = [&["job"], arguments, &["--server", &server]].concat();
+        Process::begin(&place, name, &arguments)
+    };
+    let mut follower = client("follower", &["output", "--follow", &id]);
+    until("the first line is told", || {
+        (follower.told(&place) == "one\n").then_some(())
+    });
+    let mut waiter = client("waiter", &["wait", "--json", &id]);
+    // Its first look is answered at once, and so is logged; what it then waits for is not.
+    until("somebody waits", || {
+        api.logged(&place).contains("GET").then_some(())
+    });
+
+    api.child.kill().expect("it runs");
+    api.child.wait().expect("it ends");
+    for process in [&follower, &waiter] {
+        until("it says that it tries again", || {
+            process.logged(&place).contains("trying again").then_some(())
+        });
+    }
+    let _api = Process::start(&place, "api again", &["api", "--bind", &address]);
+    fs::write(place.path("go"), "").expect("the folder is there");
+    for process in [&mut follower, &mut waiter] {
+        let code = process.child.wait().expect("it ends").code();
+        assert_eq!(code, Some(0), "{}", process.logged(&place));
+        assert_eq!(process.logged(&place).lines().count(), 1, "it is told once");
+    }
+    assert_eq!(follower.told(&place), "one\ntwo\n");
+    assert!(waiter.told(&place).contains("\"state\":\"succeeded\""));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use crate::house::{Beside, House, NOTHING_BESIDE};
 
 /// Answers one call with this, and gives what it was sent.
-fn answer_once(answer: &'static str) -> (String, JoinHandle<String>) {
+fn answer_once(answer: &'static [u8]) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
     let called = thread::spawn(move || {
@@ -15,7 +15,7 @@ fn answer_once(answer: &'static str) -> (String, JoinHandle<String>) {
         let lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
         let head = lines.map(|line| line.expect("text"));
         let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
-        stream.write_all(answer.as_bytes()).expect("it listens");
+        stream.write_all(answer).expect("it listens");
         head.join("\n").to_ascii_lowercase()
     });
     (url, called)
@@ -35,7 +35,7 @@ fn a_call_carries_secrets_that_only_the_runner_knows() {
             "authorization: basic yw5uonmzy3jldc10b2tlbg==",
         ),
     ] {
-        let (url, called) = answer_once("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let (url, called) = answer_once(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         let added = house.job(&["add", "http", "GET", &url, flag, value, "--wait"]);
         assert_eq!(added.code, 0, "{added:?}");
         let head = called.join().expect("it was called");
@@ -47,7 +47,7 @@ fn a_call_carries_secrets_that_only_the_runner_knows() {
 #[test]
 fn an_answer_means_what_the_job_says_and_keeps_the_headers_it_names() {
     let house = House::open();
-    let (url, called) = answer_once("HTTP/1.1 409 Conflict\r\nx-shelf: 7\r\ncontent-length: 0\r\n\r\n");
+    let (url, called) = answer_once(b"HTTP/1.1 409 Conflict\r\nx-shelf: 7\r\ncontent-length: 0\r\n\r\n");
     let add = [
         "add",
         "http",
@@ -61,6 +61,18 @@ fn an_answer_means_what_the_job_says_and_keeps_the_headers_it_names() {
     called.join().expect("it was called");
     assert_eq!(job["result"]["status"], 409);
     assert_eq!(job["result"]["headers"]["x-shelf"], "7");
+}
+
+#[test]
+fn an_answer_that_is_no_text_is_printed_byte_for_byte() {
+    let house = House::open();
+    let (url, called) = answer_once(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n\xffa\xfe");
+    let read = house
+        .command(&["add", "http", "GET", &url, "--wait"])
+        .output()
+        .expect("it starts");
+    called.join().expect("it was called");
+    assert_eq!(read.stdout, b"\xffa\xfe");
 }
 
 #[test]

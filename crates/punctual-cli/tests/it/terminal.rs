@@ -75,6 +75,20 @@ fn attempts_that_follow_each_other_at_once_are_told_as_well_and_the_last_one_by_
 }
 
 #[test]
+fn what_a_command_wrote_steers_no_terminal_of_who_waits_for_it() {
+    let house = House::open();
+    let id = house.sh("printf 'a\\033[2Jb\\n'; printf '\\033[1mc' >&2");
+    let mut terminal = house.at_a_terminal(&format!("wait {id}"));
+    assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+    let seen = house.read("seen");
+    assert!(!seen.contains('\u{1b}'), "{seen:?}");
+    assert!(
+        seen.contains("a\u{fffd}[2Jb") && seen.contains("\u{fffd}[1mc"),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn whoever_waits_at_a_terminal_is_told_when_it_goes_on() {
     let house = House::open();
     let job = r#"{"kind": "command", "payload": {"program": "false"}, "backoff": {"type": "fixed", "delay": "2h"}}"#;

@@ -7,12 +7,12 @@ use punctual::run::RunId;
 
 use super::{Client, ClientError, NOTHING, job_path};
 use crate::limits;
-use crate::wire::{OUTPUT_NEXT, OUTPUT_RUN};
+use crate::wire::{OUTPUT_NEXT, OUTPUT_RUN, Place};
 
 /// What a run has put out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The run; unset of a job that has not begun.
+    /// The run; unset of a job that had not begun when it was asked for.
     pub run: Option<u64>,
     /// The bytes: text as a rule. A line of its own says where something was left out, and how much.
     pub bytes: Bytes,
@@ -34,17 +34,25 @@ impl Client {
         Ok(Output { run, bytes, next })
     }
 
-    /// The same as it comes, until the run is over. It may pause for as long as the run puts out nothing.
+    /// The same as it comes, piece by piece, until the run is over. It may pause for as long as the run puts out nothing. One
+    /// that breaks off with an error is gone on with by asking again from the [`next`](Output::next) of its last piece, and for
+    /// the same run: of a job that had not begun, that is its first one.
     pub async fn follow_output(
         &self,
         id: &str,
         run: Option<u64>,
         from: u64,
-    ) -> Result<BoxStream<'static, Result<Bytes, ClientError>>, ClientError> {
+    ) -> Result<BoxStream<'static, Result<Output, ClientError>>, ClientError> {
         let path = output_path(id, run, &format!("from={from}&follow=true"));
         let client = self.clone();
-        let pieces = self.stream(&path).await?.into_data_stream().map(move |piece| {
-            piece.map_err(|error| client.unreachable(&format!("its answer broke off: {error}")))
+        let answer = self.stream(&path).await?;
+        let run = number(answer.headers(), OUTPUT_RUN);
+        let mut place = Place::at(from);
+        let pieces = answer.into_body().into_data_stream().map(move |piece| {
+            let bytes =
+                piece.map_err(|error| client.unreachable(&format!("its answer broke off: {error}")))?;
+            let next = place.pass(&bytes);
+            Ok(Output { run, bytes, next })
         });
         Ok(pieces.boxed())
     }

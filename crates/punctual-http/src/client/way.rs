@@ -30,6 +30,9 @@ impl Way {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(limits::CONNECT_DEADLINE));
         connector.set_nodelay(true);
+        connector.set_keepalive(Some(limits::PROBE));
+        connector.set_keepalive_interval(Some(limits::PROBE));
+        connector.set_keepalive_retries(Some(limits::PROBES));
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(limits::CONNECTION_KEPT)

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::Id;
 use super::{Rooms, body};
 use crate::problem::Problem;
-use crate::wire::{OUTPUT_NEXT, OUTPUT_RUN, Query};
+use crate::wire::{OUTPUT_NEXT, OUTPUT_RUN, Query, gap};
 
 /// What of a job's output is asked for.
 struct Wanted {
@@ -143,7 +143,7 @@ fn with_gap(page: &Output, expected: u64) -> Vec<u8> {
     let begin = page.next - page.bytes.len() as u64;
     let mut text = match begin.checked_sub(expected) {
         None | Some(0) => Vec::new(),
-        Some(missing) => format!("\n… {missing} bytes left out …\n").into_bytes(),
+        Some(missing) => gap(missing).into_bytes(),
     };
     text.extend_from_slice(&page.bytes);
     text

@@ -3,9 +3,10 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use punctual::job::Job;
 use punctual::run::{Outcome, RetryCause, RunId};
+use punctual_http::client::Output;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -135,7 +136,11 @@ async fn output_is_followed_from_before_the_run_to_its_end_and_a_gap_is_told() {
     assert!(put_out(&house, &job, "first\n").await);
     stream.until("first\n").await;
     assert_eq!(
-        within(pieces.next()).await.expect("a piece").expect("it goes on"),
+        within(pieces.next())
+            .await
+            .expect("a piece")
+            .expect("it goes on")
+            .bytes,
         "first\n"
     );
     assert!(put_out(&house, &job, "last\n").await);
@@ -144,7 +149,11 @@ async fn output_is_followed_from_before_the_run_to_its_end_and_a_gap_is_told() {
     let heard = stream.end().await;
     assert!(heard.contains("last\n") && !heard.contains("late"), "{heard}");
     assert_eq!(
-        within(pieces.next()).await.expect("a piece").expect("it goes on"),
+        within(pieces.next())
+            .await
+            .expect("a piece")
+            .expect("it goes on")
+            .bytes,
         "last\n"
     );
     assert!(within(pieces.next()).await.is_none());
@@ -168,6 +177,12 @@ async fn output_is_followed_from_before_the_run_to_its_end_and_a_gap_is_told() {
         .expect("it answers");
     assert_eq!(read.next, 300 * 1024);
     assert!(String::from_utf8_lossy(&read.bytes).contains(&gap));
+    let followed = house.client().follow_output(&long.to_string(), None, 0).await;
+    let pieces: Vec<Output> = within(followed.expect("it answers").try_collect())
+        .await
+        .expect("it is whole");
+    let last = pieces.last().expect("there are pieces");
+    assert_eq!((last.run, last.next), (Some(job.status.run), read.next));
 }
 
 #[tokio::test]

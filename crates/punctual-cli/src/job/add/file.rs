@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
 use punctual::clock::{Clock, SystemClock};
-use punctual::{JobId, Kind, milliseconds};
+use punctual::{JobId, Kind};
 use punctual_http::Client;
 use punctual_http::client::ClientError;
 use punctual_http::problem::Problem;
@@ -22,15 +22,12 @@ use self::bar::Bar;
 use self::line::Fault;
 use self::read::{Chunk, Line, Lines};
 use crate::failure::{Failure, code};
+use crate::patience::Patience;
 use crate::print;
 
 mod bar;
 mod line;
 mod read;
-
-/// Tries for a batch while the server cannot be reached, as while it starts anew; the pauses between them double from the first to
-/// some ten seconds in all.
-const TRIES: u32 = 8;
 
 /// What an import takes.
 #[derive(Args)]
@@ -80,13 +77,14 @@ impl FileArgs {
         let mut lines = Lines::open(file)?;
         let bar = Bar::new(lines.length());
         let mut tally = Tally::default();
+        let mut patience = Patience::none_yet();
         let done = loop {
             match lines.next().await {
                 None => break Ok(()),
                 Some(chunk) => {
                     let chunk = chunk.map_err(|error| cannot_read(file, &error))?;
                     let end = chunk.end;
-                    if let Err(failure) = import.add(chunk, &mut tally, &bar).await {
+                    if let Err(failure) = import.add(chunk, &mut patience, &mut tally, &bar).await {
                         break Err(failure);
                     }
                     bar.at(end, tally.jobs());
@@ -145,7 +143,13 @@ struct Import<'a> {
 impl Import<'_> {
     /// Adds the jobs of a piece of the file. A line that is refused ends the import, once those before it are in, unless it is
     /// to keep going.
-    async fn add(&self, chunk: Chunk, tally: &mut Tally, bar: &Bar) -> Result<(), Failure> {
+    async fn add(
+        &self,
+        chunk: Chunk,
+        patience: &mut Patience,
+        tally: &mut Tally,
+        bar: &Bar,
+    ) -> Result<(), Failure> {
         let mut jobs = Vec::new();
         let mut refused = VecDeque::new();
         for line in chunk.lines {
@@ -160,11 +164,10 @@ impl Import<'_> {
                 }
             }
         }
-        let answers = self.send(&jobs).await;
-        for (numbered, item) in jobs
-            .iter()
-            .zip(answers.map_err(|error| interrupted(error, tally))?)
-        {
+        let send = async || self.send(&jobs).await;
+        let answers = patience.ask(send, |told| bar.aside(|| print::note(told))).await;
+        let answers = answers.map_err(|error| interrupted(error, tally))?;
+        for (numbered, item) in jobs.iter().zip(answers) {
             let Some(problem) = item.problem else {
                 tally.count(item.status);
                 continue;
@@ -200,29 +203,17 @@ impl Import<'_> {
         }))
     }
 
-    /// Sends jobs until they are answered: while the server cannot be reached, again.
+    /// Sends jobs, and gives the answer for each, unless the server could not take one for no fault of the job's.
     async fn send(&self, jobs: &[Numbered]) -> Result<Vec<BatchItem>, ClientError> {
-        let clock = SystemClock::new();
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
         let batch: Vec<NewJob> = jobs.iter().map(|numbered| numbered.job.clone()).collect();
-        let mut pause = milliseconds(100);
-        for _ in 1..TRIES {
-            match self.client.enqueue_all(&batch).await {
-                Ok(items) if !items.iter().any(is_unavailable) => return Ok(items),
-                Err(error) if error.kind() != Kind::Unavailable => return Err(error),
-                _ => clock.sleep(pause).await,
-            }
-            pause *= 2;
-        }
         let items = self.client.enqueue_all(&batch).await?;
-        match items.iter().find(|item| is_unavailable(item)) {
-            Some(BatchItem {
-                problem: Some(problem),
-                ..
-            }) => Err(ClientError::Refused(problem.clone())),
-            _ => Ok(items),
+        let fault = |item: &BatchItem| item.problem.clone().filter(is_its_own);
+        match items.iter().find_map(fault) {
+            Some(problem) => Err(ClientError::Refused(problem)),
+            None => Ok(items),
         }
     }
 
@@ -246,9 +237,8 @@ impl Import<'_> {
 }
 
 /// Whether it is the server's fault and not the job's.
-fn is_unavailable(item: &BatchItem) -> bool {
-    let kind = item.problem.as_ref().map(Problem::kind);
-    matches!(kind, Some(Kind::Unavailable | Kind::Internal))
+fn is_its_own(problem: &Problem) -> bool {
+    matches!(problem.kind(), Kind::Unavailable | Kind::Internal)
 }
 
 /// The name of an import: the file's own, wherever one stands; for a pipe, one that no other import has.
@@ -273,8 +263,12 @@ fn interrupted(error: ClientError, tally: &Tally) -> Failure {
     let Failure::Said(_, told) = Failure::from(error) else {
         return Failure::of(kind, String::new());
     };
-    Failure::of(
-        kind,
-        format!("{told}; at least {jobs} jobs are in, and the same command again adds the rest"),
-    )
+    let told = match jobs {
+        0 => told,
+        jobs => format!(
+            "{told}; at least {} added by now, and the same command again adds the rest",
+            print::count(jobs, "job")
+        ),
+    };
+    Failure::of(kind, told)
 }

@@ -70,7 +70,7 @@ impl Ear {
         self.clock.sleep(self.pause.mul_f64(lot)).await;
         self.pause = (self.pause * 2).clamp(RECONNECT_PAUSE, RECONNECT_PAUSE_MAX);
         match self.client.stream("/v1/workers/cancels").await {
-            Ok(body) => self.body = Some(body),
+            Ok(answer) => self.body = Some(answer.into_body()),
             Err(error) => tracing::debug!(%error, "cancels are not heard of at once; heartbeats will tell"),
         }
     }
