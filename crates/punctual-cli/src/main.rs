@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use punctual::target::command::Supervisor;
 
 use crate::failure::Failure;
@@ -69,8 +68,7 @@ fn main() -> ExitCode {
         Ok(true) => return ExitCode::SUCCESS,
         Err(failure) => return failure.tell(),
     }
-    let matched = without_empty_variables(Punctual::command()).try_get_matches();
-    let done = match matched.and_then(|matches| Punctual::from_arg_matches(&matches)) {
+    let done = match Punctual::try_parse() {
         Ok(punctual) => run(punctual, supervisor),
         Err(usage) => Err(usage.into()),
     };
@@ -78,23 +76,6 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.tell(),
     }
-}
-
-/// Takes a variable that is empty for one that is not set: to clap, it is a value, and a list of one empty name.
-fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |arg: &clap::Arg| {
-        let value = arg.get_env().and_then(std::env::var_os);
-        value.is_some_and(|value| value.is_empty())
-    };
-    command
-        .mut_args(|arg| {
-            if is_empty(&arg) {
-                arg.env(Resettable::Reset)
-            } else {
-                arg
-            }
-        })
-        .mut_subcommands(without_empty_variables)
 }
 
 /// How long the end waits for threads that block, such as a look-up of a name that nobody answers. What is to be kept is

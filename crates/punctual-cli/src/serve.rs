@@ -101,7 +101,6 @@ impl Serve {
         let engine = store::open(settings).await?;
         let server = api::server(settings, listener, &engine);
         let worker = targets.handle(runner::worker(settings, &engine));
-        worker.check()?;
         tell(&format!(
             "listening on http://{}\nkeeping jobs in {}\n{}",
             server.address(),
@@ -161,7 +160,6 @@ impl Runner {
         };
         files::raise();
         let worker = targets.handle(worker);
-        worker.check()?;
         tell(&format!("taking jobs from {from}\n{}", runner::about(settings)))?;
         let work = Work {
             engine,

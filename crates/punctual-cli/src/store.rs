@@ -9,22 +9,16 @@ use punctual::Engine;
 use punctual::time::format_length;
 use serde::Serialize;
 
+use crate::config::{Asked, Settings};
 use crate::failure::Failure;
-use crate::{place, print};
+use crate::{place, print, serve, when};
 
 /// `punctual store …`
 #[derive(Args)]
 pub(crate) struct StoreArgs {
-    /// The store
-    #[arg(
-        long,
-        env = "PUNCTUAL_STORE",
-        hide_env_values = true,
-        default_value = "sqlite:punctual.db",
-        value_name = "URL",
-        global = true
-    )]
-    store: String,
+    /// The store; unset, the one that a server here would open [env: PUNCTUAL_STORE] [default: sqlite:punctual.db]
+    #[arg(long, value_name = "URL", global = true)]
+    store: Option<String>,
     #[command(subcommand)]
     command: StoreCommand,
 }
@@ -78,9 +72,13 @@ struct Copied {
 
 impl StoreArgs {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
+        let url = match self.store {
+            Some(url) => url,
+            None => Settings::load(&Asked::default())?.get(&serve::store::STORE),
+        };
         match self.command {
-            StoreCommand::Check(check) => check.run(&self.store).await?,
-            StoreCommand::Backup(backup) => backup.run(&self.store).await?,
+            StoreCommand::Check(check) => check.run(&url).await?,
+            StoreCommand::Backup(backup) => backup.run(&url).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -112,7 +110,7 @@ impl Check {
             ("durable", durable.to_owned()),
             ("notes", checked.notes.join(" ")),
             ("clock ahead", checked.clock_ahead),
-            ("latency", checked.latency),
+            ("latency", when::coarse(report.latency)),
         ])
     }
 }

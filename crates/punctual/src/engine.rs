@@ -120,6 +120,11 @@ impl Engine {
         Engine::builder().open(url).await
     }
 
+    /// Looks whether `url` names a store, without opening it. Errors are those of [`store::url::check`].
+    pub fn check_url(url: &str) -> Result<(), Error> {
+        store::url::check(url)
+    }
+
     /// Copies the store that `url` names to the file `to`, while others go on using it. Answers the copy's length in bytes.
     /// Errors are those of [`store::url::back_up`].
     pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> {

@@ -14,13 +14,13 @@ pub(crate) static ROOM: Room = Room {
     agree: always,
 };
 
-pub(super) static STORE: Key<String> = Key::with_default(
+pub(crate) static STORE: Key<String> = Key::with_default(
     "store",
     || Given::new("sqlite:punctual.db"),
     |given| {
-        Ok(given
-            .as_text("write a URL such as \"sqlite:punctual.db\"")?
-            .to_owned())
+        let url = given.as_text("write a URL such as \"sqlite:punctual.db\"")?;
+        Engine::check_url(url).map_err(|error| error.to_string())?;
+        Ok(url.to_owned())
     },
 )
 .flag("store", "URL")

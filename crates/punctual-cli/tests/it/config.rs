@@ -120,7 +120,7 @@ fn what_is_in_force_is_shown_as_a_file_that_says_the_same() {
 
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_what_is_accepted() {
-    let cases: [(&str, &[&str]); 18] = [
+    let cases: [(&str, &[&str]); 20] = [
         (
             "[runner]\n\nconcurency = 3",
             &[
@@ -139,6 +139,11 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_accepted() {
         ),
         ("[retain]", &["punctual.toml:1", "there is no setting retain"]),
         ("[store]\nurl = \"x\"", &["punctual.toml:1", "store: a table"]),
+        (
+            "store = \"jobs.db\"",
+            &["punctual.toml:1: store: \"jobs.db\"", "sqlite:jobs.db"],
+        ),
+        ("store = \"sqlite:a.db?mode=ro\"", &["store: ", "\"mode\""]),
         ("runner = 3", &["punctual.toml:1", "there is no setting runner"]),
         (
             "\"runner.lease\" = \"1s\"",

@@ -91,6 +91,8 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
     }
+    let left = std::fs::read_dir(folder.path()).expect("it is there").count();
+    assert_eq!(left, 0, "no database was made");
 }
 
 #[test]

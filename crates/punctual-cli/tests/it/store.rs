@@ -75,6 +75,37 @@ fn a_store_that_is_not_there_exits_69_and_is_not_made_by_a_slip() {
 }
 
 #[test]
+fn a_store_is_the_one_of_the_settings_here_unless_another_is_named() {
+    let house = House::open();
+    let here = house.folder.path();
+    fs::write(
+        here.join("punctual.toml"),
+        "store = \"sqlite:set.db\"\nlog.levle = \"info\"\n",
+    )
+    .expect("it is ours");
+    let wrong = run(here, &["store", "backup", "copy.db"]);
+    assert_eq!(wrong.code, 64, "{wrong:?}");
+    // What is named needs no settings.
+    let named = ["store", "--store", "sqlite:punctual.db", "backup", "set.db"];
+    assert_eq!(run(here, &named).code, 0);
+
+    fs::write(here.join("punctual.toml"), "store = \"sqlite:set.db\"\n").expect("it is ours");
+    assert_eq!(run(here, &["store", "backup", "copy.db"]).code, 0);
+    fs::remove_file(here.join("set.db")).expect("it is there");
+    let set = run(here, &["store", "check"]);
+    assert!(set.stderr.contains("there is no database at set.db"), "{set:?}");
+    for (value, code) in [("", 69), ("sqlite:copy.db", 0)] {
+        let mut check = punctual(here);
+        check.args(["store", "check"]).env("PUNCTUAL_STORE", value);
+        assert_eq!(
+            Ended::of(check.output().expect("it starts")).code,
+            code,
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_meant_is_wrong_usage() {
     let folder = tempfile::tempdir().expect("a folder");
     for (arguments, told) in [

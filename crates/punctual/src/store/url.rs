@@ -17,6 +17,15 @@ use crate::error::Error;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 
+/// Looks whether `url` names a store, without opening it: one that is accepted may still not be there.
+///
+/// # Errors
+///
+/// `Invalid` if it names no store, or has a parameter that its store does not know.
+pub fn check(url: &str) -> Result<(), Error> {
+    parse(url).map(drop)
+}
+
 /// Opens the store that `url` names, on this clock.
 ///
 /// # Errors
