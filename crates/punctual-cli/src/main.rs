@@ -12,6 +12,7 @@ mod ask;
 mod completion;
 mod config;
 mod failure;
+mod input;
 mod job;
 mod log;
 mod man;

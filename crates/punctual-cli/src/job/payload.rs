@@ -1,33 +1,51 @@
-//! JSON from the command line, from a file, or from the input.
+//! What a job is given: from the command line, from a file, or from the input.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use punctual::limits::PAYLOAD_BYTES_MAX;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
+use crate::input;
 
 /// The JSON that `text` is, or that stands in the file named after `@`; `@-` is the input. `flag` is for messages.
 pub(in crate::job) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
-    let text = self::text(flag, text)?;
-    serde_json::from_str(text.trim()).map_err(|error| {
+    let read = bytes(flag, text)?;
+    serde_json::from_slice(read.trim_ascii()).map_err(|error| {
         Failure::usage(format!(
             "{flag}: this is not JSON: {error}; a text needs quotes of its own, as in '\"text\"'"
         ))
     })
 }
 
-/// The text, or what stands in the file named after `@`; `@-` is the input. `flag` is for messages.
-pub(in crate::job) fn text<'a>(flag: &str, text: &'a str) -> Result<Cow<'a, str>, Failure> {
-    let Some(file) = text.strip_prefix('@') else {
-        return Ok(Cow::Borrowed(text));
+/// What is to be sent as it stands, in the one of two forms that fits it.
+pub(in crate::job) struct Content<'a> {
+    /// A text.
+    pub(in crate::job) text: Option<Cow<'a, str>>,
+    /// Bytes that are no text, in base64.
+    pub(in crate::job) base64: Option<String>,
+}
+
+/// What `text` says, or what stands in the file named after `@`; `@-` is the input. `flag` is for messages.
+pub(in crate::job) fn content<'a>(flag: &str, text: Option<&'a str>) -> Result<Content<'a>, Failure> {
+    let mut content = Content {
+        text: None,
+        base64: None,
     };
-    let read = contents(file);
-    read.map(Cow::Owned)
-        .map_err(|error| Failure::usage(format!("{flag}: cannot read {file}: {error}")))
+    match text.map(|text| bytes(flag, text)).transpose()? {
+        None => {}
+        Some(Cow::Borrowed(_)) => content.text = text.map(Cow::Borrowed),
+        Some(Cow::Owned(read)) => match String::from_utf8(read) {
+            Ok(read) => content.text = Some(Cow::Owned(read)),
+            Err(error) => content.base64 = Some(BASE64_STANDARD.encode(error.as_bytes())),
+        },
+    }
+    Ok(content)
 }
 
 /// Values by their names, each of which may be given once: of two, one would be lost without a word.
@@ -44,22 +62,19 @@ pub(in crate::job) fn by_name<'a, T>(
     Ok(values)
 }
 
-fn contents(file: &str) -> io::Result<String> {
-    match file {
-        "-" => bounded(io::stdin()),
-        file => bounded(File::open(file)?),
-    }
-}
-
-/// No payload is larger, whatever the server allows.
-fn bounded(from: impl Read) -> io::Result<String> {
+/// No payload is larger than is read, whatever the server allows.
+fn bytes<'a>(flag: &str, text: &'a str) -> Result<Cow<'a, [u8]>, Failure> {
     let most = PAYLOAD_BYTES_MAX as u64;
-    let mut text = String::new();
-    if from.take(most + 1).read_to_string(&mut text)? as u64 > most {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "it is larger than any payload may be",
-        ));
-    }
-    Ok(text)
+    let read = match text.strip_prefix('@') {
+        None => return Ok(Cow::Borrowed(text.as_bytes())),
+        Some("-") => input::within(io::stdin(), most),
+        Some(file) => input::file(Path::new(file), most),
+    };
+    let file = &text[1..];
+    read.map(Cow::Owned).map_err(|why| {
+        Failure::usage(format!(
+            "{flag}: {}: {why}",
+            if file == "-" { "the input" } else { file }
+        ))
+    })
 }

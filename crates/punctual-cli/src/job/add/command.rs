@@ -23,7 +23,7 @@ pub(super) struct Command {
     /// In place of a program, a script for sh; what stands after -- is its $1 and so on
     #[arg(long, value_name = "SCRIPT")]
     shell: Option<String>,
-    /// What to feed it: a text, or a file of it as @FILE, @- for the input
+    /// What to feed it: a text, or a file as @FILE, @- for the input
     #[arg(long, value_name = "TEXT|@FILE")]
     stdin: Option<String>,
     /// What an exit code means, such as 1=done, 2=fail, 64-78=retry:30s or 75=snooze:5m; may be repeated
@@ -54,6 +54,8 @@ struct Payload<'a> {
     dir: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     stdin: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdin_base64: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     exit_codes: BTreeMap<&'a str, &'a Value>,
 }
@@ -65,17 +67,15 @@ impl Command {
             (None, [program, args @ ..]) => (Some(program.as_str()), args),
             (None, []) => return Err(Failure::usage("name a program after --")),
         };
+        let stdin = payload::content("--stdin", self.stdin.as_deref())?;
         let payload = Payload {
             program,
             shell: self.shell.as_deref(),
             args,
             env: payload::by_name("--env", &self.variables)?,
             dir: self.directory()?,
-            stdin: self
-                .stdin
-                .as_deref()
-                .map(|text| payload::text("--stdin", text))
-                .transpose()?,
+            stdin: stdin.text,
+            stdin_base64: stdin.base64,
             exit_codes: payload::by_name("--exit-code", &self.exit_codes)?,
         };
         Ok(to_raw_value(&payload).map_err(std::io::Error::from)?)

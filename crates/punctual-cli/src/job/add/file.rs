@@ -6,6 +6,7 @@
 //! none, and is new each time.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +24,7 @@ use self::line::Fault;
 use self::read::{Chunk, Line, Lines};
 use crate::failure::{Failure, code};
 use crate::patience::Patience;
-use crate::print;
+use crate::{input, print};
 
 mod bar;
 mod line;
@@ -253,8 +254,9 @@ fn name_of(file: &str) -> String {
     }
 }
 
-fn cannot_read(file: &str, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("cannot read {file}: {error}"))
+fn cannot_read(file: &str, error: &io::Error) -> Failure {
+    let file = if file == "-" { "the input" } else { file };
+    Failure::usage(format!("{file}: {}", input::why(error)))
 }
 
 /// The import ends for no fault of a line's.

@@ -1,8 +1,11 @@
 //! `punctual job add http`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
+use punctual::time::format_length;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -11,6 +14,7 @@ use super::JobOptions;
 use super::meaning::meaning;
 use crate::failure::Failure;
 use crate::job::payload;
+use crate::when;
 
 /// `punctual job add http METHOD URL`
 #[derive(Args)]
@@ -22,8 +26,8 @@ pub(super) struct Http {
     /// The body, as JSON, or a file of it as @FILE, @- for the input
     #[arg(long, value_name = "JSON|@FILE", conflicts_with = "body")]
     json: Option<String>,
-    /// The body, as text
-    #[arg(long, value_name = "TEXT")]
+    /// The body, as it stands: a text, or a file as @FILE, @- for the input
+    #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
     /// A header, as 'name: value'; may be repeated with other names
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
@@ -49,7 +53,13 @@ pub(super) struct Http {
     /// A header of the answer to keep besides the usual ones; may be repeated
     #[arg(long = "keep-header", value_name = "NAME")]
     keep_headers: Vec<String>,
-    /// Print JSON
+    /// Keep so many bytes of the answer's body [default: 45056]
+    #[arg(long, value_name = "N")]
+    keep_body: Option<u32>,
+    /// The longest that connecting may take [default: 10s]
+    #[arg(long, value_name = "LENGTH", value_parser = when::length)]
+    connect_timeout: Option<Duration>,
+    /// Print JSON; --json is the body here
     #[arg(long)]
     pub(super) print_json: bool,
     #[command(flatten)]
@@ -65,7 +75,9 @@ struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     json: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a str>,
+    body: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     accept: &'a [String],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -78,6 +90,10 @@ struct Payload<'a> {
     follow: Option<u32>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     keep_headers: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_body: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_timeout: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -95,6 +111,7 @@ struct Named<'a> {
 
 impl Http {
     pub(super) fn payload(&self) -> Result<Box<RawValue>, Failure> {
+        let body = payload::content("--body", self.body.as_deref())?;
         let payload = Payload {
             method: &self.method,
             url: &self.url,
@@ -104,13 +121,16 @@ impl Http {
                 .as_deref()
                 .map(|text| payload::json("--json", text))
                 .transpose()?,
-            body: self.body.as_deref(),
+            body: body.text,
+            base64: body.base64,
             accept: &self.accept,
             answers: payload::by_name("--answer", &self.answers)?,
             auth: self.auth(),
             sign: self.sign_secret.as_deref().map(|secret| Named { secret }),
             follow: self.follow,
             keep_headers: &self.keep_headers,
+            keep_body: self.keep_body,
+            connect_timeout: self.connect_timeout.map(format_length),
         };
         Ok(to_raw_value(&payload).map_err(std::io::Error::from)?)
     }
