@@ -102,13 +102,21 @@ impl From<Error> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         let hint = match &error {
-            ClientError::Unreachable { .. } => {
+            ClientError::Unreachable { server, .. } if is_here(server) => {
                 "; start one with `punctual serve --dev`, or name another with --server"
             }
+            ClientError::Unreachable { .. } => "; --server names another one",
             _ => "",
         };
         Failure::Said(code_of(error.kind()), format!("{error}{hint}"))
     }
+}
+
+/// Whether a server at this address would run on this machine.
+fn is_here(server: &str) -> bool {
+    ["http://127.", "http://localhost", "http://[::1]"]
+        .iter()
+        .any(|here| server.starts_with(here))
 }
 
 impl From<io::Error> for Failure {

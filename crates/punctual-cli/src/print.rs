@@ -12,7 +12,7 @@ mod foreign;
 mod table;
 
 pub(crate) use foreign::{Characters, Foreign, foreign, foreign_aside};
-pub(crate) use table::{always, spare, table};
+pub(crate) use table::{always, spare, table, text};
 
 /// Writes one JSON document on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
@@ -31,11 +31,15 @@ pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, thing: &str) -
     format!("{number} {thing}{plural}")
 }
 
-/// Writes what there is to know of one thing, a line each: its name, and what it is.
+/// Writes what there is to know of one thing, a line each: its name, and what it is. What has several lines goes on below.
 pub(crate) fn facts(facts: impl IntoIterator<Item = (&'static str, String)>) -> Result<(), Failure> {
     facts.into_iter().try_for_each(|(name, value)| {
-        let text = format!("{name:<12}{}", plain(&value));
-        line(text.trim_end())
+        let names = std::iter::once(name).chain(std::iter::repeat(""));
+        let mut lines = names.zip(value.lines());
+        lines.try_for_each(|(name, value)| {
+            let text = format!("{name:<12}{}", plain(value));
+            line(text.trim_end())
+        })
     })
 }
 
@@ -86,14 +90,12 @@ pub(crate) fn phase_cell(phase: &str) -> Cell {
     }
 }
 
-/// The text without control characters: what others wrote must not steer the reader's terminal.
+/// The text on one line and without control characters: what others wrote must not steer the reader's terminal.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    tame(text).replace(['\n', '\t'], " ")
 }
 
-/// As [`plain`], with the lines and columns that the text has.
+/// The text without control characters but for those of its own lines and columns.
 fn tame(text: &str) -> String {
     let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     text.chars()

@@ -10,7 +10,7 @@ use punctual_http::wire::Attempt;
 
 use crate::completion;
 use crate::failure::Failure;
-use crate::print::{self, always, spare};
+use crate::print::{self, always, spare, text};
 use crate::when;
 
 /// `punctual job attempts ID`
@@ -45,7 +45,7 @@ pub(super) fn print(attempts: &[Attempt]) -> Result<(), Failure> {
         spare(2, "STARTED"),
         spare(1, "TOOK"),
         always("OUTCOME"),
-        always("ERROR"),
+        text("ERROR"),
     ];
     print::table(&columns, attempts.iter().map(row).collect())
 }

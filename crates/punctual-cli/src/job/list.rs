@@ -40,7 +40,9 @@ impl ListArgs {
         let state = self.filter.state.as_deref();
         if self.json {
             let print = |page: Vec<Head>| page.iter().try_for_each(print::json);
-            self.each_page(client, state, print).await?;
+            if self.each_page(client, state, print).await? {
+                tell_of_more(self.limit as usize);
+            }
         } else if state.is_some() || self.filter.key.is_some() {
             self.print(&self.find(client, state).await?)?;
         } else {
@@ -130,13 +132,16 @@ impl ListArgs {
         ];
         print::table(&columns, jobs.iter().map(row).collect())?;
         if found.more {
-            let shown = jobs.len();
-            print::note(&format!(
-                "there are more than these {shown}; --limit and --state show others"
-            ));
+            tell_of_more(jobs.len());
         }
         Ok(())
     }
+}
+
+fn tell_of_more(shown: usize) {
+    print::note(&format!(
+        "there are more than these {shown}; --limit and --state show others"
+    ));
 }
 
 fn row(job: &Head) -> Vec<Cell> {

@@ -77,11 +77,10 @@ impl Which {
             0 => Tally::default(),
             _ => each_piece(client, verb, bulk).await?,
         };
-        if json {
-            print::json(&done)?;
-        } else {
-            print::line(&done.told(verb))?;
-        }
+        print::if_read(match json {
+            true => print::json(&done),
+            false => print::line(&done.told(verb)),
+        })?;
         Ok(match done.refused {
             0 => ExitCode::SUCCESS,
             _ => ExitCode::from(code::CONFLICT),

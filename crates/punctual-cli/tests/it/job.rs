@@ -214,6 +214,19 @@ fn a_server_that_is_not_there_exits_69_and_says_how_to_start_one() {
         ended.stderr.contains("http://127.0.0.1:1") && ended.stderr.contains("punctual serve --dev"),
         "{ended:?}"
     );
+    // One that is elsewhere is not started here.
+    let elsewhere = ["job", "list", "--server", "http://nowhere.invalid:7373"];
+    let ended = Ended::of(
+        punctual(folder.path())
+            .args(elsewhere)
+            .output()
+            .expect("it starts"),
+    );
+    assert_eq!(ended.code, 69, "{ended:?}");
+    assert!(
+        ended.stderr.contains("--server") && !ended.stderr.contains("serve --dev"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -301,6 +314,33 @@ fn a_reader_that_goes_away_loses_neither_the_job_nor_how_it_ended() {
     let told = house.job(&["wait", &failed]).code;
     assert_eq!(house.code_unread(&["wait", &failed]), told);
     assert_eq!(house.code_unread(&["wait", &failed, "--json"]), told);
+    house.sh("touch begun; sleep 600");
+    house.wait_for_file("begun");
+    let refused = house.code_unread(&["delete", "--state", "running", "--yes"]);
+    assert_eq!(refused, 65, "a job that runs cannot be deleted");
+}
+
+#[test]
+fn an_error_of_several_lines_is_shown_whole_and_in_order() {
+    let house = House::open();
+    let failed = [
+        "add",
+        "command",
+        "--max-attempts",
+        "1",
+        "--wait",
+        "--",
+        "sh",
+        "-c",
+    ];
+    house.job(&[&failed[..], &["printf 'one\\n\\ttwo\\n' >&2; exit 3"]].concat());
+    let listed = house.json(&["list", "--json"]);
+    let shown = house.job(&["show", listed["id"].as_str().expect("an id")]).stdout;
+    assert!(
+        shown.contains("failure     exhausted: attempt 1 of 1: exit code 3: one\n             two\n"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("failed   exit code 3: one  two\n"), "{shown}");
 }
 
 #[test]
@@ -320,6 +360,9 @@ fn lists_are_one_line_an_item_for_scripts_and_columns_for_people() {
         let job: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(job["phase"], "scheduled");
     }
+    let cut = house.job(&["list", "--limit", "2", "--json"]);
+    assert_eq!(cut.stdout.lines().count(), 2, "{cut:?}");
+    assert!(cut.stderr.contains("more than these 2"), "{cut:?}");
     let columns = house.job(&["list", "--limit", "2"]);
     assert_eq!(columns.stdout.lines().count(), 3, "{columns:?}");
     assert!(columns.stdout.contains("2099-12-01 09:00:00 UTC"), "{columns:?}");

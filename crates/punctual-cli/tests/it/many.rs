@@ -112,6 +112,10 @@ fn a_waiting_job_is_edited_only_in_the_version_that_is_meant() {
     );
     let stale = house.job(&["edit", id, "--priority", "9", "--if-rev", &rev]);
     assert_eq!(stale.code, 65, "{stale:?}");
+    assert_eq!(
+        stale.stderr,
+        format!("punctual: it has moved on: its rev is {} now\n", edited["rev"])
+    );
     assert_eq!(house.json(&["show", id, "--json"])["priority"], 0);
     assert_eq!(house.json(&["run", id, "--json"])["phase"], "ready");
 }

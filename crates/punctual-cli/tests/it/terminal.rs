@@ -137,6 +137,26 @@ fn a_list_fits_a_narrow_terminal_without_cutting_what_is_to_be_copied() {
 }
 
 #[test]
+fn a_long_error_hides_no_other_column_and_is_wrapped_under_its_own() {
+    let house = House::open();
+    let script = "'seq -s, 100 >&2; exit 3'";
+    let mut terminal = house.at_a_terminal(&format!(
+        "add command --wait --max-attempts 1 -- sh -c {script} 2>/dev/null; stty cols 90; \
+         $PUNCTUAL job attempts $($PUNCTUAL job list --json | cut -d'\"' -f4)"
+    ));
+    assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+    let seen = house.read("seen");
+    assert!(seen.contains("STARTED") && seen.contains("TOOK"), "{seen}");
+    let lines: Vec<&str> = seen.lines().map(str::trim_end).collect();
+    assert!(
+        lines.len() > 3 && lines.iter().all(|line| line.chars().count() <= 90),
+        "{seen}"
+    );
+    let text: String = lines.iter().map(|line| line.trim()).collect();
+    assert!(text.ends_with("98,99,100"), "{seen}");
+}
+
+#[test]
 fn states_have_colours_at_a_terminal_unless_somebody_wants_none() {
     let house = House::open();
     house.job(&["add", "command", "--wait", "--", "true"]);

@@ -65,7 +65,7 @@ pub(super) fn problem(error: Error) -> Problem {
 
 /// 412: it is at this version now.
 fn moved_on(rev: u64) -> Problem {
-    let detail = format!("it has moved on: its ETag is \"{rev}\" now");
+    let detail = format!("it has moved on: its rev is {rev} now");
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 
