@@ -22,6 +22,7 @@ mod retry;
 mod run;
 mod show;
 mod tale;
+mod trying;
 mod wait;
 
 /// `punctual job …`
@@ -49,7 +50,7 @@ enum JobCommand {
     Cancel(cancel::CancelArgs),
     /// Begin a job, or many, anew that have ended: due now, their attempts allowed once more
     Retry(retry::RetryArgs),
-    /// Make a waiting job due now
+    /// Make a waiting job, or several, due now
     Run(run::RunArgs),
     /// Delete a job, or many, that do not run
     Delete(delete::DeleteArgs),
@@ -61,7 +62,11 @@ enum JobCommand {
 
 impl JobArgs {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
-        let access = self.place.enter().await?;
+        let place = match &self.command {
+            JobCommand::Add(add) => self.place.unless(add.place()),
+            _ => self.place,
+        };
+        let access = place.enter().await?;
         let client = &access.client;
         let done = match self.command {
             JobCommand::Add(add) => add.run(client).await,

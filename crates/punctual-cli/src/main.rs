@@ -9,6 +9,7 @@ use punctual::target::command::Supervisor;
 use crate::failure::Failure;
 
 mod ask;
+mod bar;
 mod completion;
 mod config;
 mod failure;

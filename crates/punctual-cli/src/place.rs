@@ -13,7 +13,7 @@ const SERVER_VARIABLE: &str = "PUNCTUAL_SERVER";
 
 /// Whom to talk to. The variable is read here and not by `clap`, for which it would contradict `--store`: what is said on the
 /// command line goes before what the environment says.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Place {
     /// The server to talk to [env: PUNCTUAL_SERVER] [default: http://127.0.0.1:7373]
     #[arg(long, value_name = "URL", global = true, help_heading = "Server or store")]
@@ -50,12 +50,17 @@ impl Place {
         })
     }
 
-    /// The place that the words of a command line name which is not complete yet.
+    /// This place, unless the other one names another.
+    pub(crate) fn unless(self, other: Place) -> Place {
+        Place {
+            server: other.server.or(self.server),
+            store: other.store.or(self.store),
+        }
+    }
+
+    /// The place that the words of a command line name that `clap` has not read.
     pub(crate) fn of_words<E>(words: impl Iterator<Item = Result<String, E>>) -> Place {
-        let mut place = Place {
-            server: None,
-            store: None,
-        };
+        let mut place = Place::default();
         let mut words = words.filter_map(Result::ok);
         while let Some(word) = words.next() {
             let (flag, value) = match word.split_once('=') {
@@ -70,11 +75,6 @@ impl Place {
             *slot = value.or_else(|| words.next());
         }
         place
-    }
-
-    /// Whether the command line says which.
-    pub(crate) fn is_named(&self) -> bool {
-        self.server.is_some() || self.store.is_some()
     }
 
     fn server(&self) -> String {

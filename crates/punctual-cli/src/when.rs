@@ -70,9 +70,18 @@ pub(crate) fn length(text: &str) -> Result<Duration, String> {
 
 /// Reads an instant, or a length of time from now.
 pub(crate) fn deadline(text: &str) -> Result<When, String> {
+    beside_now(text, |now, length| now + length)
+}
+
+/// Reads an instant, or a length of time before now.
+pub(crate) fn ago(text: &str) -> Result<When, String> {
+    beside_now(text, |now, length| now - length)
+}
+
+fn beside_now(text: &str, at: impl FnOnce(Timestamp, Duration) -> Timestamp) -> Result<When, String> {
     match parse_length(text) {
         Ok(length) => Ok(When {
-            at: now() + length,
+            at: at(now(), length),
             assumed_local: false,
         }),
         Err(_) => text.parse(),

@@ -13,6 +13,7 @@ use punctual_http::wire::{NewJob, OnConflict, Posted, Unique, UniqueKey};
 use serde_json::value::RawValue;
 
 use super::tale::Tale;
+use super::trying::Trying;
 use super::wait::{Bound, wait_for};
 use super::{ending, payload, show};
 use crate::failure::Failure;
@@ -67,8 +68,9 @@ struct Handler {
         hide_default_value = true
     )]
     payload: String,
+    /// Looked up before the words are read: see [`Add::place`].
     #[command(flatten)]
-    place: Place,
+    _place: Place,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -106,15 +108,8 @@ struct JobOptions {
     /// When another job holds the key: answer it, fail, or give it the new payload and time, or the new time
     #[arg(long, value_name = "WHAT", requires = "unique_key")]
     on_conflict: Option<Conflict>,
-    /// The longest that one attempt may take
-    #[arg(long, value_name = "LENGTH", value_parser = when::length)]
-    timeout: Option<Duration>,
-    /// Attempts before it fails, the first one included
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1000))]
-    max_attempts: Option<i64>,
-    /// Not started by then, it fails: an instant, or a length from now
-    #[arg(long, value_name = "TIME|LENGTH", value_parser = when::deadline)]
-    start_deadline: Option<When>,
+    #[command(flatten)]
+    trying: Trying,
     /// Wait until it has ended, at most this long, and print what it came to; exits as `job wait` does
     #[arg(long, value_name = "LENGTH", num_args = 0..=1, require_equals = true, value_parser = when::length)]
     wait: Option<Option<Duration>>,
@@ -138,6 +133,14 @@ enum Conflict {
 }
 
 impl Add {
+    /// Where to add it, as far as that stands behind the KIND of a handler.
+    pub(super) fn place(&self) -> Place {
+        match &self.target {
+            Some(Target::Handler(words)) => Place::of_words(words.iter().cloned().map(OsString::into_string)),
+            _ => Place::default(),
+        }
+    }
+
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         let target = match (self.target, self.file.file.clone()) {
             (None, Some(file)) => return self.file.run(client, &file).await,
@@ -169,14 +172,14 @@ impl Add {
                 let name = OsString::from("punctual job add");
                 let handler = Handler::try_parse_from(std::iter::once(name).chain(words))?;
                 let payload = payload::json("--payload", &handler.payload)?;
-                let (kind, json) = (handler.kind, handler.output.json);
-                if !handler.place.is_named() {
-                    return add(client, &kind, payload, json, handler.options).await;
-                }
-                let access = handler.place.enter().await?;
-                let done = add(&access.client, &kind, payload, json, handler.options).await;
-                access.leave().await?;
-                done
+                add(
+                    client,
+                    &handler.kind,
+                    payload,
+                    handler.output.json,
+                    handler.options,
+                )
+                .await
             }
         }
     }
@@ -189,9 +192,12 @@ async fn add(
     json: bool,
     options: JobOptions,
 ) -> Result<ExitCode, Failure> {
-    when::tell_what_was_assumed(&[("--at", options.at), ("--start-deadline", options.start_deadline)]);
+    when::tell_what_was_assumed(&[
+        ("--at", options.at),
+        ("--start-deadline", options.trying.start_deadline),
+    ]);
     let wait = options.wait.map(|length| Bound::new(length, json));
-    let posted = enqueue(client, &options.job(kind, payload), wait.as_ref()).await?;
+    let posted = enqueue(client, &options.job(kind, payload), wait.is_some()).await?;
     match wait {
         None => report(&posted, options.on_conflict, json).map(|()| ExitCode::SUCCESS),
         Some(bound) => {
@@ -214,10 +220,12 @@ async fn add(
 }
 
 /// Asks twice if the connection breaks off: whether the first request arrived is not known, but the id that it named makes
-/// both the same job.
-async fn enqueue(client: &Client, job: &NewJob, wait: Option<&Bound>) -> Result<Posted, ClientError> {
-    match client.enqueue(job, wait.map(Bound::next)).await {
-        Err(ClientError::Unreachable { .. }) => client.enqueue(job, wait.map(Bound::next)).await,
+/// both the same job. One that is to be waited for is refused where nothing will be left of its end; the wait itself comes
+/// after, since from the answer on the job is known to be there.
+async fn enqueue(client: &Client, job: &NewJob, is_awaited: bool) -> Result<Posted, ClientError> {
+    let wait = is_awaited.then_some(Duration::ZERO);
+    match client.enqueue(job, wait).await {
+        Err(ClientError::Unreachable { .. }) => client.enqueue(job, wait).await,
         answered => answered,
     }
 }
@@ -255,9 +263,12 @@ impl JobOptions {
             run_at: self.at.map(|when| when.at.to_string()),
             delay: self.delay.map(format_length),
             tags: self.tags.clone(),
-            timeout: self.timeout.map(format_length),
-            max_attempts: self.max_attempts,
-            start_deadline: self.start_deadline.map(|when| when.at.to_string()),
+            timeout: self.trying.timeout(),
+            max_attempts: self.trying.max_attempts,
+            backoff: self.trying.backoff.clone(),
+            max_elapsed: self.trying.max_elapsed(),
+            start_deadline: self.trying.start_deadline(),
+            on_lost: self.trying.on_lost(),
             unique: self.unique_key.clone().map(|key| {
                 Unique::ByKey(UniqueKey {
                     key: Some(key),

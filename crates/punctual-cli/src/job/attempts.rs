@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use comfy_table::Cell;
-use punctual::time::format_length;
 use punctual_http::Client;
 use punctual_http::wire::Attempt;
 
@@ -53,7 +52,7 @@ pub(super) fn print(attempts: &[Attempt]) -> Result<(), Failure> {
 fn row(attempt: &Attempt) -> Vec<Cell> {
     let took = attempt
         .ended_at
-        .map(|ended| format_length(ended.0.since(attempt.started_at.0)));
+        .map(|ended| when::coarse(ended.0.since(attempt.started_at.0)));
     vec![
         print::cell(attempt.number),
         print::cell(when::local(attempt.started_at.0)),

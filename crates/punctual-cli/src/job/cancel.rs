@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use punctual_http::Client;
-use punctual_http::wire::Verb;
+use punctual_http::wire::{Job, Verb};
 
-use super::many::Which;
+use super::many::{self, Which};
 use crate::failure::Failure;
 use crate::print;
 
@@ -25,21 +25,29 @@ pub(super) struct CancelArgs {
 
 impl CancelArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let Some(id) = self.which.one()? else {
-            let reason = Some(self.reason);
-            return self.which.all(client, Verb::Cancel, reason, self.json).await;
-        };
-        let job = client.cancel(id, &self.reason, None).await?;
-        if self.json {
-            print::json(&job)?;
-        } else {
-            let ends = if job.head.phase == "cancelling" {
-                ", and ends when its run has stopped"
-            } else {
-                ""
-            };
-            print::line(&format!("{} is {}{ends}", job.head.id, job.head.phase))?;
+        match self.which.named()? {
+            [] => {
+                let reason = Some(self.reason);
+                self.which.all(client, Verb::Cancel, reason, self.json).await
+            }
+            ids => {
+                many::to_each(ids, async |id| {
+                    let job = client.cancel(id, &self.reason, None).await?;
+                    report(&job, self.json)
+                })
+                .await
+            }
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn report(job: &Job, json: bool) -> Result<(), Failure> {
+    if json {
+        return print::json(job);
+    }
+    let ends = match job.head.phase.as_str() {
+        "cancelling" => ", and ends when its run has stopped",
+        _ => "",
+    };
+    print::line(&format!("{} is {}{ends}", job.head.id, job.head.phase))
 }

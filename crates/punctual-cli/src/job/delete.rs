@@ -7,7 +7,7 @@ use punctual_http::Client;
 use punctual_http::wire::Verb;
 use serde::Serialize;
 
-use super::many::Which;
+use super::many::{self, Which};
 use crate::failure::Failure;
 use crate::print;
 
@@ -29,15 +29,18 @@ struct Deleted<'a> {
 
 impl DeleteArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let Some(id) = self.which.one()? else {
-            return self.which.all(client, Verb::Delete, None, self.json).await;
-        };
-        client.delete(id, None).await?;
-        if self.json {
-            print::json(&Deleted { id, deleted: true })?;
-        } else {
-            print::line(&format!("{} is deleted", print::plain(id)))?;
+        match self.which.named()? {
+            [] => self.which.all(client, Verb::Delete, None, self.json).await,
+            ids => {
+                many::to_each(ids, async |id| {
+                    client.delete(id, None).await?;
+                    match self.json {
+                        true => print::json(&Deleted { id, deleted: true }),
+                        false => print::line(&format!("{} is deleted", print::plain(id))),
+                    }
+                })
+                .await
+            }
         }
-        Ok(ExitCode::SUCCESS)
     }
 }

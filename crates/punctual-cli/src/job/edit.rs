@@ -1,5 +1,6 @@
 //! `punctual job edit`.
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use clap::Args;
 use punctual::time::format_length;
 use punctual_http::Client;
 use punctual_http::wire::JobEdit;
+use serde_json::json;
 
+use super::trying::Trying;
 use super::{payload, show};
 use crate::completion;
 use crate::failure::Failure;
@@ -31,7 +34,6 @@ pub(super) struct EditArgs {
 
 /// What is to be otherwise.
 #[derive(Args)]
-#[group(required = true, multiple = true)]
 struct Change {
     /// Not before this long from now, such as 5m
     #[arg(long = "in", value_name = "LENGTH", value_parser = when::length, conflicts_with = "at")]
@@ -48,25 +50,25 @@ struct Change {
     /// A tag in place of the old ones; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// The longest that one attempt may take
-    #[arg(long, value_name = "LENGTH", value_parser = when::length)]
-    timeout: Option<Duration>,
-    /// Attempts before it fails, the first one included
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1000))]
-    max_attempts: Option<i64>,
-    /// Not started by then, it fails: an instant, or a length from now
-    #[arg(long, value_name = "TIME|LENGTH", value_parser = when::deadline)]
-    start_deadline: Option<When>,
+    #[command(flatten)]
+    trying: Trying,
 }
 
 impl EditArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         when::tell_what_was_assumed(&[
             ("--at", self.change.at),
-            ("--start-deadline", self.change.start_deadline),
+            ("--start-deadline", self.change.trying.start_deadline),
         ]);
-        let job = client.edit(&self.id, &self.change.read()?, self.if_rev).await?;
-        show::report(&job, self.json)
+        let edit = self.change.read()?;
+        if says_nothing(&edit)? {
+            return Err(Failure::usage(
+                "say what is to be otherwise, such as --in 5m; see --help",
+            ));
+        }
+        let job = client.edit(&self.id, &edit, self.if_rev).await?;
+        show::report(&job, self.json)?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -79,10 +81,19 @@ impl Change {
             priority: self.priority.map(Some),
             payload: payload.map(|text| payload::json("--payload", text)).transpose()?,
             tags: (!self.tags.is_empty()).then(|| Some(self.tags.clone())),
-            timeout: self.timeout.map(|length| Some(format_length(length))),
-            max_attempts: self.max_attempts.map(Some),
-            start_deadline: self.start_deadline.map(|when| Some(when.at.to_string())),
+            timeout: self.trying.timeout().map(Some),
+            max_attempts: self.trying.max_attempts.map(Some),
+            backoff: self.trying.backoff.clone().map(Some),
+            max_elapsed: self.trying.max_elapsed().map(Some),
+            start_deadline: self.trying.start_deadline().map(Some),
+            on_lost: self.trying.on_lost().map(Some),
             ..JobEdit::default()
         })
     }
+}
+
+/// Whether the edit leaves everything as it is.
+fn says_nothing(edit: &JobEdit) -> Result<bool, Failure> {
+    let told = serde_json::to_value(edit).map_err(io::Error::from)?;
+    Ok(told == json!({}))
 }

@@ -37,6 +37,7 @@ struct Found {
 
 impl ListArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        self.filter.tell_what_was_assumed();
         let state = self.filter.state.as_deref();
         if self.json {
             let print = |page: Vec<Head>| page.iter().try_for_each(print::json);

@@ -1,5 +1,5 @@
-//! One job by its id, or all that a filter matches: `cancel`, `retry` and `delete`. Many are counted first, and touched only when
-//! somebody has agreed to the number.
+//! Jobs by their ids, or all that a filter matches: `cancel`, `retry` and `delete`. What a filter matches is counted first, and
+//! touched only when somebody has agreed to the number.
 
 use std::process::ExitCode;
 
@@ -9,21 +9,22 @@ use punctual_http::wire::{Bulk, Bulked, Verb};
 use serde::Serialize;
 
 use super::filter::FilterArgs;
+use crate::bar::Bar;
 use crate::failure::{Failure, code};
 use crate::{ask, completion, print};
 
-/// Which job, or jobs.
+/// Which jobs.
 #[derive(Args)]
 pub(super) struct Which {
-    /// The job's id
-    #[arg(add = completion::jobs())]
-    id: Option<String>,
+    /// The job's id, or those of several
+    #[arg(value_name = "ID", add = completion::jobs())]
+    ids: Vec<String>,
     #[command(flatten)]
     filter: FilterArgs,
     /// Every job
     #[arg(long)]
     all: bool,
-    /// Do it to many jobs without asking
+    /// Do it to all that match without asking
     #[arg(long, short)]
     yes: bool,
 }
@@ -37,16 +38,15 @@ struct Tally {
 }
 
 impl Which {
-    /// The one job, if it is one.
-    pub(super) fn one(&self) -> Result<Option<&str>, Failure> {
-        match (&self.id, self.all || !self.filter.is_empty()) {
-            (Some(id), false) => Ok(Some(id)),
-            (None, true) => Ok(None),
-            (Some(_), true) => Err(Failure::usage(
-                "name one job by its id, or many by what they have in common, not both",
+    /// The jobs that are named; none if they are said by what they have in common.
+    pub(super) fn named(&self) -> Result<&[String], Failure> {
+        match (self.ids.is_empty(), self.all || !self.filter.is_empty()) {
+            (false, false) | (true, true) => Ok(&self.ids),
+            (false, true) => Err(Failure::usage(
+                "name jobs by their ids, or by what they have in common, not both",
             )),
-            (None, false) => Err(Failure::usage(
-                "name a job by its id, or say which jobs: --state, --queue, --kind, --tag, --key, or --all; see --help",
+            (true, false) => Err(Failure::usage(
+                "name a job by its id, or say which jobs: --state, --queue, --kind, --tag or another filter, or --all; see --help",
             )),
         }
     }
@@ -59,13 +59,14 @@ impl Which {
         reason: Option<String>,
         json: bool,
     ) -> Result<ExitCode, Failure> {
+        self.filter.tell_what_was_assumed();
         let mut bulk = Bulk {
             filter: Some(self.filter.query()),
             dry_run: true,
             reason,
             ..Bulk::default()
         };
-        let found = each_piece(client, verb, bulk.clone()).await?.matched;
+        let found = each_piece(client, verb, bulk.clone(), None).await?.matched;
         if found > 0 && !self.yes {
             let question = format!("{} {}?", verb.as_str(), print::count(found, "job"));
             if !ask::agrees(&question)? {
@@ -75,7 +76,7 @@ impl Which {
         bulk.dry_run = false;
         let done = match found {
             0 => Tally::default(),
-            _ => each_piece(client, verb, bulk).await?,
+            _ => each_piece(client, verb, bulk, Some(found)).await?,
         };
         print::if_read(match json {
             true => print::json(&done),
@@ -88,14 +89,40 @@ impl Which {
     }
 }
 
-/// Piece by piece, as the server bounds them. Why jobs were refused is told on the way.
-async fn each_piece(client: &Client, verb: Verb, mut bulk: Bulk) -> Result<Tally, Failure> {
+/// Does it to each of these jobs. Where it cannot be done to one of several, that is told, and the others are not left alone.
+pub(super) async fn to_each(
+    ids: &[String],
+    verb: impl AsyncFn(&str) -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut code = ExitCode::SUCCESS;
+    for id in ids {
+        match print::if_read(verb(id).await) {
+            Err(Failure::Said(failed, told)) if ids.len() > 1 => {
+                print::note(&format!("{}: {told}", print::plain(id)));
+                code = ExitCode::from(failed);
+            }
+            done => done?,
+        }
+    }
+    Ok(code)
+}
+
+/// Piece by piece, as the server bounds them; of so many jobs, if that is known. Why jobs were refused is told on the way.
+async fn each_piece(
+    client: &Client,
+    verb: Verb,
+    mut bulk: Bulk,
+    jobs: Option<usize>,
+) -> Result<Tally, Failure> {
+    let bar = Bar::new(jobs.map(|jobs| jobs as u64));
     let mut tally = Tally::default();
     loop {
         let piece = client.bulk(verb, &bulk).await?;
         tally.add(&piece);
+        bar.at(tally.matched as u64, tally.matched as u64);
         for refusal in &piece.refusals {
-            print::note(&format!("{}: {}", refusal.id, print::plain(&refusal.detail)));
+            let told = format!("{}: {}", refusal.id, print::plain(&refusal.detail));
+            bar.aside(|| print::note(&told));
         }
         if piece.next.is_none() {
             return Ok(tally);

@@ -6,7 +6,7 @@ use clap::Args;
 use punctual_http::Client;
 use punctual_http::wire::Verb;
 
-use super::many::Which;
+use super::many::{self, Which};
 use super::show;
 use crate::failure::Failure;
 
@@ -22,9 +22,14 @@ pub(super) struct RetryArgs {
 
 impl RetryArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let Some(id) = self.which.one()? else {
-            return self.which.all(client, Verb::Retry, None, self.json).await;
-        };
-        show::report(&client.retry(id, None).await?, self.json)
+        match self.which.named()? {
+            [] => self.which.all(client, Verb::Retry, None, self.json).await,
+            ids => {
+                many::to_each(ids, async |id| {
+                    show::report(&client.retry(id, None).await?, self.json)
+                })
+                .await
+            }
+        }
     }
 }

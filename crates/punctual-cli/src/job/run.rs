@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use clap::Args;
 use punctual_http::Client;
 
-use super::show;
+use super::{many, show};
 use crate::completion;
 use crate::failure::Failure;
 
 /// `punctual job run ID`
 #[derive(Args)]
 pub(super) struct RunArgs {
-    /// The job's id
-    #[arg(add = completion::jobs())]
-    id: String,
+    /// The job's id, or those of several
+    #[arg(required = true, value_name = "ID", add = completion::jobs())]
+    ids: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -22,6 +22,9 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        show::report(&client.run_now(&self.id, None).await?, self.json)
+        many::to_each(&self.ids, async |id| {
+            show::report(&client.run_now(id, None).await?, self.json)
+        })
+        .await
     }
 }

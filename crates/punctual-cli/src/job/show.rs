@@ -42,13 +42,11 @@ impl Show {
 }
 
 /// Prints where a job stands now that it was changed.
-pub(super) fn report(job: &Job, json: bool) -> Result<ExitCode, Failure> {
-    if json {
-        print::json(job)?;
-    } else {
-        print::line(&format!("{} is {}", job.head.id, standing(&job.head)))?;
+pub(super) fn report(job: &Job, json: bool) -> Result<(), Failure> {
+    match json {
+        true => print::json(job),
+        false => print::line(&format!("{} is {}", job.head.id, standing(&job.head))),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Where a job stands, in a few words: `scheduled in queue http for 2026-12-01 09:00:00 CET (in 5m)`.

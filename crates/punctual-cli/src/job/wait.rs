@@ -82,7 +82,7 @@ impl Bound {
     }
 
     /// How long the next request waits; zero when the time is over.
-    pub(super) fn next(&self) -> Duration {
+    fn next(&self) -> Duration {
         let left = self.until.map(|until| until.saturating_sub(self.clock.uptime()));
         left.unwrap_or(self.longest).min(self.longest)
     }

@@ -5,6 +5,7 @@ use punctual_http::Client;
 use punctual_http::wire::Purge;
 use serde::Serialize;
 
+use crate::bar::Bar;
 use crate::failure::Failure;
 use crate::{ask, completion, print};
 
@@ -35,7 +36,7 @@ struct Tally {
 
 impl PurgeArgs {
     pub(super) async fn run(self, client: &Client) -> Result<(), Failure> {
-        let found = self.each_piece(client, true).await?.matched;
+        let found = self.each_piece(client, None).await?.matched;
         if found > 0 && !self.yes {
             let jobs = print::count(found, &format!("{} job", self.state));
             let question = format!("delete {jobs} of queue {}?", print::plain(&self.name));
@@ -45,7 +46,7 @@ impl PurgeArgs {
         }
         let done = match found {
             0 => Tally::default(),
-            _ => self.each_piece(client, false).await?,
+            _ => self.each_piece(client, Some(found)).await?,
         };
         match self.json {
             true => print::json(&done),
@@ -53,18 +54,20 @@ impl PurgeArgs {
         }
     }
 
-    /// Piece by piece, as the server bounds them.
-    async fn each_piece(&self, client: &Client, dry_run: bool) -> Result<Tally, Failure> {
+    /// Piece by piece, as the server bounds them: deletes so many jobs, or, as long as nobody knows how many, counts them.
+    async fn each_piece(&self, client: &Client, jobs: Option<u64>) -> Result<Tally, Failure> {
+        let bar = Bar::new(jobs);
         let mut tally = Tally::default();
         let mut purge = Purge {
             state: Some(self.state.clone()),
-            dry_run,
+            dry_run: jobs.is_none(),
             cursor: None,
         };
         loop {
             let piece = client.purge_queue(&self.name, &purge).await?;
             tally.matched += piece.matched;
             tally.changed += piece.changed;
+            bar.at(tally.matched, tally.matched);
             if piece.next.is_none() {
                 return Ok(tally);
             }

@@ -440,6 +440,51 @@ fn a_second_job_of_one_key_answers_the_first() {
 }
 
 #[test]
+fn how_a_job_is_tried_is_said_as_it_is_added_and_as_it_is_edited() {
+    let house = House::open();
+    let tried = [
+        "--backoff",
+        "list:1s, 1m",
+        "--max-elapsed",
+        "1d",
+        "--on-lost",
+        "fail",
+        "--timeout",
+        "90s",
+        "--max-attempts",
+        "3",
+        "--json",
+    ];
+    let job = house.json(&[&["add", "mail", "--in", "1h"], &tried[..]].concat());
+    assert_eq!(job["backoff"]["delays"], serde_json::json!(["1s", "1m"]));
+    let told = ["max_elapsed", "on_lost", "timeout"].map(|field| job[field].as_str().expect("text"));
+    assert_eq!(told, ["1d", "fail", "1m30s"]);
+
+    let id = job["id"].as_str().expect("an id");
+    for (given, shown) in [
+        ("fixed:0", serde_json::json!({"type": "fixed", "delay": "0"})),
+        (
+            "exponential:2s,1.5,1m",
+            serde_json::json!({"type": "exponential", "base": "2s", "factor": 1.5, "max": "1m"}),
+        ),
+    ] {
+        let edited = house.json(&["edit", id, "--backoff", given, "--on-lost", "retry", "--json"]);
+        assert_eq!(
+            (&edited["backoff"], &edited["on_lost"]),
+            (&shown, &"retry".into())
+        );
+    }
+    for wrong in ["10s", "fixed:1s,2s", "exponential:1s", "list:", "fixed:soon"] {
+        let refused = house.job(&["edit", id, "--backoff", wrong]);
+        assert_eq!(
+            (refused.code, refused.stderr.lines().count()),
+            (64, 1),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
 fn a_payload_may_come_from_a_file() {
     let house = House::open();
     std::fs::write(house.folder.path().join("payload.json"), "{\"n\": 1}\n").expect("it is ours");

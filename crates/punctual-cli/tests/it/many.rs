@@ -72,6 +72,59 @@ fn whoever_sits_at_a_terminal_is_asked_first() {
 }
 
 #[test]
+fn several_jobs_are_named_and_one_that_cannot_be_leaves_the_others_none_behind() {
+    let house = House::open();
+    let add = || house.json(&["add", "mail", "--tag", "a", "--in", "1h", "--json"])["id"].clone();
+    let ids = [add(), add()];
+    let [first, second] = ids.each_ref().map(|id| id.as_str().expect("an id"));
+    let nobody = "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11";
+    let ran = house.job(&["run", first, second, "--json"]);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 2), "{ran:?}");
+
+    let cancelled = house.job(&["cancel", first, nobody, second]);
+    assert_eq!(cancelled.code, 66, "{cancelled:?}");
+    assert_eq!(
+        cancelled.stderr,
+        format!("punctual: {nobody}: there is no job {nobody}\n")
+    );
+    assert_eq!(house.phases("a"), ["cancelled"; 2]);
+    assert_eq!(house.job(&["retry", first, second]).code, 0);
+    assert_eq!(house.job(&["delete", first, second]).stdout.lines().count(), 2);
+    assert_eq!(house.phases("a"), [""; 0]);
+}
+
+#[test]
+fn jobs_are_found_by_when_they_are_due_and_when_they_ended() {
+    let house = House::open();
+    let tagged = |tag: &str, due: &str| house.job(&["add", "mail", "--tag", tag, "--in", due]);
+    tagged("soon", "30m");
+    tagged("later", "3h");
+    let tags = |filter: &[&str]| {
+        let listed = house.job(&[&["list", "--json"], filter].concat());
+        assert_eq!(listed.code, 0, "{listed:?}");
+        let tags = ["soon", "later"].map(|tag| listed.stdout.contains(tag));
+        (tags[0], tags[1])
+    };
+    assert_eq!(tags(&["--due-before", "1h"]), (true, false));
+    assert_eq!(
+        tags(&["--due-after", "1h", "--due-before", "2099-01-01T00:00Z"]),
+        (false, true)
+    );
+    assert_eq!(tags(&["--worker", "nobody"]), (false, false));
+
+    assert_eq!(
+        house.job(&["cancel", "--due-after", "1h", "--yes"]).stdout,
+        "1 job cancelled\n"
+    );
+    let old = ["delete", "--state", "cancelled", "--yes", "--ended-before"];
+    assert_eq!(
+        house.job(&[&old[..], &["1h"]].concat()).stdout,
+        "0 jobs deleted\n"
+    );
+    assert_eq!(house.job(&[&old[..], &["0s"]].concat()).stdout, "1 job deleted\n");
+}
+
+#[test]
 fn neither_no_job_nor_a_job_and_a_filter_is_meant() {
     let house = House::open();
     house.add_mail("a", 1);

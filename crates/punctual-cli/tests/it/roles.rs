@@ -154,7 +154,7 @@ fn whoever_waits_or_follows_goes_on_when_the_server_has_started_anew() {
     let id = add(&address, &shell(script));
     let server = format!("http://{address}");
     let client = |name: &'static str, arguments: &[&str]| {
-        let arguments = [&["job"], arguments, &["--server", &server]].concat();
+        let arguments = [&["job", "--server", &server], arguments].concat();
         Process::begin(&place, name, &arguments)
     };
     let mut follower = client("follower", &["output", "--follow", &id]);
@@ -162,27 +162,34 @@ fn whoever_waits_or_follows_goes_on_when_the_server_has_started_anew() {
         (follower.told(&place) == "one\n").then_some(())
     });
     let mut waiter = client("waiter", &["wait", "--json", &id]);
-    // Its first look is answered at once, and so is logged; what it then waits for is not.
-    until("somebody waits", || {
-        api.logged(&place).contains("GET").then_some(())
+    let mut adder = client(
+        "adder",
+        &["add", "command", "--json", "--wait", "--", "sh", "-c", script],
+    );
+    // What is answered at once is logged; what is then waited for is not.
+    until("both wait", || {
+        let log = api.logged(&place);
+        (log.contains("GET") && log.matches("POST").count() == 2).then_some(())
     });
 
     api.child.kill().expect("it runs");
     api.child.wait().expect("it ends");
-    for process in [&follower, &waiter] {
+    for process in [&follower, &waiter, &adder] {
         until("it says that it tries again", || {
             process.logged(&place).contains("trying again").then_some(())
         });
     }
     let _api = Process::start(&place, "api again", &["api", "--bind", &address]);
     fs::write(place.path("go"), "").expect("the folder is there");
-    for process in [&mut follower, &mut waiter] {
+    for process in [&mut follower, &mut waiter, &mut adder] {
         let code = process.child.wait().expect("it ends").code();
         assert_eq!(code, Some(0), "{}", process.logged(&place));
         assert_eq!(process.logged(&place).lines().count(), 1, "it is told once");
     }
     assert_eq!(follower.told(&place), "one\ntwo\n");
-    assert!(waiter.told(&place).contains("\"state\":\"succeeded\""));
+    for process in [&waiter, &adder] {
+        assert!(process.told(&place).contains("\"state\":\"succeeded\""));
+    }
 }
 
 #[test]

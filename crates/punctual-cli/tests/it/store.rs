@@ -122,6 +122,18 @@ fn a_store_that_cannot_be_meant_is_wrong_usage() {
             ],
             "not both",
         ),
+        (
+            &[
+                "job",
+                "--store",
+                "sqlite:a.db",
+                "add",
+                "mail",
+                "--server",
+                "http://127.0.0.1:1",
+            ],
+            "not both",
+        ),
         (&["store", "backup", "copy.db", "--store", "memory:"], "no file"),
     ] {
         let ended = run(folder.path(), arguments);

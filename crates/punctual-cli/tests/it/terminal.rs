@@ -172,13 +172,18 @@ fn states_have_colours_at_a_terminal_unless_somebody_wants_none() {
 }
 
 #[test]
-fn an_import_shows_how_far_it_has_come() {
+fn long_work_shows_how_far_it_has_come() {
     let house = House::open();
     let lines = "{\"kind\": \"mail\", \"delay\": \"1h\"}\n".repeat(3_000);
     std::fs::write(house.folder.path().join("jobs.jsonl"), lines).expect("it is ours");
-    let mut terminal = house.at_a_terminal("add -f jobs.jsonl");
-    assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
-    let seen = house.read("seen");
-    assert!(seen.contains("jobs  ") && seen.contains('%'), "{seen}");
-    assert!(seen.trim_end().ends_with("3000 jobs added"), "{seen}");
+    for (work, told) in [
+        ("add -f jobs.jsonl", "3000 jobs added"),
+        ("cancel --kind mail --yes", "3000 jobs cancelled"),
+    ] {
+        let mut terminal = house.at_a_terminal(work);
+        assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+        let seen = house.read("seen");
+        assert!(seen.contains("jobs  ") && seen.contains('%'), "{seen}");
+        assert!(seen.trim_end().ends_with(told), "{seen}");
+    }
 }

@@ -19,14 +19,13 @@ use punctual_http::problem::Problem;
 use punctual_http::wire::{BatchItem, NewJob};
 use serde::Serialize;
 
-use self::bar::Bar;
 use self::line::Fault;
 use self::read::{Chunk, Line, Lines};
+use crate::bar::Bar;
 use crate::failure::{Failure, code};
 use crate::patience::Patience;
 use crate::{input, print};
 
-mod bar;
 mod line;
 mod read;
 
@@ -88,11 +87,11 @@ impl FileArgs {
                     if let Err(failure) = import.add(chunk, &mut patience, &mut tally, &bar).await {
                         break Err(failure);
                     }
-                    bar.at(end, tally.jobs());
+                    bar.at(end, tally.jobs() as u64);
                 }
             }
         };
-        bar.finish();
+        drop(bar);
         done?;
         print::if_read(if self.json {
             print::json(&tally)
