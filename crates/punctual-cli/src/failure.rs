@@ -42,6 +42,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What is printed cannot be written.
+    pub(crate) fn unwritten(error: io::Error) -> Failure {
+        match Failure::from(error) {
+            Failure::Said(code, told) => Failure::Said(code, format!("the output cannot be written: {told}")),
+            failure => failure,
+        }
+    }
+
     /// The command line is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Failure {
         Failure::Said(code::USAGE, message.into())
@@ -123,7 +131,14 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::NobodyReads,
-            _ => Failure::Said(code::IO, error.to_string()),
+            _ => Failure::Said(code::IO, story(&error)),
         }
     }
+}
+
+/// What the system says of an error, without its number.
+pub(crate) fn story(error: &io::Error) -> String {
+    let said = error.to_string();
+    let words = said.split(" (os error").next().unwrap_or(&said);
+    words.to_lowercase()
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::failure::story;
+
 /// What a file holds, unless it is more than so many bytes.
 pub(crate) fn file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     within(File::open(path).map_err(|error| why(&error))?, most)
@@ -27,6 +29,6 @@ pub(crate) fn why(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "the file may not be read".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder, and no file".to_owned(),
-        _ => format!("it cannot be read: {error}"),
+        _ => format!("it cannot be read: {}", story(error)),
     }
 }

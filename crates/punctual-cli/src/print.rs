@@ -22,7 +22,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Writes one line.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout(), "{text}")?)
+    writeln!(io::stdout(), "{text}").map_err(Failure::unwritten)
 }
 
 /// So many of them: `1 job`, `2 jobs`.
@@ -46,8 +46,8 @@ pub(crate) fn facts(facts: impl IntoIterator<Item = (&'static str, String)>) -> 
 /// Writes bytes as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout();
-    stdout.write_all(bytes)?;
-    Ok(stdout.flush()?)
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(Failure::unwritten)
 }
 
 /// As [`foreign`], and a terminal's line is ended.

@@ -48,11 +48,11 @@ pub(crate) fn foreign_aside(wrote: &[u8]) -> Result<(), Failure> {
 }
 
 fn foreign_to(mut end: impl Write, for_people: bool, wrote: &[u8]) -> Result<(), Failure> {
-    match for_people {
-        true => end.write_all(tame(&String::from_utf8_lossy(wrote)).as_bytes())?,
-        false => end.write_all(wrote)?,
-    }
-    Ok(end.flush()?)
+    let written = match for_people {
+        true => end.write_all(tame(&String::from_utf8_lossy(wrote)).as_bytes()),
+        false => end.write_all(wrote),
+    };
+    written.and_then(|()| end.flush()).map_err(Failure::unwritten)
 }
 
 /// Cuts bytes that come in pieces between characters, and not within one.

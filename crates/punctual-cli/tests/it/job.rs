@@ -6,6 +6,18 @@ use std::process::Stdio;
 
 use crate::house::{Ended, House, punctual};
 
+/// Runs the script behind it in one attempt.
+const ONCE: [&str; 8] = [
+    "add",
+    "command",
+    "--max-attempts",
+    "1",
+    "--wait",
+    "--",
+    "sh",
+    "-c",
+];
+
 impl House {
     /// The code of a command whose output and notes nobody reads.
     fn code_unread(&self, arguments: &[&str]) -> i32 {
@@ -289,6 +301,31 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_a_failure_and_said_so() {
+    let house = House::open();
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it")
+    };
+    assert_eq!(house.job(&["add", "mail", "--in", "1h"]).code, 0);
+    for arguments in [&["list"][..], &["list", "--json"]] {
+        let ended = house
+            .command(arguments)
+            .stdout(full())
+            .output()
+            .expect("it starts");
+        let ended = Ended::of(ended);
+        assert_eq!(ended.code, 74, "{ended:?}");
+        assert_eq!(
+            ended.stderr,
+            "punctual: the output cannot be written: no space left on device\n"
+        );
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_loses_neither_the_job_nor_how_it_ended() {
     let house = House::open();
     let added = house.code_unread(&["add", "mail", "--tag", "unread", "--at", "2099-01-01T00:00"]);
@@ -296,17 +333,7 @@ fn a_reader_that_goes_away_loses_neither_the_job_nor_how_it_ended() {
     assert_eq!(house.json(&["list", "--tag", "unread", "--json"])["kind"], "mail");
 
     for script in ["echo out; echo err >&2; exit 3", "exit 3"] {
-        let failed = [
-            "add",
-            "command",
-            "--max-attempts",
-            "1",
-            "--wait",
-            "--",
-            "sh",
-            "-c",
-            script,
-        ];
+        let failed = [&ONCE[..], &[script]].concat();
         assert_eq!(house.code_unread(&failed), 1, "{script}");
     }
     let failed = house.sh("exit 3");
@@ -323,17 +350,7 @@ fn a_reader_that_goes_away_loses_neither_the_job_nor_how_it_ended() {
 #[test]
 fn an_error_of_several_lines_is_shown_whole_and_in_order() {
     let house = House::open();
-    let failed = [
-        "add",
-        "command",
-        "--max-attempts",
-        "1",
-        "--wait",
-        "--",
-        "sh",
-        "-c",
-    ];
-    house.job(&[&failed[..], &["printf 'one\\n\\ttwo\\n' >&2; exit 3"]].concat());
+    house.job(&[&ONCE[..], &["printf 'one\\n\\ttwo\\n' >&2; exit 3"]].concat());
     let listed = house.json(&["list", "--json"]);
     let shown = house.job(&["show", listed["id"].as_str().expect("an id")]).stdout;
     assert!(
