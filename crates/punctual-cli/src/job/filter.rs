@@ -42,7 +42,7 @@ pub(super) struct FilterArgs {
 impl FilterArgs {
     /// Whether it is every job.
     pub(super) fn is_empty(&self) -> bool {
-        self.query().pairs().is_empty()
+        self.query() == ListQuery::default()
     }
 
     /// The jobs, on the wire.

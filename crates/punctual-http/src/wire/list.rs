@@ -22,7 +22,7 @@ pub struct List<T> {
 }
 
 /// The query of `GET /v1/jobs`. What is unset does not restrict.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     /// One of the five stored states, or of the phases; or `ended`, for the three ends together.
