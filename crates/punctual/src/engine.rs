@@ -207,7 +207,7 @@ impl Engine {
 
     /// One page of jobs: see [`Store::list`].
     pub async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
-        let span = tracing::debug_span!("list", view = ?filter.view, limit = page.limit);
+        let span = tracing::debug_span!("list", view = %filter.view, limit = page.limit);
         self.core.store.list(filter, page).instrument(span).await
     }
 

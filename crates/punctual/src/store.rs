@@ -16,6 +16,7 @@
 //!                             (retry, snooze, release)
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -207,6 +208,19 @@ pub enum View {
     Running,
     /// Ended jobs, newest end first, then id (ascending), of one state if it says so; a live state is `Invalid`.
     Ended(Option<State>),
+}
+
+/// Its name in lower case.
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            View::All => "all",
+            View::Waiting => "waiting",
+            View::Running => "running",
+            View::Ended(None) => "ended",
+            View::Ended(Some(state)) => state.as_str(),
+        })
+    }
 }
 
 /// How far to read.

@@ -10,6 +10,7 @@ mod file;
 mod import;
 mod instants;
 mod kill;
+mod lost;
 mod many;
 mod nginx;
 mod paused;

@@ -10,6 +10,8 @@
 //!   └── next page                   moved on, or key held: alone, by operate
 //! ```
 
+use std::fmt;
+
 use tracing::Instrument;
 
 use crate::change::{Applied, Change};
@@ -49,6 +51,17 @@ pub enum BulkVerb {
     Delete,
 }
 
+/// Its name in lower case.
+impl fmt::Display for BulkVerb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BulkVerb::Cancel(_) => "cancel",
+            BulkVerb::Retry => "retry",
+            BulkVerb::Delete => "delete",
+        })
+    }
+}
+
 /// What one call of a bulk verb came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bulked {
@@ -73,7 +86,7 @@ impl Engine {
     /// `Invalid` for a limit or a reason that cannot be. `Unavailable`, or a fault of the store: some jobs may have been
     /// changed by then; the same call again goes on with the others.
     pub async fn bulk(&self, bulk: &Bulk) -> Result<Bulked, Error> {
-        let span = tracing::debug_span!("bulk", verb = ?bulk.verb, dry_run = bulk.dry_run);
+        let span = tracing::debug_span!("bulk", verb = %bulk.verb, dry_run = bulk.dry_run);
         self.core.bulk(bulk).instrument(span).await
     }
 }

@@ -54,7 +54,7 @@ async fn take_back(core: &Core) {
 fn after_failure(error: &Error, what: &str, failures: &mut u32) -> Duration {
     let pause = OVERDUE_SCAN.saturating_mul(1 << (*failures).min(8)).min(RESCAN);
     *failures += 1;
-    tracing::warn!(%error, "{what}; it is tried again in {pause:?}");
+    tracing::warn!(%error, "{what}; it is tried again in {}", format_length(pause));
     pause
 }
 
@@ -92,13 +92,15 @@ async fn reclaim(core: &Core, leaps: &mut Leaps) -> Result<Duration, Error> {
     });
     let (jobs, writes): (Vec<_>, Vec<_>) = decided.unzip();
     let asked = jobs.len();
+    let mut taken = Vec::new();
     for (job, answer) in jobs.iter().zip(core.write_changes(writes).await) {
         // A row that moved on meanwhile needs no more care.
         if answer? == Applied::Applied {
             core.counters.reclaimed(1);
-            tracing::info!(job = %job.id(), state = %job.status.state, worker = ?job.status.worker, "an overdue job was taken back");
+            taken.push(job);
         }
     }
+    tell(&taken);
     if full && asked > 0 {
         return Ok(Duration::ZERO);
     }
@@ -135,6 +137,21 @@ async fn lease_ends(core: &Core) -> Result<Ends, Error> {
         }
     }
     Ok(ends)
+}
+
+/// Says what a round took back: in one line, since a worker that is killed leaves as many jobs as it ran.
+fn tell(taken: &[&Job]) {
+    for job in taken {
+        let (queue, status) = (&job.body.queue, &job.status);
+        let worker = status.worker.as_ref().map(tracing::field::display);
+        tracing::debug!(job = %job.id(), %queue, state = %status.state, worker, "an overdue job was taken back");
+    }
+    if let Some(first) = taken.first() {
+        tracing::info!(
+            jobs = taken.len(), first = %first.id(), queue = %first.body.queue,
+            "overdue jobs were taken back: their leases were over, or they were not to begin any more"
+        );
+    }
 }
 
 /// When each worker beat last, where that tells which leases are from before a leap.

@@ -48,7 +48,7 @@ pub(super) fn put_off(
     let rows = unreadable.len();
     if let Some(Unreadable { id, why, .. }) = unreadable.pop() {
         tracing::error!(
-            rows, job = ?id.map(|id| id.to_string()), error = %Error::from(why),
+            rows, job = id.map(tracing::field::display), error = %Error::from(why),
             "rows that are due cannot be read, this one among them; they are put off by {}",
             format_length(limits::UNREADABLE_DELAY)
         );
