@@ -25,7 +25,7 @@ pub(crate) struct StoreArgs {
 
 #[derive(Subcommand)]
 enum StoreCommand {
-    /// Tell what the store is and what it promises
+    /// Tell what the store is and what it promises, and read all of it to see that it is whole
     Check(Check),
     /// Copy a SQLite file while others use it, and check the copy
     Backup(Backup),
@@ -87,7 +87,8 @@ impl StoreArgs {
 impl Check {
     async fn run(self, url: &str) -> Result<(), Failure> {
         let engine = place::open(url).await?;
-        let report = engine.check().await?;
+        let mut report = engine.check().await?;
+        report.notes.extend(engine.inspect().await.map_err(damaged)?);
         engine.close().await?;
         let ahead = Duration::from_micros(report.clock_ahead_micros.unsigned_abs());
         let sign = if report.clock_ahead_micros < 0 { "-" } else { "" };
@@ -112,6 +113,17 @@ impl Check {
             ("clock ahead", checked.clock_ahead),
             ("latency", when::coarse(report.latency)),
         ])
+    }
+}
+
+/// What is to be done about a store that is damaged.
+fn damaged(error: punctual::Error) -> Failure {
+    match error.kind() {
+        punctual::Kind::Internal => {
+            let message = format!("{error}, which is a file that `punctual store backup` made");
+            Failure::of(error.kind(), message)
+        }
+        _ => error.into(),
     }
 }
 

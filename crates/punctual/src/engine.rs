@@ -252,6 +252,16 @@ impl Engine {
         self.core.store.check().instrument(span).await
     }
 
+    /// Reads all of the store, however long that takes: see [`Store::inspect`].
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if something in it is damaged; `Unavailable` if it cannot be read.
+    pub async fn inspect(&self) -> Result<Option<String>, Error> {
+        let span = tracing::debug_span!("inspect");
+        self.core.store.inspect().instrument(span).await
+    }
+
     /// What this engine has done since it was opened.
     pub fn totals(&self) -> Totals {
         self.core.counters.totals()

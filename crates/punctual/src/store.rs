@@ -17,6 +17,7 @@
 //! ```
 
 use std::fmt;
+use std::future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -138,6 +139,12 @@ pub trait Store: Send + Sync + 'static {
     /// It fails where a write would, with the reason: what cannot be told otherwise is tried, though not more often than
     /// every [`FILE_WRITE_KNOWN`](crate::limits::FILE_WRITE_KNOWN).
     fn check(&self) -> Answer<'_, Report>;
+
+    /// Reads all that the store keeps: as slow as [`check`](Self::check) is quick. Answers what was looked at, in a sentence;
+    /// nothing where a server behind the store watches over its own pages. It fails, as `Internal`, if something is damaged.
+    fn inspect(&self) -> Answer<'_, Option<String>> {
+        Box::pin(future::ready(Ok(None)))
+    }
 
     /// Hints between the processes on this store. See [`Signals`](crate::signals::Signals).
     fn signals(&self) -> &dyn crate::signals::Signals;

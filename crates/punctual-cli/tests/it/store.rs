@@ -223,6 +223,36 @@ fn a_check_tells_what_the_store_promises() {
 }
 
 #[test]
+fn a_check_finds_a_damaged_file_and_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let house = House::open();
+    let lines: String = (0..2_000)
+        .map(|n| format!("{{\"kind\": \"mail\", \"payload\": {n}, \"delay\": \"1h\"}}\n"))
+        .collect();
+    fs::write(house.folder.path().join("jobs.jsonl"), lines).expect("it is ours");
+    assert_eq!(house.job(&["add", "-f", "jobs.jsonl"]).code, 0);
+    let copy = here.join("copy.db").display().to_string();
+    assert_eq!(run(house.folder.path(), &["store", "backup", &copy]).code, 0);
+
+    let check = ["store", "check", "--store", "sqlite:copy.db"];
+    let whole = run(here, &check);
+    assert_eq!(whole.code, 0, "{whole:?}");
+    assert!(whole.stdout.contains("it is whole"), "{whole:?}");
+
+    let mut bytes = fs::read(&copy).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 16 * 1024].fill(0xa5);
+    fs::write(&copy, bytes).expect("it is ours");
+    let damaged = run(here, &check);
+    assert_eq!(damaged.code, 70, "{damaged:?}");
+    assert_eq!(damaged.stderr.lines().count(), 1, "{damaged:?}");
+    assert!(damaged.stderr.contains("damaged"), "{damaged:?}");
+    assert!(damaged.stderr.contains("backup"), "{damaged:?}");
+    assert_eq!(damaged.stdout, "");
+}
+
+#[test]
 fn a_backup_holds_up_nobody_who_writes_and_is_of_one_instant() {
     let house = House::open();
     let here = house.folder.path();

@@ -33,6 +33,7 @@ mod fault;
 mod fetch;
 mod file;
 mod insert;
+mod integrity;
 mod list;
 mod log;
 mod output;
@@ -372,6 +373,15 @@ impl Store for SqliteStore {
                 clock_ahead_micros: 0,
                 latency,
             })
+        })
+    }
+
+    fn inspect(&self) -> Answer<'_, Option<String>> {
+        self.readers.read(|connection| match integrity::damage(connection)? {
+            None => Ok(Some("All of the file was read, and it is whole.".to_owned())),
+            Some(damage) => Err(Fault::Told(Error::internal(format!(
+                "the database file is damaged ({damage}): stop all that use it and restore it from a backup"
+            )))),
         })
     }
 

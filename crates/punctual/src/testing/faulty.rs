@@ -46,6 +46,8 @@ pub enum Call<'a> {
     Output(RunId),
     /// [`Store::check`].
     Check,
+    /// [`Store::inspect`].
+    Inspect,
 }
 
 /// What becomes of a call.
@@ -200,6 +202,10 @@ impl Store for FaultyStore {
 
     fn check(&self) -> Answer<'_, Report> {
         self.serve(Call::Check, self.inner.check())
+    }
+
+    fn inspect(&self) -> Answer<'_, Option<String>> {
+        self.serve(Call::Inspect, self.inner.inspect())
     }
 
     fn signals(&self) -> &dyn Signals {

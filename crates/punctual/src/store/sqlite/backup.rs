@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::fault::Fault;
-use super::file;
+use super::{file, integrity};
 use crate::error::Error;
 use crate::limits;
 
@@ -114,10 +114,11 @@ impl LogWatch {
 /// Has SQLite read all of the copy, and makes it a single file, without the log that its source keeps.
 fn check(target: &Connection) -> Result<(), Fault> {
     let mode: String = target.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0))?;
-    let found: String = target.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
-    if mode == "delete" && found == "ok" {
+    let damage = integrity::damage(target)?;
+    if mode == "delete" && damage.is_none() {
         return Ok(());
     }
+    let found = damage.unwrap_or_else(|| format!("its journal mode is {mode}"));
     Err(Fault::Told(Error::internal(format!(
         "the copy is not a whole database ({found}); check the disks of both files. Nothing was written"
     ))))

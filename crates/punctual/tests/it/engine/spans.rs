@@ -80,6 +80,7 @@ async fn every_verb_of_the_engine_is_one_span_of_its_name() {
     hear("counts", engine.counts()).await;
     hear("workers", engine.workers()).await;
     hear("check", engine.check()).await;
+    hear("inspect", engine.inspect()).await;
     hear("queue", engine.queue("default")).await;
     let open = QueueSettings::default();
     hear("set_queue", engine.set_queue("default", open, None)).await;
