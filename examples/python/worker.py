@@ -6,7 +6,8 @@ SERVER, QUEUES = sys.argv[1], sys.argv[2:] or ["default"]
 NAME = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"  # another one for each start
 LEASE = int(os.environ.get("LEASE", "30"))  # seconds; should this process die, its jobs run again so much later
 TROUBLE = (OSError, http.client.HTTPException, ValueError)  # no connection, no answer, or half of one
-held, stopping = {}, threading.Event()  # the runs at work, by the job's id; whether to take no more
+held = {}  # the runs at work, by the job's id
+stopping, stopped = threading.Event(), threading.Event()  # whether to take no more; whether nothing is at work any more
 
 def handle(job, stop):
     """Your work. Once `stop` is set the job is cancelled, or another worker's by now."""
@@ -20,16 +21,20 @@ def ask(verb, body):
         return json.load(answer)["runs"]
 
 def beat():
-    """Keeps the leases, and hears which runs are to stop."""
+    """Keeps the leases, and hears which runs are to stop. The last beat says that this worker has stopped."""
+    last = False
     while True:
         try:
             runs = [{"id": id, "run": run} for id, (run, _) in list(held.items())]
-            for told in ask("beat", {"runs": runs, "lease": f"{LEASE}s", "stopping": stopping.is_set()}):
+            news = {"stopping": stopping.is_set(), "stopped": last}
+            for told in ask("beat", {"runs": runs, "lease": f"{LEASE}s", **news}):
                 if told["verdict"] != "held" and told["id"] in held:
                     held[told["id"]][1].set()
         except TROUBLE as error:
             print(f"a beat failed: {error}", file=sys.stderr)
-        time.sleep(LEASE / 6)
+        if last:
+            return
+        last = stopped.wait(LEASE / 6)
 
 def settle(id, run, outcome):
     """Tells what became of a run, again and again until the server has heard it."""
@@ -53,7 +58,8 @@ def work(job, run):
     del held[job["id"]]
 
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-threading.Thread(target=beat, daemon=True).start()
+beating = threading.Thread(target=beat, daemon=True)
+beating.start()
 while not stopping.is_set():
     try:
         for it in ask("claim", {"queues": QUEUES, "wait": "5s", "lease": f"{LEASE}s"}):
@@ -61,3 +67,5 @@ while not stopping.is_set():
     except TROUBLE as error:
         print(f"no jobs: {error}", file=sys.stderr)
         time.sleep(1)
+stopped.set()
+beating.join()

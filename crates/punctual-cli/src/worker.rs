@@ -72,7 +72,7 @@ fn row(worker: &Worker) -> Vec<Cell> {
     vec![
         print::cell(&worker.worker),
         print::cell(format!("{}{}", worker.running, slots.unwrap_or_default())),
-        print::cell(if worker.stopping { "stopping" } else { "working" }),
+        print::cell(&worker.state),
         print::cell(when::distance_from_now(worker.beat_at.0)),
         print::cell(worker.queues.join(", ")),
         print::cell(worker.host.as_deref().unwrap_or("")),

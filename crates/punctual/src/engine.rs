@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
 use crate::queue::QueueName;
-use crate::run::{Outcome, WorkerInfo};
+use crate::run::{Outcome, WorkerSeen};
 use crate::store::{self, Counted, Report, Store};
 use crate::time::Timestamp;
 
@@ -51,6 +51,7 @@ mod settings;
 mod settle;
 mod source;
 mod tokens;
+mod workers;
 mod writes;
 
 use claimants::Claimants;
@@ -240,10 +241,10 @@ impl Engine {
         self.core.store.counts().instrument(span).await
     }
 
-    /// The workers that are there, with their last beat.
-    pub async fn workers(&self) -> Result<Vec<(WorkerInfo, Timestamp)>, Error> {
+    /// The workers that are there, with their last beat, and how many jobs each holds by the jobs' rows.
+    pub async fn workers(&self) -> Result<Vec<WorkerSeen>, Error> {
         let span = tracing::debug_span!("workers");
-        self.core.store.workers().instrument(span).await
+        self.core.workers().instrument(span).await
     }
 
     /// What the store is and what it promises.

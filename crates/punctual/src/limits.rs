@@ -174,6 +174,8 @@ pub const KEEP_FAILED: Duration = Duration::from_secs(7 * 86_400);
 
 /// A worker that has not beaten for this long is gone from the list of workers.
 pub const WORKER_FORGOTTEN: Duration = Duration::from_secs(600);
+/// Pages of [`PAGE_ITEMS`] runs that are counted to tell how many each worker holds; beyond it, what workers told stands.
+pub const HELD_PAGES: usize = 10;
 /// Slots of one worker, and jobs that it may hold beyond them.
 pub const CONCURRENCY_MAX: usize = 10_000;
 /// Slots of a worker that does not say.
@@ -204,6 +206,8 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(25);
 pub const LAST_CLAIM: Duration = Duration::from_millis(250);
 /// How long a stopping worker waits for its last outcomes to be settled, once nothing runs any more.
 pub const LAST_SETTLES: Duration = Duration::from_secs(2);
+/// How long a worker that has stopped waits for its last beat: nothing but a list of workers hangs on it.
+pub const LAST_BEAT: Duration = Duration::from_millis(500);
 /// Kinds without a handler that one worker counts by name; further ones are put back uncounted.
 pub const KINDS_UNKNOWN: usize = 1_000;
 /// Live output kept of one run, in bytes: its head and its tail.

@@ -11,9 +11,11 @@ use crate::queue::QueueName;
 use crate::time::Timestamp;
 
 mod head_tail;
+mod seen;
 pub mod token;
 
 pub(crate) use head_tail::HeadTail;
+pub use seen::{WorkerSeen, WorkerState};
 
 /// The name of one start of one worker: random, so that a restarted process is never taken for its forerunner.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +110,8 @@ pub struct Beat {
     pub runs: Vec<BeatRun>,
     /// How long each of them is leased from now at least, by the store's clock.
     pub lease: Duration,
+    /// Whether it is the worker's last: it has stopped, and is forgotten at once.
+    pub stopped: bool,
     /// The instant to take for now; unset, the store's clock. Set only where time is stepped.
     pub now: Option<Timestamp>,
 }
@@ -154,7 +158,7 @@ pub struct WorkerInfo {
     pub queues: Vec<QueueName>,
     /// How many jobs it runs at once.
     pub concurrency: u32,
-    /// How many it holds now.
+    /// How many it holds now, those included that it was given ahead.
     pub running: u32,
     /// When it started.
     pub started_at: Timestamp,

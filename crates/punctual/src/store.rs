@@ -27,7 +27,7 @@ use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChan
 use crate::error::Error;
 use crate::job::{Failure, Job, JobId, Phase, State};
 use crate::queue::{Counts, QueueName};
-use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerInfo};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerSeen};
 use crate::time::Timestamp;
 
 pub(crate) mod checks;
@@ -73,8 +73,8 @@ pub trait Store: Send + Sync + 'static {
     fn claim(&self, claim: Claim) -> Answer<'_, Claimed>;
 
     /// One heartbeat: prolongs the runs that are still held (`rev + 1`, alarm at the new lease's end), keeps their
-    /// progress, and notes that the worker lives. A run is held while its row is running under this `run`, whether or
-    /// not its lease has passed.
+    /// progress, and notes that the worker lives, or forgets it if it has stopped. A run is held while its row is running
+    /// under this `run`, whether or not its lease has passed.
     ///
     /// A lease that ends later stays as it is: a run that was deferred for an hour keeps its hour, though its worker
     /// beats once more before it hears so. After a step back of the store's clock a lease may therefore last longer than
@@ -106,9 +106,9 @@ pub trait Store: Send + Sync + 'static {
     /// How many jobs each queue has in each state, by the queue's name. A queue without jobs has no counts.
     fn counts(&self) -> Answer<'_, Counted>;
 
-    /// The workers that have beaten within [`WORKER_FORGOTTEN`](crate::limits::WORKER_FORGOTTEN) by the store's clock, with
-    /// their last beat, by their names.
-    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>>;
+    /// The workers that have not stopped, and have beaten within [`WORKER_FORGOTTEN`](crate::limits::WORKER_FORGOTTEN) by the
+    /// store's clock, by their names.
+    fn workers(&self) -> Answer<'_, Vec<WorkerSeen>>;
 
     /// Writes or deletes each record if it still has the expected `rev`, one after the other. A record that is written
     /// again after it was deleted begins at `rev` 1. A document that its kind cannot read is `Invalid`, and nothing of the
@@ -299,6 +299,8 @@ pub struct Head {
     pub key_until: Option<Timestamp>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Whether its run goes on elsewhere, without its worker.
+    pub deferred: bool,
 }
 
 impl Head {
@@ -325,6 +327,7 @@ impl Head {
             unique_key: status.unique_key.clone(),
             key_until: status.key_until,
             failure: status.failure.clone(),
+            deferred: status.deferred,
         }
     }
 }

@@ -25,9 +25,7 @@ use http::Method;
 use punctual::clock::{Clock, SystemClock};
 use punctual::job::JobId;
 use punctual::limits as library;
-use punctual::run::{
-    Beat, BeatVerdict, Beaten, Claim, ClaimFrom, Claimed, RunId, SettleVerdict, Settlement, WorkerInfo,
-};
+use punctual::run::{Beat, BeatVerdict, Beaten, Claim, ClaimFrom, Claimed, RunId, SettleVerdict, Settlement};
 use punctual::source::Source;
 use punctual::time::format_length;
 use punctual::{Error, Kind};
@@ -150,7 +148,7 @@ impl Far {
         let mut now = None;
         for runs in beats(&beat.runs) {
             let count = runs.len();
-            let asked = beat_of(&beat.worker, beat.lease, runs);
+            let asked = beat_of(&beat, runs);
             let deadline = beat.lease / library::BEATS_IN_LEASE;
             let beaten: wire::Beaten = self
                 .beats
@@ -216,11 +214,12 @@ impl Far {
     }
 }
 
-fn beat_of(worker: &WorkerInfo, lease: Duration, runs: Vec<wire::BeatRun>) -> wire::Beat {
+fn beat_of(beat: &Beat, runs: Vec<wire::BeatRun>) -> wire::Beat {
+    let worker = &beat.worker;
     wire::Beat {
         worker: Some(worker.id.to_string()),
         runs,
-        lease: Some(format_length(lease)),
+        lease: Some(format_length(beat.lease)),
         host: Some(worker.host.clone()),
         pid: Some(worker.pid.into()),
         queues: Some(worker.queues.iter().map(ToString::to_string).collect()),
@@ -228,5 +227,6 @@ fn beat_of(worker: &WorkerInfo, lease: Duration, runs: Vec<wire::BeatRun>) -> wi
         running: Some(worker.running.into()),
         started_at: Some(worker.started_at.to_string()),
         stopping: worker.stopping,
+        stopped: beat.stopped,
     }
 }

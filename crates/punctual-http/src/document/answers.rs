@@ -1,5 +1,6 @@
 //! What is answered.
 
+use punctual::run::WorkerState;
 use serde_json::{Value, json};
 
 use super::{answer, named, or_null};
@@ -220,7 +221,9 @@ fn worker() -> Value {
             "concurrency": or_null(count()),
             "running": count(),
             "started_at": or_null(named("Instant")),
+            "state": {"enum": WorkerState::ALL.map(WorkerState::as_str)},
             "beat_at": named("Instant"),
+            "lease": named("Length"),
             "stopping": {"type": "boolean"},
         }),
         &[],

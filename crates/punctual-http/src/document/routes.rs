@@ -337,7 +337,7 @@ fn workers() -> Vec<Operation> {
             "get",
             "/v1/workers",
             "list_workers",
-            "Workers that have beaten lately, by name.",
+            "Workers that have beaten lately and have not stopped, by name.",
         )
         .page("Worker"),
         NEW(

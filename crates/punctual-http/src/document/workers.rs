@@ -64,6 +64,7 @@ fn beat() -> Value {
             "running": count,
             "started_at": or_null(named("Instant")),
             "stopping": {"type": ["boolean", "null"]},
+            "stopped": {"type": ["boolean", "null"]},
         }),
     )
 }

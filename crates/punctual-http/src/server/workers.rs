@@ -27,15 +27,14 @@ mod taken;
 
 pub(super) use taken::Taken;
 
-/// `GET /v1/workers`: those that have beaten lately, by name.
+/// `GET /v1/workers`: those that have beaten lately and have not stopped, by name.
 pub(super) async fn list(
     State(rooms): State<Rooms>,
     _: NoParameters,
 ) -> Result<Json<wire::List<wire::Worker>>, Problem> {
     let workers = rooms.engine.workers().await?;
-    let told = workers
-        .iter()
-        .map(|(info, beat_at)| wire::Worker::of(info, *beat_at));
+    let now = rooms.engine.now();
+    let told = workers.iter().map(|seen| wire::Worker::of(seen, now));
     Ok(Json(wire::List {
         items: told.collect(),
         next: None,

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use punctual::limits as library;
 use punctual::queue::QueueName;
-use punctual::run::{self, BeatVerdict, ClaimFrom, RunId, SettleVerdict, WorkerId, WorkerInfo};
+use punctual::run::{self, BeatVerdict, ClaimFrom, RunId, SettleVerdict, WorkerId, WorkerInfo, WorkerSeen};
 use punctual::time::format_length;
 use punctual::{Error, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::At;
 use super::faults::Faults;
+use super::fields::{At, Length};
 use super::json::Blob;
 use super::read::{given, objects, or_default};
 use crate::limits::{CLAIM_RUNS, CLAIM_WAIT_MAX, LEASE_MAX};
@@ -69,6 +69,9 @@ pub struct Beat {
     /// Whether it is stopping and takes no more.
     #[serde(deserialize_with = "or_default")]
     pub stopping: bool,
+    /// Whether it has stopped: its last beat, after which it is forgotten.
+    #[serde(deserialize_with = "or_default")]
+    pub stopped: bool,
 }
 
 /// One run in a beat.
@@ -118,12 +121,16 @@ pub struct Worker {
     pub queues: Vec<String>,
     /// How many jobs it runs at once.
     pub concurrency: Option<u32>,
-    /// How many it holds.
+    /// How many it holds, by the rows of the jobs; those included that it was given ahead.
     pub running: u32,
     /// When it started.
     pub started_at: Option<At>,
+    /// `working`; `stopping`, when it takes no more; `silent`, when it has not beaten for as long as its lease.
+    pub state: String,
     /// Its last beat.
     pub beat_at: At,
+    /// How long that leased its runs.
+    pub lease: Length,
     /// Whether it is stopping and takes no more.
     pub stopping: bool,
 }
@@ -191,6 +198,7 @@ impl Beat {
             worker,
             runs,
             lease: faults.lease(self.lease),
+            stopped: self.stopped,
             now: None,
         };
         faults.or(beat)
@@ -269,8 +277,9 @@ impl Verdict {
 }
 
 impl Worker {
-    /// The worker in the wire's words.
-    pub fn of(info: &WorkerInfo, beat_at: Timestamp) -> Worker {
+    /// The worker in the wire's words, as it looks at `now`.
+    pub fn of(seen: &WorkerSeen, now: Timestamp) -> Worker {
+        let info = &seen.worker;
         Worker {
             worker: info.id.to_string(),
             host: Some(info.host.clone()).filter(|host| !host.is_empty()),
@@ -279,7 +288,9 @@ impl Worker {
             concurrency: Some(info.concurrency).filter(|slots| *slots != 0),
             running: info.running,
             started_at: Some(At(info.started_at)).filter(|at| at.0 != UNTOLD),
-            beat_at: At(beat_at),
+            state: seen.state(now).as_str().to_owned(),
+            beat_at: At(seen.beat_at),
+            lease: Length(seen.lease),
             stopping: info.stopping,
         }
     }

@@ -223,6 +223,7 @@ fn beat(lease: Duration, runs: &[(RunId, &'static str)]) -> Beat {
         },
         runs: runs.collect(),
         lease,
+        stopped: false,
         now: None,
     }
 }

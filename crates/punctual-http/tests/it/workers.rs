@@ -332,6 +332,26 @@ async fn a_worker_is_listed_with_what_it_told_of_itself() {
 }
 
 #[tokio::test]
+async fn a_worker_is_told_as_it_is_and_forgotten_once_it_has_stopped() {
+    let house = House::open().await;
+    house.post("/v1/jobs", r#"{"kind": "mail"}"#).await;
+    let run = take(&house, json!({})).await;
+    let listed = async || house.client().workers().await.expect("it answers").items;
+    for (told, state) in [(false, "working"), (true, "stopping")] {
+        let beat = json!({"worker": "by hand", "lease": "1m", "stopping": told, "running": 7});
+        ask(&house, "beat", &beat).await;
+        let workers = listed().await;
+        assert_eq!((workers.len(), workers[0].state.as_str()), (1, state));
+        assert_eq!(workers[0].running, 1, "what it holds is counted");
+    }
+    assert_eq!(settle(&house, &run, json!({"done": null})).await, "settled");
+    assert_eq!(listed().await[0].running, 0);
+    let last = ask(&house, "beat", &json!({"worker": "by hand", "stopped": true})).await;
+    assert_eq!(last.status, 200, "{last:?}");
+    assert_eq!(listed().await.len(), 0);
+}
+
+#[tokio::test]
 async fn a_worker_is_given_a_payload_as_it_was_sent_secrets_and_all() {
     let house = House::open().await;
     let call = json!({"method": "GET", "url": "http://localhost/", "headers": {"authorization": "Bearer x"}});

@@ -162,7 +162,7 @@ async fn last_beats(core: &Core, leaps: &Leaps, jobs: &[Job]) -> Result<Beats, E
     let workers = core.store.workers().await?;
     Ok(workers
         .into_iter()
-        .map(|(worker, beat)| (worker.id, beat))
+        .map(|seen| (seen.worker.id, seen.beat_at))
         .collect())
 }
 

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits;
 use crate::queue::{Counts, QueueName};
-use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerInfo};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerSeen};
 use crate::signals::{LocalSignals, Signals};
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
 use crate::time::Timestamp;
@@ -134,7 +134,7 @@ impl Store for MemoryStore {
         self.answer(move |tables| Ok(tables.counts(self.clock.now())))
     }
 
-    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>> {
+    fn workers(&self) -> Answer<'_, Vec<WorkerSeen>> {
         self.answer(move |tables| Ok(tables.workers(self.clock.now())))
     }
 
@@ -202,7 +202,7 @@ struct Tables {
     records: BTreeMap<(RecordKind, String), Record>,
     /// When the bucket of each queue with a rate is full again.
     buckets: BTreeMap<QueueName, Timestamp>,
-    workers: BTreeMap<WorkerId, (WorkerInfo, Timestamp)>,
+    workers: BTreeMap<WorkerId, WorkerSeen>,
     outputs: BTreeMap<RunId, Kept>,
 }
 
@@ -249,16 +249,24 @@ impl Tables {
     }
 
     /// Keeps a worker's news, and drops workers that are forgotten so that no more are kept than were lately alive.
-    fn note_worker(&mut self, worker: &WorkerInfo, now: Timestamp) {
-        self.workers.retain(|_, (_, beat_at)| remembered(*beat_at, now));
-        self.workers.insert(worker.id.clone(), (worker.clone(), now));
+    fn note_worker(&mut self, beat: &Beat, now: Timestamp) {
+        self.workers.retain(|_, seen| remembered(seen.beat_at, now));
+        let id = &beat.worker.id;
+        if beat.stopped {
+            self.workers.remove(id);
+            return;
+        }
+        let seen = WorkerSeen {
+            worker: beat.worker.clone(),
+            beat_at: now,
+            lease: beat.lease,
+        };
+        self.workers.insert(id.clone(), seen);
     }
 
-    fn workers(&self, now: Timestamp) -> Vec<(WorkerInfo, Timestamp)> {
-        let workers = self
-            .workers
-            .values()
-            .filter(|(_, beat_at)| remembered(*beat_at, now));
+    fn workers(&self, now: Timestamp) -> Vec<WorkerSeen> {
+        let workers = self.workers.values();
+        let workers = workers.filter(|seen| remembered(seen.beat_at, now));
         workers.cloned().collect()
     }
 

@@ -65,7 +65,7 @@ use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChan
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Job, JobId};
-use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerInfo};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
 use crate::signals::{LocalSignals, Signal, Signals};
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
 use crate::time::Timestamp;
@@ -303,7 +303,7 @@ impl Store for SqliteStore {
             .read(move |connection| counts::counts(connection, now()))
     }
 
-    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>> {
+    fn workers(&self) -> Answer<'_, Vec<WorkerSeen>> {
         let now = now_of(&self.clock, None);
         self.readers
             .read(move |connection| beat::workers(connection, now()))

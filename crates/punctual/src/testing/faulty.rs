@@ -9,7 +9,7 @@ use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
 use crate::job::{Job, JobId};
-use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerInfo};
+use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
 use crate::signals::Signals;
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store};
 use crate::time::Timestamp;
@@ -175,7 +175,7 @@ impl Store for FaultyStore {
         self.serve(Call::Counts, self.inner.counts())
     }
 
-    fn workers(&self) -> Answer<'_, Vec<(WorkerInfo, Timestamp)>> {
+    fn workers(&self) -> Answer<'_, Vec<WorkerSeen>> {
         self.serve(Call::Workers, self.inner.workers())
     }
 

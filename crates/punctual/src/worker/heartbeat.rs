@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::job::JobId;
-use crate::limits::{BEATS_IN_LEASE, FLUSH_ITEMS, PAUSE_AFTER_ERROR_MAX, PROGRESS_PAUSE, TRUST_CHECK};
+use crate::limits::{
+    BEATS_IN_LEASE, FLUSH_ITEMS, LAST_BEAT, PAUSE_AFTER_ERROR_MAX, PROGRESS_PAUSE, TRUST_CHECK,
+};
 use crate::run::{Beat, BeatRun, BeatVerdict, Beaten, WorkerInfo};
 use crate::source::Source;
 use crate::time::format_length;
@@ -45,7 +47,7 @@ enum Wish {
 }
 
 impl Heartbeat {
-    /// Beats until `end`.
+    /// Beats until `end`, and then once more, so that the worker is forgotten.
     pub(super) async fn run(self, end: CancellationToken) {
         tokio::select! {
             biased;
@@ -53,6 +55,7 @@ impl Heartbeat {
             () = self.watch_leases() => {}
             () = self.beats() => {}
         }
+        self.leave().await;
     }
 
     /// Beats until `end` on a thread of its own. The future completes when that thread is through.
@@ -153,24 +156,12 @@ impl Heartbeat {
     async fn beat(&self, runs: &[Run]) -> Result<(), Error> {
         let asked_at = self.terms.clock.uptime();
         let progress: Vec<Option<Bytes>> = runs.iter().map(Run::take_progress).collect();
-        let beat = Beat {
-            worker: WorkerInfo {
-                running: u32::try_from(self.held.count()).unwrap_or(u32::MAX),
-                stopping: self.stopping.load(Ordering::Relaxed),
-                ..self.worker.clone()
-            },
-            runs: runs
-                .iter()
-                .zip(&progress)
-                .map(|(run, progress)| BeatRun {
-                    id: run.id(),
-                    progress: progress.clone(),
-                })
-                .collect(),
-            lease: self.terms.lease,
-            now: None,
+        let beat_run = |(run, progress): (&Run, &Option<Bytes>)| BeatRun {
+            id: run.id(),
+            progress: progress.clone(),
         };
-        match self.answered(beat).await {
+        let runs_told = runs.iter().zip(&progress).map(beat_run).collect();
+        match self.answered(self.told(runs_told, false)).await {
             Ok(beaten) => {
                 self.terms.clock.correct(beaten.now, asked_at);
                 for (run, verdict) in runs.iter().zip(beaten.verdicts) {
@@ -184,6 +175,33 @@ impl Heartbeat {
                 }
                 Err(error)
             }
+        }
+    }
+
+    fn told(&self, runs: Vec<BeatRun>, stopped: bool) -> Beat {
+        Beat {
+            worker: WorkerInfo {
+                running: u32::try_from(self.held.count()).unwrap_or(u32::MAX),
+                stopping: self.stopping.load(Ordering::Relaxed),
+                ..self.worker.clone()
+            },
+            runs,
+            lease: self.terms.lease,
+            stopped,
+            now: None,
+        }
+    }
+
+    /// The last beat, so that nobody takes the worker for a silent one. It is told once: if it is lost, the worker is
+    /// listed as silent until it is forgotten.
+    async fn leave(&self) {
+        let told = tokio::select! {
+            biased;
+            told = self.source.beat(self.told(Vec::new(), true)) => told.map(drop),
+            () = self.terms.clock.sleep(LAST_BEAT) => Err(Error::unavailable("there was no answer in time")),
+        };
+        if let Err(error) = told {
+            tracing::debug!(worker = %self.worker.id, %error, "the worker has stopped, and could not say so");
         }
     }
 

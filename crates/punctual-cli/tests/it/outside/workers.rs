@@ -11,7 +11,7 @@ use punctual::worker::{Run, Worker, shutdown_signal};
 use punctual_http::Client;
 use serde_json::json;
 
-use super::server::{Place, Server, until};
+use super::server::{Place, Server, alive, shell, until};
 
 const SERVER: &str = "PUNCTUAL_TEST_SERVER";
 const RECORD: &str = "PUNCTUAL_TEST_RECORD";
@@ -98,6 +98,56 @@ fn this_process_is_a_far_runner() {
             .await
             .expect("it stops softly");
     });
+}
+
+#[test]
+fn a_worker_that_stops_is_forgotten_at_once_and_one_that_was_killed_is_told_as_silent() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let beside = place.serve(&["--lease", "3s"]);
+    let (stops, killed) = (Far::rust(&place, &server), Far::rust(&place, &server));
+    let told = |pid: u32| workers(&server).into_iter().find(|worker| worker["pid"] == pid);
+    for pid in [beside.pid(), stops.0.id(), killed.0.id()] {
+        let worker = until("it is listed", || told(pid));
+        assert_eq!(worker["state"], "working", "{worker}");
+    }
+    let (near, far, dead) = (beside.pid(), stops.0.id(), killed.0.id());
+    stops.stop();
+    assert!(told(far).is_none(), "{:?}", told(far));
+    beside.signal("TERM");
+    until("the server beside it has ended", || {
+        (!alive(&near.to_string())).then_some(())
+    });
+    assert!(told(near).is_none(), "{:?}", told(near));
+    drop(killed);
+    until("it is silent", || {
+        (told(dead)?["state"] == "silent").then_some(())
+    });
+    let table = Command::new(env!("CARGO_BIN_EXE_punctual"))
+        .args(["worker", "list", "--server"])
+        .arg(format!("http://{}", server.address()))
+        .output()
+        .expect("it starts");
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("silent") && table.contains("working"), "{table}");
+}
+
+#[test]
+fn a_job_that_runs_is_counted_at_once() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    until("the runner is listed", || workers(&server).pop());
+    let id = server.enqueue(&shell("exec sleep 600"));
+    until("it runs", || {
+        let job = server.get(&format!("/v1/jobs/{id}")).json();
+        (job["state"] == "running").then_some(())
+    });
+    assert_eq!(workers(&server)[0]["running"], 1);
+}
+
+fn workers(server: &Server) -> Vec<serde_json::Value> {
+    let workers = server.get("/v1/workers").json();
+    workers["items"].as_array().expect("a list").clone()
 }
 
 fn append(record: &str, line: &str) {
@@ -190,6 +240,8 @@ fn the_python_worker_stops_softly_and_leaves_no_job_behind() {
             .then_some(())
     });
     python.stop();
+    let told = workers(&server);
+    assert!(told.iter().all(|worker| !worker["host"].is_null()), "{told:?}");
     let queue = server.get("/v1/queues/shared").json();
     assert_eq!(queue["counts"]["running"], 0, "{queue}");
 }

@@ -115,7 +115,7 @@ impl Tables {
     }
 
     pub(super) fn beat(&mut self, beat: &Beat, now: Timestamp) -> Beaten {
-        self.note_worker(&beat.worker, now);
+        self.note_worker(beat, now);
         let leased_until = now + beat.lease;
         let verdicts = beat.runs.iter().map(|run| self.beat_run(run, leased_until));
         Beaten {

@@ -20,7 +20,10 @@ pub(super) const APPLICATION: i32 = 0x5075_6e63;
 
 /// The steps of the schema, oldest first. `PRAGMA user_version` counts how many a file has had. A step that was ever
 /// released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// The version of the schema that this library reads and writes.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;

@@ -300,5 +300,6 @@ fn head_of(row: &Row<'_>, now: Timestamp) -> Result<Head, Fault> {
         key_until: column.instant_if_any(15)?,
         failure: column.text_if_any(17)?.map(codec::read_failure).transpose()?,
         tags: codec::read_texts(column.text_if_any(18)?)?,
+        deferred: row.get(19)?,
     })
 }

@@ -1,1 +1,2 @@
-select id, host, pid, queues, concurrency, running, started, stopping, beat from workers where beat >= ?1 order by id
+select id, host, pid, queues, concurrency, running, started, stopping, beat, lease from workers
+where beat >= ?1 order by id

@@ -8,7 +8,7 @@ use crate::change::{Applied, Change};
 use crate::job::State;
 use crate::limits;
 use crate::queue::QueueName;
-use crate::run::{Beat, BeatRun, BeatVerdict, RunId, WorkerInfo};
+use crate::run::{Beat, BeatRun, BeatVerdict, RunId, WorkerInfo, WorkerSeen};
 use crate::testing::sample::{Draft, LEASE, NOW, id, job, jobs, shuffled};
 use crate::time::{hours, milliseconds, seconds};
 
@@ -30,6 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("beats answer in the order of their runs", order_of_answers),
         case("a worker that has beaten is listed as it last said", workers),
         case("a worker that has not beaten for long is forgotten", forgotten),
+        case("a worker that has stopped is forgotten at once", stopped),
         case("a beat beyond its bounds is refused", bounds),
     ]
 }
@@ -191,7 +192,14 @@ async fn workers(store: Subject) {
         };
         let mut beat = heartbeat(Vec::new(), None);
         beat.worker = worker.clone();
-        told.push((worker, done(store.beat(beat).await).now));
+        beat.lease = LEASE + seconds(u64::from(running));
+        let lease = beat.lease;
+        let beat_at = done(store.beat(beat).await).now;
+        told.push(WorkerSeen {
+            worker,
+            beat_at,
+            lease,
+        });
     }
     assert_eq!(done(store.workers().await), [told.remove(1), told.remove(1)]);
 }
@@ -203,9 +211,26 @@ async fn forgotten(store: Subject) {
     done(store.beat(beat).await);
     let names: Vec<_> = done(store.workers().await)
         .into_iter()
-        .map(|(worker, _)| worker.id)
+        .map(|seen| seen.worker.id)
         .collect();
     assert_eq!(names, [worker_info("worker").id]);
+}
+
+async fn stopped(store: Subject) {
+    for (name, stopped) in [
+        ("stays", false),
+        ("leaves", false),
+        ("leaves", true),
+        ("was never there", true),
+    ] {
+        let mut beat = heartbeat(Vec::new(), None);
+        beat.worker = worker_info(name);
+        beat.stopped = stopped;
+        done(store.beat(beat).await);
+    }
+    let there = done(store.workers().await);
+    assert_eq!(there.len(), 1, "{there:?}");
+    assert_eq!(there[0].worker, worker_info("stays"));
 }
 
 async fn bounds(store: Subject) {

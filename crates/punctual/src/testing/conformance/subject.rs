@@ -175,6 +175,7 @@ pub(super) fn heartbeat(runs: Vec<BeatRun>, now: Option<Timestamp>) -> Beat {
         worker: worker_info("worker"),
         runs,
         lease: LEASE,
+        stopped: false,
         now,
     }
 }

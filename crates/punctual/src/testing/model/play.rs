@@ -150,6 +150,7 @@ impl Twins {
             },
             runs: runs.into_iter().map(told).collect(),
             lease: LEASE_MIN + milliseconds(700),
+            stopped: false,
             now: Some(self.now),
         };
         let (memory, store) = (self.memory.beat(beat.clone()), self.store.beat(beat.clone()));

@@ -133,6 +133,7 @@ async fn beat_elsewhere(stage: &Stage, run: &Job) {
             progress: None,
         }],
         lease: minutes(5),
+        stopped: false,
         now: None,
     };
     stage

@@ -90,6 +90,7 @@ async fn beat(engine: &Engine, job: &punctual::job::Job) {
         worker,
         runs: vec![run],
         lease: seconds(30),
+        stopped: false,
         now: None,
     };
     engine.beat(beat).await.expect("the store serves beats");

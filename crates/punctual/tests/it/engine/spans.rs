@@ -67,6 +67,7 @@ async fn every_verb_of_the_engine_is_one_span_of_its_name() {
         worker: worker(),
         runs: Vec::new(),
         lease: seconds(30),
+        stopped: false,
         now: None,
     };
     // Some of them are refused, which is a span all the same.

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use punctual::Kind;
 use punctual::error::Error;
 use punctual::store::Store;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
+use punctual::{Kind, seconds};
 
 use super::{connect, folder, insert, is_there, job, open};
 
@@ -115,6 +115,25 @@ async fn a_store_that_is_dropped_lets_go_of_its_file() {
     assert!(!folder.path().join("jobs.db-wal").exists());
     drop(listener);
     assert!(is_there(&open(&path).await, "a").await);
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let database = connect(&path);
+    database
+        .execute_batch(include_str!("../../../src/store/sqlite/migrations/0001.sql"))
+        .expect("it is a new file");
+    database
+        .execute_batch(
+            "insert into workers values ('w', 'here', 1, null, 1, 0, 0, 0, 9000000000000000);
+             pragma application_id = 0x50756e63; pragma user_version = 1;",
+        )
+        .expect("it takes rows");
+    let store = open(&path).await;
+    let workers = store.workers().await.expect("it answers");
+    assert_eq!((workers.len(), workers[0].lease), (1, seconds(30)));
 }
 
 #[tokio::test]
