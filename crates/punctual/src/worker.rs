@@ -25,8 +25,9 @@
 //! # What it does not
 //!
 //! * A blocking handler cannot be stopped by force. After a timeout its job's next attempt may run beside it.
-//! * Jobs that are [prefetched](Worker::prefetch) wait here while another worker may be free. One with `on_lost: fail`
-//!   would fail if this worker died before it had begun; the first one that finds no slot free is put back, and ends prefetching.
+//! * Jobs that are [prefetched](Worker::prefetch) wait here while another worker may be free, and are begun even if their
+//!   queue is paused meanwhile. One with `on_lost: fail` would fail if this worker died before it had begun; the first one
+//!   that finds no slot free is put back, and ends prefetching.
 
 mod handler;
 mod heartbeat;
@@ -167,7 +168,8 @@ impl Worker {
         self
     }
 
-    /// How many jobs may be claimed ahead, beyond the free slots; unset, none. At most [`CONCURRENCY_MAX`].
+    /// How many jobs may be claimed ahead, beyond the free slots; unset, none. At most [`CONCURRENCY_MAX`]. From their claim on they
+    /// count as running, and a pause of their queue does not hold them back.
     pub fn prefetch(mut self, jobs: usize) -> Worker {
         self.prefetch = jobs;
         self

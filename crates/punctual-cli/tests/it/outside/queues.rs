@@ -94,3 +94,36 @@ fn no_run_begins_once_a_pause_is_acknowledged() {
     }
     assert_eq!(place.lines("record").len(), ids.len(), "each ran once");
 }
+
+#[test]
+fn a_job_taken_ahead_counts_as_running_and_is_begun_though_its_queue_is_paused_meanwhile() {
+    let place = Place::new();
+    let server = place.serve(&["--concurrency", "1", "--prefetch", "2"]);
+    let script = format!(
+        "echo begun >> {}; until [ -e {} ]; do sleep 0.05; done",
+        place.path("record").display(),
+        place.path("go").display(),
+    );
+    let ids: Vec<String> = (0..3).map(|_| server.enqueue(&shell(&script))).collect();
+    let running = || server.get("/v1/queues/command").json()["counts"]["running"].clone();
+    until("two are taken ahead", || (running() == 3).then_some(()));
+    until("the first one has begun", || {
+        (!place.lines("record").is_empty()).then_some(())
+    });
+    let worker = server.get("/v1/workers").json()["items"][0].clone();
+    assert_eq!(
+        (&worker["running"], &worker["concurrency"]),
+        (&json!(3), &json!(1))
+    );
+    assert_eq!(place.lines("record").len(), 1);
+
+    server.post("/v1/queues/command/pause", &json!({}));
+    let late = server.enqueue(&shell(&script));
+    std::fs::write(place.path("go"), "").expect("it is ours");
+    for id in &ids {
+        assert_eq!(server.ended(id)["state"], "succeeded");
+    }
+    assert_eq!(place.lines("record").len(), 3);
+    let job = server.get(&format!("/v1/jobs/{late}")).json();
+    assert_eq!(job["phase"], "ready", "{job}");
+}
