@@ -1,14 +1,21 @@
-//! Stopping: softly at the first SIGTERM or SIGINT, hard at the second.
+//! Stopping: softly at the first SIGTERM or SIGINT, hard at one that comes later.
 
 use std::future::Future;
 use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use punctual::clock::{Clock, SystemClock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::code;
+
+/// A signal that comes sooner after the first one is no wish of its own: `timeout` sends one to the process and one to its group
+/// at the same time, and so does a terminal together with whoever passes Ctrl-C on. No person presses twice in this time and
+/// means to.
+const APART: Duration = Duration::from_secs(1);
 
 /// Whether, and how, this process is to stop.
 #[derive(Clone)]
@@ -59,9 +66,18 @@ impl Stop {
 
     async fn hear(self, mut terminate: Signal, mut interrupt: Signal) {
         next(&mut terminate, &mut interrupt).await;
-        tracing::info!("stopping: what runs may come to its end; a second signal stops at once");
+        tracing::info!(
+            "stopping: what runs may come to its end; a second signal, a second later or more, stops at once"
+        );
         self.soft.cancel();
-        let second = next(&mut terminate, &mut interrupt).await;
+        let clock = SystemClock::new();
+        let earliest = clock.uptime() + APART;
+        let second = loop {
+            let again = next(&mut terminate, &mut interrupt).await;
+            if clock.uptime() >= earliest {
+                break again;
+            }
+        };
         tracing::warn!("stopping at once: what runs is put back");
         self.second.get_or_init(|| second);
         self.hard.cancel();

@@ -115,8 +115,25 @@ impl House {
     /// Sends a signal to the server, and returns once it takes no more requests.
     pub(crate) fn begin_to_terminate(&mut self) {
         self.send("TERM");
+        self.wait_until_deaf();
+    }
+
+    /// Waits until the server takes no more requests.
+    pub(crate) fn wait_until_deaf(&self) {
         let address = self.address.trim_start_matches("http://").to_owned();
         wait_until("the server is deaf", || TcpStream::connect(&address).is_err());
+    }
+
+    /// Sends a signal again and again until the server ends, since one that follows the first too soon does not count; gives the
+    /// code that it ends with.
+    pub(crate) fn insist(&mut self) -> Option<i32> {
+        let mut ended = None;
+        wait_until("the server heeds", || {
+            self.send("TERM");
+            ended = self.server.try_wait().expect("it is our child");
+            ended.is_some()
+        });
+        ended.and_then(|status| status.code())
     }
 
     /// Sends the server a signal by its name.

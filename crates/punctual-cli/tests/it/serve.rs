@@ -210,7 +210,7 @@ fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
     house.wait_for_file("begun");
     let second = house.sh("echo second >> log");
     house.begin_to_terminate();
-    assert_eq!(house.terminate(), Some(143), "as its page says");
+    assert_eq!(house.insist(), Some(143), "as its page says");
     assert!(
         !house.folder.path().join("log").exists(),
         "nothing came to its end"
@@ -228,6 +228,23 @@ fn a_second_signal_stops_at_once_and_everything_ends_after_a_restart() {
     let mut lines: Vec<_> = log.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["first", "second"]);
+}
+
+#[test]
+fn signals_that_come_together_are_one_wish_and_what_runs_comes_to_its_end() {
+    let mut house = House::open();
+    let id = house.sh("touch begun; while [ ! -e go ]; do sleep 0.02; done; echo ended >> log");
+    house.wait_for_file("begun");
+    // Stopped, it hears both at the moment at which it goes on.
+    for signal in ["STOP", "TERM", "INT", "CONT"] {
+        house.send(signal);
+    }
+    house.wait_until_deaf();
+    house.write("go");
+    assert_eq!(house.exit_code(), Some(0));
+    assert_eq!(house.read("log"), "ended\n");
+    house.restart();
+    assert_eq!(house.json(&["show", &id, "--json"])["state"], "succeeded");
 }
 
 /// The system's look-up of a name without dots begins with this file. Nobody writes to it, so that it never ends.
@@ -255,7 +272,7 @@ fn a_second_signal_stops_at_once_while_a_look_up_of_a_name_hangs() {
     let id = house.json(&call)["id"].as_str().expect("an id").to_owned();
     wait_until("it is looked up", || house.state(&id) == "running");
     house.begin_to_terminate();
-    assert_eq!(house.terminate(), Some(143));
+    assert_eq!(house.insist(), Some(143));
 }
 
 #[test]
