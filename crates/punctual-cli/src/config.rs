@@ -130,12 +130,6 @@ impl Settings {
         self.values.get(name).map(|value| &value.origin)
     }
 
-    /// The first setting of a table that somebody set, and where.
-    pub(crate) fn first_set(&self, table: &str) -> Option<(&str, &Origin)> {
-        let set = |(name, value): &(&str, &Value)| name.starts_with(table) && value.origin != Origin::Default;
-        self.values().find(set).map(|(name, value)| (name, &value.origin))
-    }
-
     /// The names of what differs in the other ones, or is only in one of them.
     pub(crate) fn differences(&self, other: &Settings) -> Vec<String> {
         let given =

@@ -114,19 +114,25 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `address`; port 0 takes a free one. Any address beyond loopback is refused as `Denied`, since there
-    /// are no keys yet and whoever reaches the server may run jobs. `Unavailable`: the address is taken, or not ours.
-    pub async fn bind(address: SocketAddr) -> Result<Listener, Error> {
-        if !address.ip().is_loopback() {
-            return Err(Error::new(
+    /// Refuses an address beyond loopback as `Denied`: there are no keys yet, and whoever reaches the server may run jobs.
+    pub fn check(address: SocketAddr) -> Result<(), Error> {
+        match address.ip().is_loopback() {
+            true => Ok(()),
+            false => Err(Error::new(
                 Kind::Denied,
                 format!(
                     "{address} can be reached from other machines, and there are no keys yet to tell who may; \
                      bind to a loopback address such as 127.0.0.1:{}",
                     address.port()
                 ),
-            ));
+            )),
         }
+    }
+
+    /// Listens on `address`, which has to pass [`check`](Self::check); port 0 takes a free one. `Unavailable`: it is taken, or
+    /// not ours.
+    pub async fn bind(address: SocketAddr) -> Result<Listener, Error> {
+        Listener::check(address)?;
         let cannot = |error: std::io::Error| {
             Error::unavailable(format!("cannot listen on {address}: {error}")).caused_by(error)
         };

@@ -1,5 +1,6 @@
 //! Where the server listens, and what it bears from its clients.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::files;
 use crate::config::Settings;
 use crate::config::given::Given;
 use crate::config::key::{Key, Room, always};
-use crate::failure::Failure;
+use crate::failure::{Failure, story};
 
 pub(crate) static ROOM: Room = Room {
     heading: None,
@@ -52,7 +53,13 @@ const DEADLINE_MIN: Duration = Duration::from_secs(1);
 
 /// Listens where the settings say: before a store is opened, so that none is made where the address is taken.
 pub(super) async fn listen(settings: &Settings) -> Result<Listener, Failure> {
-    Ok(Listener::bind(settings.get(&BIND)).await?)
+    let address = settings.get(&BIND);
+    Listener::bind(address).await.map_err(|error| {
+        let cause = error.source().and_then(|cause| cause.downcast_ref());
+        let why = cause.map_or_else(|| error.to_string(), story);
+        let told = format!("cannot listen on {address}: {why}; --bind names another address");
+        Failure::of(error.kind(), told)
+    })
 }
 
 /// A server that listens there.
@@ -80,7 +87,9 @@ fn bind(given: &Given) -> Result<SocketAddr, String> {
     let accepted = "write an address and a port, such as \"127.0.0.1:7373\"";
     let text = given.as_text(accepted)?;
     let address = text.replacen("localhost:", "127.0.0.1:", 1);
-    address
+    let address = address
         .parse()
-        .map_err(|_| format!("{given} is no address with a port; {accepted}"))
+        .map_err(|_| format!("{given} is no address with a port; {accepted}"))?;
+    Listener::check(address).map_err(|error| error.to_string())?;
+    Ok(address)
 }

@@ -11,17 +11,14 @@ use punctual::worker::Worker;
 use super::current::Current;
 use crate::config::Settings;
 use crate::config::given::Given;
-use crate::config::key::{Key, Room};
+use crate::config::key::{Key, Room, Setting};
 use crate::failure::Failure;
 
 pub(crate) static ROOM: Room = Room {
     heading: None,
     keys: &[&PROGRAMS, &NETS, &SIGN, &SECRETS],
-    agree: sign_is_there,
+    agree: sign_is_a_key,
 };
-/// The table of these settings.
-const TABLE: &str = "targets.";
-
 static PROGRAMS: Key<CommandSettings> = Key::new(
     "targets.command.allow",
     "[\"date\", \"/usr/local/bin/report\"]",
@@ -66,9 +63,9 @@ enum Allowed {
 }
 
 impl Targets {
-    /// Every program, and loopback and private addresses; cloud metadata never. Refuses settings that say anything else.
+    /// Every program, and loopback and private addresses; cloud metadata never. Refuses settings that allow anything else.
     pub(super) fn everything_here(settings: &Settings, supervisor: Supervisor) -> Result<Targets, Failure> {
-        nothing_set(settings).map_err(Failure::usage)?;
+        nothing_allowed(settings).map_err(Failure::usage)?;
         Ok(Targets::new(settings, Allowed::EverythingHere, supervisor)?)
     }
 
@@ -89,7 +86,7 @@ impl Targets {
     /// Goes by these settings from now on, or says why not. What runs goes on by those that it began with.
     pub(super) fn reload(&self, settings: &Settings) -> Result<(), String> {
         if self.allowed == Allowed::EverythingHere {
-            nothing_set(settings)?;
+            nothing_allowed(settings)?;
         }
         let said = |error: Error| error.to_string();
         let http = http(settings, self.allowed).map_err(said)?;
@@ -105,9 +102,11 @@ impl Targets {
     }
 }
 
-/// Refuses whatever somebody set beside `--dev`.
-fn nothing_set(settings: &Settings) -> Result<(), String> {
-    match settings.first_set(TABLE) {
+/// Refuses what somebody allowed beside `--dev`.
+fn nothing_allowed(settings: &Settings) -> Result<(), String> {
+    let allowed = [PROGRAMS.facts().name, NETS.facts().name];
+    let set = allowed.map(|name| settings.origin(name).map(|origin| (name, origin)));
+    match set.into_iter().flatten().next() {
         None => Ok(()),
         Some((name, origin)) => Err(format!(
             "{origin}: {name} cannot be set beside --dev, which allows everything; leave out one of them"
@@ -149,13 +148,18 @@ fn secrets(settings: &Settings) -> BTreeMap<String, Secret> {
     texts.iter().map(secret).collect()
 }
 
-/// Refuses to sign with a secret that is not there.
-fn sign_is_there(settings: &Settings) -> Result<(), String> {
-    match settings.given(&SIGN) {
-        Some(name) if !settings.family(&SECRETS).contains_key(&name) => Err(format!(
+/// Refuses to sign with a secret that is not there, or is no key.
+fn sign_is_a_key(settings: &Settings) -> Result<(), String> {
+    let Some(name) = settings.given(&SIGN) else {
+        return Ok(());
+    };
+    match secrets(settings).get(&name) {
+        None => Err(format!(
             "targets.http.sign names the secret {name:?}, and there is no secrets.{name}"
         )),
-        _ => Ok(()),
+        Some(secret) => secret
+            .check_signing()
+            .map_err(|error| format!("targets.http.sign names the secret {name:?}, and {error}")),
     }
 }
 

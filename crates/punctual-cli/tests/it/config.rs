@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::Value;
@@ -120,7 +121,7 @@ fn what_is_in_force_is_shown_as_a_file_that_says_the_same() {
 
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_what_is_accepted() {
-    let cases: [(&str, &[&str]); 20] = [
+    let cases: [(&str, &[&str]); 21] = [
         (
             "[runner]\n\nconcurency = 3",
             &[
@@ -166,6 +167,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_accepted() {
             "runner.lease = \"10ms\"",
             &["runner.lease: \"10ms\" is too short; the shortest is 1s"],
         ),
+        ("bind = \"0.0.0.0:1\"", &["punctual.toml:1: bind: ", "loopback"]),
         ("runner.queues = \"a\"", &["runner.queues", "[\"a\", \"b\"]"]),
         ("runner.queues = [\"a\", \"a\"]", &["runner.queues", "twice"]),
         (
@@ -262,6 +264,19 @@ fn the_laptop_mode_refuses_settings_of_targets_from_wherever_they_come() {
 }
 
 #[test]
+fn the_laptop_mode_signs_calls_as_any_other() {
+    let key = "secrets.hooks = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"";
+    let folder = folder_with(&format!("{key}\ntargets.http.sign = \"hooks\"\n"));
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it listens").to_string();
+    let mut serve = punctual(folder.path());
+    let serve = serve.args(["serve", "--dev", "--bind", &address]);
+    let ended = Ended::of(serve.output().expect("it starts"));
+    // That its address is taken is all that is wrong.
+    assert_eq!(ended.code, 69, "{ended:?}");
+}
+
+#[test]
 fn secrets_are_never_shown_and_may_stand_in_files_of_their_own() {
     let folder = folder_with("[secrets]\nbilling = \"open\"\ncrm_file = \"crm.key\"\n");
     fs::write(folder.path().join("crm.key"), "sesame\n").expect("the folder is there");
@@ -299,6 +314,10 @@ fn a_secret_that_cannot_be_read_is_told_without_it() {
         ),
         ("secrets.a = 12345", "secrets.a: "),
         ("targets.http.sign = \"hooks\"", "there is no secrets.hooks"),
+        (
+            "targets.http.sign = \"hooks\"\nsecrets.hooks = \"sesame\"",
+            "the secret \"hooks\", and the secret to sign with is not whsec_",
+        ),
         ("secrets.A = \"sesame\"", "there is no setting secrets.A"),
     ];
     for (file, said) in cases {

@@ -64,7 +64,7 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
     let cases: [(&[&str], i32, &str); 9] = [
         (&["--dev", "--allow-command", "true"], 64, "--dev"),
         (&["--dev", "--allow-net", "10.0.0.0/8"], 64, "--dev"),
-        (&["--bind", "0.0.0.0:0"], 77, "loopback"),
+        (&["--bind", "0.0.0.0:0"], 64, "loopback"),
         (&["--bind", "127.0.0.1:0", "--store", "mysql://x"], 64, "mysql"),
         (
             &["--bind", "127.0.0.1:0", "--store", "sqlite:no/such/folder.db"],
@@ -95,17 +95,25 @@ fn what_it_cannot_do_it_refuses_at_the_start() {
     assert_eq!(left, 0, "no database was made");
 }
 
+/// An address that somebody listens on.
+fn taken() -> (TcpListener, String) {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it listens").to_string();
+    (taken, address)
+}
+
 #[test]
 fn an_address_that_is_taken_leaves_no_database_behind() {
     let folder = tempfile::tempdir().expect("a folder");
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("it listens").to_string();
+    let (_taken, address) = taken();
     for role in ["serve", "api"] {
         let mut serve = punctual(folder.path());
         serve.args([role, "--bind", &address, "--store", "sqlite:new.db"]);
         let ended = Ended::of(serve.output().expect("it starts"));
         assert_eq!(ended.code, 69, "{ended:?}");
-        assert!(ended.stderr.contains(&address), "{ended:?}");
+        let told =
+            format!("cannot listen on {address}: address already in use; --bind names another address\n");
+        assert!(ended.stderr.ends_with(&told), "{ended:?}");
         assert!(!folder.path().join("new.db").exists(), "{role}");
     }
 }
@@ -121,19 +129,21 @@ fn a_variable_that_is_empty_is_not_set() {
     ] {
         serve.env(name, "");
     }
-    // With every variable taken for unset, the address is all that is wrong.
-    let serve = serve.args(["serve", "--dev", "--bind", "0.0.0.0:0"]);
+    // With every variable taken for unset, that the address is taken is all that is wrong.
+    let (_taken, address) = taken();
+    let serve = serve.args(["serve", "--dev", "--bind", &address]);
     let ended = Ended::of(serve.output().expect("it starts"));
-    assert_eq!(ended.code, 77, "{ended:?}");
+    assert_eq!(ended.code, 69, "{ended:?}");
 }
 
 #[test]
 fn a_variable_that_no_server_knows_is_refused_and_the_nearest_one_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    // With nothing wrong but its address, it says so.
+    // With nothing wrong but that its address is taken, it says so.
+    let (_taken, address) = taken();
     let serve = |name: &str| {
         let mut serve = punctual(folder.path());
-        serve.args(["serve", "--bind", "0.0.0.0:0"]).env(name, "info");
+        serve.args(["serve", "--bind", &address]).env(name, "info");
         Ended::of(serve.output().expect("it starts"))
     };
     for (misspelt, nearest) in [
@@ -156,7 +166,7 @@ fn a_variable_that_no_server_knows_is_refused_and_the_nearest_one_named() {
         "PUNCTUAL_TEST_BLESS",
         "PUNCTUAL_JOB_ID",
     ] {
-        assert_eq!(serve(other).code, 77, "{other}");
+        assert_eq!(serve(other).code, 69, "{other}");
     }
 }
 

@@ -6,12 +6,23 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue};
 use sha2::Sha256;
 
+use crate::error::Error;
 use crate::limits::HTTP_SIGNING_BYTES;
 use crate::target::Secret;
 use crate::time::Timestamp;
 
 /// What each secret to sign with begins with.
 const PREFIX: &str = "whsec_";
+
+impl Secret {
+    /// Whether calls can be signed with it, and with the value that it is taking the place of. `Invalid` if not; the error does
+    /// not tell the secret.
+    pub fn check_signing(&self) -> Result<(), Error> {
+        self.values()
+            .try_for_each(|value| key(value).map(drop))
+            .map_err(Error::invalid)
+    }
+}
 
 /// Adds the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, the last one with a signature by each value of the
 /// secret.
@@ -25,7 +36,7 @@ pub(super) fn sign(
     let seconds = now.as_micros().div_euclid(1_000_000).to_string();
     let mut signatures = Vec::new();
     for value in secret.values() {
-        let key = key(value)?;
+        let key = key(value).map_err(|why| format!("{why}; nothing was tried"))?;
         let mac: Hmac<Sha256> = KeyInit::new_from_slice(&key).expect("a key may have any length");
         let mac = mac.chain_update(format!("{id}.{seconds}.")).chain_update(body);
         signatures.push(format!("v1,{}", BASE64.encode(mac.finalize().into_bytes())));
@@ -49,7 +60,7 @@ fn key(secret: &str) -> Result<Vec<u8>, String> {
     key.filter(|key| HTTP_SIGNING_BYTES.contains(&key.len()))
         .ok_or_else(|| {
             format!(
-                "the secret to sign with is not {PREFIX} and {} to {} bytes in base64; nothing was tried",
+                "the secret to sign with is not {PREFIX} and {} to {} bytes in base64",
                 HTTP_SIGNING_BYTES.start(),
                 HTTP_SIGNING_BYTES.end()
             )
