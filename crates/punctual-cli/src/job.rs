@@ -14,6 +14,7 @@ mod delete;
 mod edit;
 mod ending;
 mod filter;
+mod flags;
 mod list;
 mod many;
 mod output;

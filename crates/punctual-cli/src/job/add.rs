@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::tale::Tale;
 use super::trying::Trying;
 use super::wait::{Bound, wait_for};
-use super::{ending, payload, show};
+use super::{ending, flags, payload, show};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::print;
@@ -197,7 +197,11 @@ async fn add(
         ("--start-deadline", options.trying.start_deadline),
     ]);
     let wait = options.wait.map(|length| Bound::new(length, json));
-    let posted = enqueue(client, &options.job(kind, payload), wait.is_some()).await?;
+    let posted = enqueue(client, &options.job(kind, payload), wait.is_some()).await;
+    let posted = posted.map_err(match kind {
+        "http" | "command" => flags::of_job,
+        _ => flags::of_payload,
+    })?;
     match wait {
         None => report(&posted, options.on_conflict, json).map(|()| ExitCode::SUCCESS),
         Some(bound) => {

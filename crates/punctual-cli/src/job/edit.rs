@@ -11,7 +11,7 @@ use punctual_http::wire::JobEdit;
 use serde_json::json;
 
 use super::trying::Trying;
-use super::{payload, show};
+use super::{flags, payload, show};
 use crate::completion;
 use crate::failure::Failure;
 use crate::when::{self, When};
@@ -66,7 +66,8 @@ impl EditArgs {
                 "say what is to be otherwise, such as --in 5m; see --help",
             ));
         }
-        let job = client.edit(&self.id, &edit, self.if_rev).await?;
+        let job = client.edit(&self.id, &edit, self.if_rev).await;
+        let job = job.map_err(flags::of_payload)?;
         show::report(&job, self.json)?;
         Ok(ExitCode::SUCCESS)
     }

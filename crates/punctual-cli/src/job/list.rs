@@ -11,6 +11,7 @@ use punctual_http::Client;
 use punctual_http::wire::{Head, ListQuery};
 
 use super::filter::FilterArgs;
+use super::flags;
 use crate::failure::Failure;
 use crate::print::{self, always, spare};
 use crate::when;
@@ -99,7 +100,7 @@ impl ListArgs {
         let mut query = self.query(state);
         loop {
             query.limit = Some(left.min(PAGE_ITEMS).to_string());
-            let page = client.list(&query).await?;
+            let page = client.list(&query).await.map_err(flags::of_filter)?;
             left = left.saturating_sub(page.items.len());
             take(page.items)?;
             query.cursor = page.next;

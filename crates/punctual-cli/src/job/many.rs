@@ -9,6 +9,7 @@ use punctual_http::wire::{Bulk, Bulked, Verb};
 use serde::Serialize;
 
 use super::filter::FilterArgs;
+use super::flags;
 use crate::bar::Bar;
 use crate::failure::{Failure, code};
 use crate::{ask, completion, print};
@@ -21,7 +22,7 @@ pub(super) struct Which {
     ids: Vec<String>,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Every job
+    /// Every job; for a retry, with the --state that they ended in
     #[arg(long)]
     all: bool,
     /// Do it to all that match without asking
@@ -117,7 +118,7 @@ async fn each_piece(
     let bar = Bar::new(jobs.map(|jobs| jobs as u64));
     let mut tally = Tally::default();
     loop {
-        let piece = client.bulk(verb, &bulk).await?;
+        let piece = client.bulk(verb, &bulk).await.map_err(flags::of_filter)?;
         tally.add(&piece);
         bar.at(tally.matched as u64, tally.matched as u64);
         for refusal in &piece.refusals {

@@ -94,10 +94,10 @@ fn a_call_is_made_and_its_answer_printed() {
 fn what_a_server_refuses_is_told_in_one_line_that_points_at_it() {
     let house = House::open();
     let cases: [(&[&str], i32, &str); 7] = [
-        (&["add", "http", "GET", "ftp://example.com"], 64, "/payload/url"),
-        (&["add", "mail", "--id", "17"], 64, "/id"),
-        (&["add", "ma il"], 64, "/kind"),
-        (&["list", "--state", "asleep"], 64, "state"),
+        (&["add", "http", "GET", "ftp://example.com"], 64, "URL: "),
+        (&["add", "mail", "--id", "17"], 64, "--id: "),
+        (&["add", "ma il"], 64, "KIND: "),
+        (&["list", "--state", "asleep"], 64, "--state: "),
         (&["show", "17"], 64, "UUID"),
         (&["show", "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11"], 66, "0199c1f0"),
         (&["wait", "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11"], 66, "0199c1f0"),

@@ -19,6 +19,7 @@ mod outside;
 mod queue;
 mod roles;
 mod serve;
+mod slips;
 mod store;
 mod targets;
 mod terminal;

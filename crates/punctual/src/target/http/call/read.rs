@@ -24,8 +24,11 @@ pub(super) fn read_method(text: &str) -> Result<Method, String> {
 }
 
 pub(super) fn read_url(text: &str) -> Result<Uri, String> {
-    let url: Uri = text.parse().map_err(|error| {
-        format!("it is no URL: {error}; write one such as https://example.com/hook, with other characters percent-encoded")
+    let url: Uri = text.parse().map_err(|error| match text.contains("://") {
+        true => format!(
+            "it is no URL: {error}; write one such as https://example.com/hook, with other characters percent-encoded"
+        ),
+        false => "it is no URL: http:// or https:// is missing at its beginning".to_owned(),
     })?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err("it is a URL that begins with http:// or https://".to_owned());
