@@ -113,7 +113,7 @@ impl From<ClientError> for Failure {
             ClientError::Unreachable { server, .. } if is_here(server) => {
                 "; start one with `punctual serve --dev`, or name another with --server"
             }
-            ClientError::Unreachable { .. } => "; --server names another one",
+            ClientError::Unreachable { .. } | ClientError::Silent { .. } => "; --server names another one",
             _ => "",
         };
         Failure::Said(code_of(error.kind()), format!("{error}{hint}"))

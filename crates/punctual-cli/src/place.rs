@@ -1,13 +1,20 @@
 //! Whom a command talks to: a server, or a store without one.
 
+use std::error::Error as _;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
 use clap::Args;
-use punctual::{Engine, Kind};
+use punctual::{Engine, Error, Kind};
 use punctual_http::Client;
 
 use crate::failure::Failure;
+use crate::print;
 
 /// The server that is asked where none is named.
 const SERVER: &str = "http://127.0.0.1:7373";
+/// After so long without an answer, people begin to wonder.
+const SLOW: Duration = Duration::from_secs(3);
 /// Names another one.
 const SERVER_VARIABLE: &str = "PUNCTUAL_SERVER";
 
@@ -34,7 +41,7 @@ impl Place {
     pub(crate) async fn enter(&self) -> Result<Access, Failure> {
         let Some(store) = &self.store else {
             return Ok(Access {
-                client: Client::new(&self.server())?,
+                client: told_when_slow(Client::new(&self.server())?),
                 engine: None,
             });
         };
@@ -96,15 +103,31 @@ impl Access {
     }
 }
 
+/// A person at a terminal is told what there is to wait for; a log would be told of nothing but a busy server.
+fn told_when_slow(client: Client) -> Client {
+    match io::stderr().is_terminal() {
+        true => client.when_slow(SLOW, |server| {
+            print::note(&format!("waiting for {server} to answer"))
+        }),
+        false => client,
+    }
+}
+
+/// Whether there is no such store, rather than one that cannot be read.
+pub(crate) fn is_missing(error: &Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    error.kind() == Kind::Unavailable && cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+}
+
 /// An engine on a store that is there already. It does no chores: those are for who stays.
 pub(crate) async fn open(store: &str) -> Result<Engine, Failure> {
     let opened = Engine::builder().caretaker(false).open_existing(store).await;
     opened.map_err(|error| {
-        let hint = match error.kind() {
-            Kind::Unavailable => {
-                format!("; `punctual serve --store {store}` makes one where there is none, or name another with --store")
-            }
-            _ => String::new(),
+        let hint = match is_missing(&error) {
+            true => format!(
+                "; `punctual serve --store {store}` makes one where there is none, or name another with --store"
+            ),
+            false => String::new(),
         };
         Failure::of(error.kind(), format!("{error}{hint}"))
     })

@@ -153,7 +153,7 @@ impl Runner {
             }
             None => {
                 store::is_shared(settings)?;
-                let engine = store::open(settings).await?;
+                let engine = store::open_existing(settings).await?;
                 let worker = runner::worker(settings, &engine);
                 (Some(engine), worker, settings.get(&store::STORE))
             }

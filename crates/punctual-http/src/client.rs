@@ -21,6 +21,7 @@ mod change;
 mod output;
 mod queues;
 mod runs;
+mod slow;
 mod source;
 mod way;
 
@@ -30,6 +31,7 @@ pub use output::Output;
 #[derive(Clone, Debug)]
 pub struct Client {
     way: way::Way,
+    slow: slow::Slow,
 }
 
 /// Why the client has no answer.
@@ -46,6 +48,14 @@ pub enum ClientError {
         /// Why.
         cause: String,
     },
+    /// A server takes what is sent and says nothing. Whether the request arrived is not known.
+    #[error("{server} has not answered within {waited}")]
+    Silent {
+        /// The server's address.
+        server: String,
+        /// How long it was waited for, as text: `1m`.
+        waited: String,
+    },
     /// The server refused, and this is what it said.
     #[error("{}", .0.detail)]
     Refused(Problem),
@@ -59,7 +69,7 @@ impl ClientError {
     pub fn kind(&self) -> Kind {
         match self {
             ClientError::Address(_) => Kind::Invalid,
-            ClientError::Unreachable { .. } => Kind::Unavailable,
+            ClientError::Unreachable { .. } | ClientError::Silent { .. } => Kind::Unavailable,
             ClientError::Refused(problem) => problem.kind(),
             ClientError::Garbled(_) => Kind::Internal,
         }
@@ -113,7 +123,17 @@ impl Client {
         }
         Ok(Client {
             way: way::Way::far(uri),
+            slow: slow::Slow::default(),
         })
+    }
+
+    /// The same client, which tells that a server is slow: `tell` is given its address whenever an answer has not come so long
+    /// `after` it might have, which is at once or after the wait that was asked for.
+    pub fn when_slow(self, after: Duration, tell: impl Fn(&str) + Send + Sync + 'static) -> Client {
+        Client {
+            slow: slow::Slow::told(after, tell),
+            ..self
+        }
     }
 
     /// A client of this engine: it is answered by the routes of a server, without a server and without a socket, so that what
@@ -121,6 +141,7 @@ impl Client {
     pub fn near(engine: Engine) -> Client {
         Client {
             way: way::Way::Near(server::near(engine)),
+            slow: slow::Slow::default(),
         }
     }
 
@@ -128,6 +149,7 @@ impl Client {
     fn apart(&self) -> Client {
         Client {
             way: self.way.apart(),
+            slow: self.slow.clone(),
         }
     }
 
@@ -252,7 +274,9 @@ impl Client {
         let request = request
             .body(Full::from(bytes))
             .map_err(|error| unwritable(&error))?;
-        match tokio::time::timeout(deadline, self.way.ask(request)).await {
+        let answer = tokio::time::timeout(deadline, self.way.ask(request));
+        let expected = deadline.saturating_sub(limits::ANSWER_DEADLINE);
+        match self.slow.watch(expected, &self.way, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(cause)) => Err(self.unreachable(&cause)),
             Err(_) => Err(self.too_late(deadline)),
@@ -304,7 +328,10 @@ impl Client {
     }
 
     fn too_late(&self, deadline: Duration) -> ClientError {
-        self.unreachable(&format!("no answer within {}", format_length(deadline)))
+        ClientError::Silent {
+            server: self.way.address(),
+            waited: format_length(deadline),
+        }
     }
 
     fn garbled(&self, what: &str) -> ClientError {

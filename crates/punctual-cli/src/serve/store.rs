@@ -7,6 +7,7 @@ use crate::config::Settings;
 use crate::config::given::Given;
 use crate::config::key::{Key, Room, always};
 use crate::failure::Failure;
+use crate::place;
 
 pub(crate) static ROOM: Room = Room {
     heading: None,
@@ -26,12 +27,29 @@ pub(crate) static STORE: Key<String> = Key::with_default(
 .flag("store", "URL")
 .about("Where jobs are kept: sqlite:FILE, or memory: to forget them at the end");
 
-/// The engine on the store. What there is to know of its durability is told.
+/// The engine on the store, which is made if there is none. What there is to know of its durability is told.
 pub(super) async fn open(settings: &Settings) -> Result<Engine, Failure> {
-    let engine = Engine::builder()
-        .defaults(defaults::read(settings))
-        .open(&settings.get(&STORE))
-        .await?;
+    let builder = Engine::builder().defaults(defaults::read(settings));
+    durable(builder.open(&settings.get(&STORE)).await?).await
+}
+
+/// The same on a store that is there already: whoever only runs jobs would wait for ever on one of a misspelt name.
+pub(super) async fn open_existing(settings: &Settings) -> Result<Engine, Failure> {
+    let store = settings.get(&STORE);
+    let builder = Engine::builder().defaults(defaults::read(settings));
+    let engine = builder.open_existing(&store).await.map_err(|error| {
+        let hint = match place::is_missing(&error) {
+            true => format!(
+                "; begin with `punctual api --store {store}`, which makes it, or name another with --store"
+            ),
+            false => String::new(),
+        };
+        Failure::of(error.kind(), format!("{error}{hint}"))
+    })?;
+    durable(engine).await
+}
+
+async fn durable(engine: Engine) -> Result<Engine, Failure> {
     let store = engine.check().await?;
     if !store.durable {
         tell(&format!(

@@ -65,6 +65,7 @@ fn a_store_that_is_not_there_exits_69_and_is_not_made_by_a_slip() {
         &["store", "check", "--store", "sqlite:typo.db"],
         &["store", "backup", "copy.db", "--store", "sqlite:typo.db"],
         &["job", "list", "--store", "sqlite:no/such/folder.db"],
+        &["runner", "--store", "sqlite:typo.db"],
     ] {
         let ended = run(folder.path(), arguments);
         assert_eq!(ended.code, 69, "{arguments:?}: {ended:?}");
@@ -72,6 +73,19 @@ fn a_store_that_is_not_there_exits_69_and_is_not_made_by_a_slip() {
         assert!(ended.stderr.contains("there is no database at"), "{ended:?}");
     }
     assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
+}
+
+#[test]
+fn nobody_is_told_to_make_a_store_that_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Not even whoever may read everything reads a database from a folder.
+    fs::create_dir(folder.path().join("there.db")).expect("it is ours");
+    let ended = run(folder.path(), &["job", "list", "--store", "sqlite:there.db"]);
+    assert_ne!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended.stderr.contains("there.db") && !ended.stderr.contains("makes one"),
+        "{ended:?}"
+    );
 }
 
 #[test]

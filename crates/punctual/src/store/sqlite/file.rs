@@ -2,7 +2,7 @@
 //! settings that the promises rest on.
 
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -54,10 +54,11 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
 pub(super) fn expect_at(path: &Path) -> Result<(), Error> {
     match path.try_exists() {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Error::unavailable(format!(
-            "there is no database at {}",
-            path.display()
-        ))),
+        Ok(false) => {
+            let missing = format!("there is no database at {}", path.display());
+            // The cause tells a file that is missing from one that cannot be read.
+            Err(Error::unavailable(missing).caused_by(io::Error::from(ErrorKind::NotFound)))
+        }
         Err(error) => Err(Error::unavailable(format!(
             "the database {} cannot be reached: {error}",
             path.display()
