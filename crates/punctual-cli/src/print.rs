@@ -12,7 +12,7 @@ mod foreign;
 mod table;
 
 pub(crate) use foreign::{Characters, Foreign, foreign, foreign_aside};
-pub(crate) use table::{always, spare, table, text};
+pub(crate) use table::{always, clipped, spare, table, text};
 
 /// Writes one JSON document on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
@@ -103,9 +103,11 @@ fn tame(text: &str) -> String {
         .collect()
 }
 
-/// Whether colours are wanted where there is a terminal: unless `NO_COLOR` is set to something (no-color.org).
+/// Whether colours are wanted where there is a terminal: unless `NO_COLOR` is set to something (no-color.org), or the terminal
+/// says of itself that it has none.
 pub(crate) fn colours_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let set = |name: &str| std::env::var_os(name).unwrap_or_default();
+    set("NO_COLOR").is_empty() && set("TERM") != "dumb"
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use punctual_http::wire::{Head, ListQuery};
 use super::filter::FilterArgs;
 use super::flags;
 use crate::failure::Failure;
-use crate::print::{self, always, spare};
+use crate::print::{self, always, clipped, spare};
 use crate::when;
 
 /// `punctual job list`
@@ -21,13 +21,17 @@ use crate::when;
 pub(super) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    /// At most so many [default: 50; with --json, all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     /// Print JSON, one line a job; without --state, all in the order of their ids
     #[arg(long)]
     json: bool,
 }
+
+/// Rows of a table whose length nobody named: what a person looks at. A program is given all there are, since it could not
+/// tell a part from the whole; they go by a page at a time, so that no more of them is held than a page.
+const ROWS: usize = 50;
 
 /// Jobs of one view, in its order.
 struct Found {
@@ -43,7 +47,7 @@ impl ListArgs {
         if self.json {
             let print = |page: Vec<Head>| page.iter().try_for_each(print::json);
             if self.each_page(client, state, print).await? {
-                tell_of_more(self.limit as usize);
+                tell_of_more(self.limit());
             }
         } else if state.is_some() || self.filter.key.is_some() {
             self.print(&self.find(client, state).await?)?;
@@ -64,7 +68,7 @@ impl ListArgs {
         running.drop_those_in(&ended);
 
         let views = [running, waiting, ended];
-        let limit = self.limit as usize;
+        let limit = self.limit();
         let shares = shares(views.each_ref().map(|view| view.jobs.len()), limit);
         let more = views.iter().zip(shares);
         let more = more.fold(false, |more, (view, share)| {
@@ -96,7 +100,7 @@ impl ListArgs {
         state: Option<&str>,
         mut take: impl FnMut(Vec<Head>) -> Result<(), Failure>,
     ) -> Result<bool, Failure> {
-        let mut left = self.limit as usize;
+        let mut left = self.limit();
         let mut query = self.query(state);
         loop {
             query.limit = Some(left.min(PAGE_ITEMS).to_string());
@@ -108,6 +112,11 @@ impl ListArgs {
                 return Ok(query.cursor.is_some());
             }
         }
+    }
+
+    fn limit(&self) -> usize {
+        let all = if self.json { usize::MAX } else { ROWS };
+        self.limit.map_or(all, |limit| limit as usize)
     }
 
     fn query(&self, state: Option<&str>) -> ListQuery {
@@ -125,7 +134,7 @@ impl ListArgs {
         }
         let columns = [
             always("ID"),
-            spare(2, "KIND"),
+            clipped(2, "KIND"),
             spare(3, "QUEUE"),
             always("STATE"),
             spare(4, "ATTEMPT"),
@@ -141,8 +150,12 @@ impl ListArgs {
 }
 
 fn tell_of_more(shown: usize) {
+    let these = match shown {
+        1 => "this one".to_owned(),
+        _ => format!("these {shown}"),
+    };
     print::note(&format!(
-        "there are more than these {shown}; --limit and --state show others"
+        "there are more than {these}; --limit and --state show others"
     ));
 }
 

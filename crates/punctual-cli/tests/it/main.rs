@@ -13,6 +13,7 @@ mod help;
 mod house;
 mod import;
 mod job;
+mod list;
 mod many;
 mod output;
 mod outside;

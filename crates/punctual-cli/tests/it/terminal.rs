@@ -16,6 +16,7 @@ impl House {
             .args(["--quiet", "--return", "--command", &command, "/dev/null"])
             .env("PUNCTUAL", env!("CARGO_BIN_EXE_punctual"))
             .env("PUNCTUAL_SERVER", &self.address)
+            .env("TERM", "xterm")
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(seen);
@@ -120,8 +121,8 @@ fn a_list_fits_a_narrow_terminal_without_cutting_what_is_to_be_copied() {
     let id = added["id"].as_str().expect("an id").to_owned();
     for (columns, shown, left_out) in [
         (200, "a-queue-of-letters", "nothing"),
-        (90, "mail.with-a-long-name", "a-queue-of-letters"),
-        (70, "  in ", "mail.with-a-long-name"),
+        (90, "a-queue-of-letters", "mail.with-a-long-name"),
+        (70, "mail.", "a-queue-of-letters"),
         (20, "scheduled", "  in "),
     ] {
         let mut terminal = house.at_a_terminal(&format!(
@@ -131,9 +132,62 @@ fn a_list_fits_a_narrow_terminal_without_cutting_what_is_to_be_copied() {
         let seen = house.read("seen");
         assert!(seen.contains(&id) && seen.contains(shown), "{columns}: {seen}");
         assert!(!seen.contains(left_out), "{columns}: {seen}");
-        let widest = seen.lines().map(|line| line.trim_end().len()).max();
+        let widest = seen.lines().map(|line| line.trim_end().chars().count()).max();
         assert!(columns == 20 || widest <= Some(columns), "{columns}: {seen}");
     }
+}
+
+#[test]
+fn a_long_name_is_clipped_and_takes_no_other_column_with_it() {
+    let house = House::open();
+    let kind = "mail.with-a-very-long-name-that-no-column-has-room-for";
+    house.job(&["add", kind, "--in", "3h"]);
+    let show = |columns| {
+        let mut terminal = house.at_a_terminal(&format!(
+            "list >/dev/null; stty cols {columns}; $PUNCTUAL job list"
+        ));
+        assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+        house.read("seen")
+    };
+    // A terminal that does not know how wide it is passes for one of 80 columns.
+    for columns in [80, 0] {
+        let seen = show(columns);
+        assert!(seen.contains("mail.") && seen.contains('…'), "{seen}");
+        assert!(!seen.contains(kind), "{seen}");
+        assert_eq!(seen.lines().count(), 2, "{seen}");
+        assert!(
+            seen.lines().all(|line| line.trim_end().chars().count() <= 80),
+            "{seen}"
+        );
+    }
+    assert!(show(200).contains(kind));
+}
+
+#[test]
+fn help_fits_a_narrow_terminal() {
+    let house = House::open();
+    for columns in [60, 80] {
+        let mut terminal = house.at_a_terminal(&format!(
+            "list >/dev/null; stty rows 24 cols {columns}; NO_COLOR=1 $PUNCTUAL job list --help"
+        ));
+        assert_eq!(terminal.wait().expect("it ends").code(), Some(0));
+        let seen = house.read("seen");
+        let widest = seen.lines().map(|line| line.trim_end().chars().count()).max();
+        assert!(widest <= Some(columns), "{columns}: {seen}");
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_server_that_says_nothing_is_told_which_one() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut house = House::open();
+    house.address = format!("http://{}", silent.local_addr().expect("it listens"));
+    let mut terminal = house.at_a_terminal("list");
+    house.wait_for_sight(&format!("waiting for {} to answer", house.address));
+    // A line that breaks off ends the wait.
+    drop(silent.accept().expect("it has asked"));
+    drop(silent);
+    assert_eq!(terminal.wait().expect("it ends").code(), Some(69));
 }
 
 #[test]
@@ -160,7 +214,11 @@ fn a_long_error_hides_no_other_column_and_is_wrapped_under_its_own() {
 fn states_have_colours_at_a_terminal_unless_somebody_wants_none() {
     let house = House::open();
     house.job(&["add", "command", "--wait", "--", "true"]);
-    for (command, coloured) in [("list", true), ("list; NO_COLOR=1 $PUNCTUAL job list", true)] {
+    for (command, coloured) in [
+        ("list", true),
+        ("list; NO_COLOR=1 $PUNCTUAL job list", true),
+        ("list; TERM=dumb $PUNCTUAL job list", true),
+    ] {
         let mut terminal = house.at_a_terminal(command);
         terminal.wait().expect("it ends");
         let lines = house.read("seen");
