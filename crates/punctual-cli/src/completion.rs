@@ -4,20 +4,26 @@
 //! completion, with [`VARIABLE`] set, and it answers from the same description of its commands that it reads them by.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, ValueEnum};
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
-use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Zsh};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, EnvCompleter, Fish, Shells, Zsh};
+use punctual::Timestamp;
+use punctual::engine::{Cursor, View};
+use punctual::job::{JobId, Phase};
 use punctual_http::Client;
-use punctual_http::wire::{Head, ListQuery, Queue};
+use punctual_http::wire::{Head, ListQuery, Queue, write_cursor};
 
+use self::bash::Bash;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::print;
+
+mod bash;
 
 /// Set by the lines in the shell. The name is not that of a setting, which a server would refuse.
 const VARIABLE: &str = "_PUNCTUAL_COMPLETE";
@@ -57,18 +63,34 @@ impl Completion {
 /// Answers a shell that asks for a completion. Tells whether one did.
 pub(crate) fn answer<C: CommandFactory>() -> Result<bool, Failure> {
     let here = env::current_dir().ok();
-    let complete = CompleteEnv::with_factory(C::command).var(VARIABLE);
+    let complete = CompleteEnv::with_factory(C::command)
+        .var(VARIABLE)
+        .shells(Shells(&[&Bash, &Zsh, &Fish]));
     Ok(complete.try_complete(env::args_os(), here.as_deref())?)
 }
 
-/// Offers the ids of jobs: those that run, those due next, those that ended last.
-pub(crate) fn jobs() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| {
+/// Offers the ids of jobs: those that run, those due next, those that ended last; once it has begun, those that begin so.
+pub(crate) fn jobs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|begun: &OsStr| {
+        let begun = begun.to_string_lossy();
         let offer = |job: Head| {
             let told = format!("{} {}", print::plain(&job.kind), job.phase);
             CompletionCandidate::new(job.id).help(Some(told.into()))
         };
-        found(heads).into_iter().map(offer).collect()
+        let jobs = match begun.is_empty() {
+            true => found(heads),
+            false => found(async |client: &Client| heads_that_begin(client, &begun).await),
+        };
+        jobs.into_iter().map(offer).collect()
+    })
+}
+
+/// Offers the states that jobs can be looked for by.
+pub(crate) fn states() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let phases = Phase::ALL.iter().map(|phase| phase.as_str());
+        let states = ["waiting", "ended"].into_iter().chain(phases);
+        states.map(CompletionCandidate::new).collect()
     })
 }
 
@@ -99,6 +121,39 @@ async fn look<T>(ask: impl AsyncFnOnce(&Client) -> Result<Vec<T>, Failure>) -> R
     let found = ask(&access.client).await;
     access.leave().await?;
     found
+}
+
+/// Jobs whose ids begin so. All jobs are listed in the order of their ids, and a list goes on behind any id, there or not.
+async fn heads_that_begin(client: &Client, begun: &str) -> Result<Vec<Head>, Failure> {
+    let Some(first) = first_id(begun) else {
+        return Ok(Vec::new());
+    };
+    let query = ListQuery {
+        limit: Some(OFFERED.to_owned()),
+        cursor: before(first).map(|cursor| write_cursor(cursor, View::All)),
+        ..ListQuery::default()
+    };
+    let mut heads = client.list(&query).await?.items;
+    heads.retain(|head| head.id.starts_with(begun));
+    Ok(heads)
+}
+
+/// The lowest id that begins so, as a number; none if no id does.
+fn first_id(begun: &str) -> Option<u128> {
+    let mut id = String::from("00000000-0000-0000-0000-000000000000");
+    if begun.len() > id.len() || !begun.is_ascii() {
+        return None;
+    }
+    id.replace_range(..begun.len(), begun);
+    let id: JobId = id.parse().ok()?;
+    Some(id.0.as_u128())
+}
+
+/// The place in the list of all jobs before this id.
+fn before(id: u128) -> Option<Cursor> {
+    let id: JobId = format!("{:032x}", id.checked_sub(1)?).parse().ok()?;
+    let at = Timestamp::EPOCH;
+    Some(Cursor { at, id })
 }
 
 async fn page_of_queues(client: &Client) -> Result<Vec<Queue>, Failure> {

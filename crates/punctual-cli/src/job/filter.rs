@@ -11,7 +11,7 @@ use crate::when::{self, When};
 pub(super) struct FilterArgs {
     /// Jobs in this state: waiting (the next due first), running, ended (the last first), succeeded, failed, cancelled; also
     /// scheduled, ready, retrying, cancelling
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", add = completion::states())]
     pub(super) state: Option<String>,
     /// Jobs of this queue
     #[arg(long, value_name = "NAME", add = completion::queues())]
