@@ -41,6 +41,7 @@ impl AttemptsArgs {
 pub(super) fn print(attempts: &[Attempt]) -> Result<(), Failure> {
     let columns = [
         always("ATTEMPT"),
+        spare(3, "RUN"),
         spare(2, "STARTED"),
         spare(1, "TOOK"),
         always("OUTCOME"),
@@ -55,6 +56,7 @@ fn row(attempt: &Attempt) -> Vec<Cell> {
         .map(|ended| when::coarse(ended.0.since(attempt.started_at.0)));
     vec![
         print::cell(attempt.number),
+        print::cell(attempt.run),
         print::cell(when::local(attempt.started_at.0)),
         print::cell(took.unwrap_or_default()),
         print::cell(attempt.outcome.as_deref().unwrap_or("running")),

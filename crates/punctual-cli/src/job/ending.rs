@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use punctual::limits::HTTP_ANSWER_BYTES;
 use punctual_http::wire::Ending;
 use serde_json::Value;
 
@@ -34,7 +35,7 @@ pub(super) fn print(kind: &str, end: &Ending) -> Result<(), Failure> {
         )),
         (None, "cancelled") => print::note(&format!("{id} was cancelled{}", reason(end))),
         _ => print::note(&format!(
-            "{id} is still {}; `punctual job wait {id}` waits on",
+            "{id} is still {}; `punctual job wait` with this id waits on",
             end.phase
         )),
     }
@@ -53,6 +54,15 @@ fn lines(text: &str) -> String {
     text.lines().map(print::plain).collect::<Vec<_>>().join("\n")
 }
 
+/// Tells whoever reads a body if it was longer than these bytes of it that were kept.
+fn tell_of_a_cut(answer: &Value, kept: usize) {
+    if answer.get("truncated") == Some(&Value::Bool(true)) {
+        print::note(&format!(
+            "the body was longer, and was cut to {kept} bytes; --keep-body says how much is kept, at most {HTTP_ANSWER_BYTES}"
+        ));
+    }
+}
+
 fn result(kind: &str, end: &Ending) -> Result<(), Failure> {
     if let Some(bytes) = end.result_bytes() {
         return print::foreign_whole(&bytes?);
@@ -66,9 +76,18 @@ fn result(kind: &str, end: &Ending) -> Result<(), Failure> {
             print::foreign(text("stdout").unwrap_or("").as_bytes())?;
             print::foreign_aside(text("stderr").unwrap_or("").as_bytes())
         }
-        "http" if text("body").is_some() => line(text("body").unwrap_or("")),
+        "http" if text("body").is_some() => {
+            let body = text("body").unwrap_or("");
+            line(body)?;
+            tell_of_a_cut(&value, body.len());
+            Ok(())
+        }
         "http" if text("base64").is_some() => match BASE64_STANDARD.decode(text("base64").unwrap_or("")) {
-            Ok(bytes) => print::foreign_whole(&bytes),
+            Ok(bytes) => {
+                print::foreign_whole(&bytes)?;
+                tell_of_a_cut(&value, bytes.len());
+                Ok(())
+            }
             Err(_) => line(json),
         },
         _ if value.is_null() => Ok(()),

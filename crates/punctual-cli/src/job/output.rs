@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use punctual::Kind;
+use punctual::limits::HISTORY_ATTEMPTS;
 use punctual_http::Client;
 use punctual_http::client::{ClientError, Output};
 
@@ -25,7 +27,7 @@ pub(super) struct OutputArgs {
     /// Go on as more comes, until the run is over
     #[arg(long, short)]
     follow: bool,
-    /// Another run than the last, as `job attempts --json` numbers them
+    /// Another run than the last, by the number that `job attempts` shows
     #[arg(long, value_name = "RUN")]
     run: Option<u64>,
     /// Print JSON; with --follow, one line a piece
@@ -35,6 +37,9 @@ pub(super) struct OutputArgs {
 
 impl OutputArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        if let Some(run) = self.run {
+            expect_run(client, &self.id, run).await?;
+        }
         let mut written = Written::new(self.json);
         if self.follow {
             let mut following = Following {
@@ -54,6 +59,27 @@ impl OutputArgs {
         written.finish()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Refuses a run that the job never had, as far as its attempts tell: of those before the last [`HISTORY_ATTEMPTS`] nobody knows.
+async fn expect_run(client: &Client, id: &str, run: u64) -> Result<(), Failure> {
+    let attempts = client.attempts(id).await?.items;
+    let known: Vec<u64> = attempts.iter().map(|attempt| attempt.run).collect();
+    let is_forgotten = known.len() >= HISTORY_ATTEMPTS && known.first().is_some_and(|first| run < *first);
+    if known.contains(&run) || is_forgotten {
+        return Ok(());
+    }
+    let had = match known.as_slice() {
+        [] => "it has not begun".to_owned(),
+        runs => {
+            let numbers: Vec<String> = runs.iter().map(u64::to_string).collect();
+            format!("`job attempts` numbers its runs: {}", numbers.join(", "))
+        }
+    };
+    Err(Failure::of(
+        Kind::NotFound,
+        format!("job {} has had no run {run}; {had}", print::plain(id)),
+    ))
 }
 
 type Pieces = BoxStream<'static, Result<Output, ClientError>>;

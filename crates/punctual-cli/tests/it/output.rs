@@ -95,4 +95,16 @@ fn each_run_has_an_output_of_its_own() {
     wait_until("the job has ended again", || house.state(&id) == "succeeded");
     assert_eq!(last(), "second\n");
     assert_eq!(house.job(&["output", &id, "--run", &run]).stdout, "first\n");
+    assert!(house.job(&["attempts", &id]).stdout.contains(&run));
+    for verb in [
+        &["output", &id, "--run", "1"][..],
+        &["output", &id, "--run", "1", "--follow"],
+    ] {
+        let never = house.job(verb);
+        assert_eq!(never.code, 66, "{never:?}");
+        assert!(
+            never.stderr.contains("has had no run 1; ") && never.stderr.contains(&run),
+            "{never:?}"
+        );
+    }
 }

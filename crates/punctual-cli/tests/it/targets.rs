@@ -108,6 +108,25 @@ fn an_answer_that_is_no_text_is_printed_byte_for_byte() {
 }
 
 #[test]
+fn whoever_reads_a_body_is_told_that_it_was_cut() {
+    let house = House::open();
+    for (answer, read) in [
+        (
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello world"[..],
+            "hello",
+        ),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "hello"),
+    ] {
+        let (url, called) = answer_once(answer);
+        let got = house.job(&["add", "http", "GET", &url, "--keep-body", "5", "--wait"]);
+        called.join().expect("it was called");
+        assert_eq!((got.code, got.stdout.trim_end()), (0, read), "{got:?}");
+        let is_cut = got.stderr.contains("cut to 5 bytes; --keep-body");
+        assert_eq!(is_cut, answer.ends_with(b"world"), "{got:?}");
+    }
+}
+
+#[test]
 fn a_command_reads_its_input_from_a_file_and_its_end_means_what_the_job_says() {
     let house = House::open();
     std::fs::write(house.folder.path().join("words"), "b\na\n").expect("it is ours");

@@ -201,7 +201,7 @@ fn masked_word(word: &str, from_now: bool, ids: &mut Vec<String>) -> String {
     }
     let number = word.trim_start_matches(':');
     if number.len() > 12 && number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return ":<rev>".to_owned();
+        return word.replace(number, "<rev>");
     }
     if word.split(':').count() == 3 && word.len() > 32 {
         return "<worker>".to_owned();
