@@ -59,7 +59,6 @@ enum Command {
     /// Print lines that teach a shell to complete commands, ids of jobs and queues
     Completion(completion::Completion),
     /// Print the manual page, or write the pages of all commands to a folder
-    #[command(hide = true)]
     Man(man::Manual),
 }
 

@@ -1,5 +1,4 @@
-//! `punctual man`: the manual, from the same description of the commands as `--help`. For those who package the program, and
-//! so not among the commands that `--help` lists.
+//! `punctual man`: the manual, from the same description of the commands as `--help`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -74,7 +74,7 @@ impl QueueCommand {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         match self {
             QueueCommand::List(list) => list.run(client).await,
-            QueueCommand::Show(one) => show::report(&client.queue(&one.name).await?, one.json),
+            QueueCommand::Show(one) => show::run(client, &one).await,
             QueueCommand::Pause(PauseArgs { one, reason }) => {
                 let queue = client.pause_queue(&one.name, &reason).await?;
                 tell(&queue, "is paused", one.json)

@@ -128,12 +128,21 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A day, in seconds.
+const DAY: u64 = 24 * 60 * 60;
+/// A mean year of the calendar, in seconds: beyond it, nobody counts in days.
+const YEAR: u64 = 31_556_952;
+
 /// A length as people say it: its two largest units, rounded, or milliseconds below a second.
 pub(crate) fn coarse(length: Duration) -> String {
     if length < Duration::from_secs(1) {
         return format!("{}ms", length.as_millis());
     }
     let seconds = length.saturating_add(Duration::from_millis(500)).as_secs();
+    if seconds >= YEAR {
+        let days = format_length(Duration::from_secs(seconds % YEAR / DAY * DAY));
+        return format!("{}y{}", seconds / YEAR, days.trim_start_matches('0'));
+    }
     let unit = match seconds {
         0..3_600 => 1,
         3_600..86_400 => 60,
@@ -155,6 +164,8 @@ mod tests {
         assert_eq!(distance(now - milliseconds(20), now), "20ms ago");
         assert_eq!(distance(now + hours(25) + minutes(3), now), "in 1d1h");
         assert_eq!(distance(now - hours(1) - seconds(59), now), "1h ago");
+        assert_eq!(distance(now + days(26_672) + hours(15), now), "in 73y9d");
+        assert_eq!(distance(now + days(365) + hours(6), now), "in 1y");
     }
 
     #[test]

@@ -1,10 +1,33 @@
 //! `punctual queue show`.
 
 use punctual::time::format_length;
+use punctual_http::Client;
 use punctual_http::wire::{Paused, Queue, Rate, Retention};
 
+use super::OneArgs;
 use crate::failure::Failure;
 use crate::{print, when};
+
+pub(super) async fn run(client: &Client, one: &OneArgs) -> Result<(), Failure> {
+    let queue = client.queue(&one.name).await?;
+    if is_none_yet(&queue) {
+        print::note("there is no such queue yet: it has no jobs, and nothing was ever set");
+    }
+    report(&queue, one.json)
+}
+
+/// Whether nobody has made it: every name is that of a queue, and one is made by its first job or its first setting.
+fn is_none_yet(queue: &Queue) -> bool {
+    let counts = &queue.counts;
+    let jobs = [
+        counts.waiting,
+        counts.running,
+        counts.succeeded,
+        counts.failed,
+        counts.cancelled,
+    ];
+    queue.rev == 0 && jobs.iter().all(|jobs| *jobs == 0)
+}
 
 /// Prints one queue as a whole.
 pub(super) fn report(queue: &Queue, json: bool) -> Result<(), Failure> {

@@ -75,6 +75,16 @@ fn a_queue_is_the_same_on_its_store_as_on_its_server() {
 }
 
 #[test]
+fn a_queue_that_nobody_made_is_shown_as_such() {
+    let house = House::open();
+    let shown = house.punctual(&["queue", "show", "lettres"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.stderr.contains("there is no such queue yet"), "{shown:?}");
+    house.add_letters(1);
+    assert_eq!(house.punctual(&["queue", "show", "letters"]).stderr, "");
+}
+
+#[test]
 fn workers_are_listed_on_their_store_as_on_their_server() {
     let house = House::open();
     for place in [&[][..], &STORE] {
