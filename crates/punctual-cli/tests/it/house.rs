@@ -229,7 +229,7 @@ fn serve(folder: &Path, beside: Beside, bind: &str) -> (Child, String) {
         Some(soft) => limited(folder, soft),
     };
     let mut server = server
-        .args(["serve", "--dev", "--bind", bind, "--lease", "2s"])
+        .args(["serve", "--dev", "--bind", bind, "--lease", "5s"])
         .args(beside.arguments)
         .envs(beside.variables.iter().copied())
         .stdout(Stdio::piped())
