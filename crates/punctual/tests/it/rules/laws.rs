@@ -126,8 +126,10 @@ proptest! {
     #[test]
     fn a_payload_key_ignores_nothing_else(one in json(), other in json(), seed in any::<u64>()) {
         let (key, other_key) = (payload_key(&disguised(&one, seed)), payload_key(&other.to_string()));
+        // As they are written: 0.0 and -0.0 are one number, and two texts.
+        let (one, other) = (one.to_string(), other.to_string());
         prop_assert_eq!(key == other_key, one == other);
-        prop_assert_ne!(payload_key(&one.to_string()), payload_key(&format!("[{one}]")));
+        prop_assert_ne!(payload_key(&one), payload_key(&format!("[{one}]")));
     }
 
     #[test]
