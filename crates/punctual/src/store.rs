@@ -35,7 +35,11 @@ pub(crate) mod checks;
 mod codec;
 pub mod memory;
 #[cfg(feature = "sqlite")]
+mod pieces;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "sqlite")]
+mod stored_gate;
 pub mod url;
 
 /// What a verb returns: an answer that comes later, or the reason why none can be given.

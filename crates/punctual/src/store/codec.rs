@@ -1,4 +1,5 @@
-//! The text form of what a row holds beside plain columns: options, tags, history and failure, as compact JSON.
+//! The form of what a row holds beside plain columns: a number for a state; options, tags, history and failure as compact
+//! JSON.
 //!
 //! It is shared by the stores that keep rows in a database, and it is a contract with every database that was ever
 //! written: names in it never change their meaning, and new ones are optional. Lengths and instants are whole
@@ -10,9 +11,35 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::job::{Backoff, Failure, FailureReason, OnLost, Options};
+use crate::job::{Backoff, Failure, FailureReason, OnLost, Options, State, Status};
 use crate::run::{Attempt, AttemptOutcome, WorkerId};
 use crate::time::Timestamp;
+
+/// The number that stands for a state: its place in [`State::ALL`].
+pub(crate) fn state_number(state: State) -> i16 {
+    state as i16
+}
+
+/// The state that a number stands for.
+pub(crate) fn read_state(number: i16) -> Result<State, Error> {
+    let state = usize::try_from(number)
+        .ok()
+        .and_then(|place| State::ALL.get(place));
+    state
+        .copied()
+        .ok_or_else(|| Error::internal(format!("a row holds an unknown state: {number}")))
+}
+
+/// Whether a job waits and nothing ever happened to it, so that few columns tell it whole.
+pub(crate) fn is_new(status: &Status) -> bool {
+    let new = Status {
+        alarm: status.alarm,
+        unique_key: status.unique_key.clone(),
+        key_until: status.key_until,
+        ..Status::waiting(status.rev, status.due)
+    };
+    *status == new
+}
 
 /// Options as text, or nothing if none is set.
 pub(crate) fn write_options(options: &Options) -> Option<String> {

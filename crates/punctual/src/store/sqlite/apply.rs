@@ -5,11 +5,12 @@ use rusqlite::{CachedStatement, params};
 use super::fault::Fault;
 use super::fetch::fetch_one;
 use super::insert::{holder, insert};
-use super::row::{read_state, with_body, with_status};
+use super::row::{with_body, with_status};
 use super::writing::Writing;
 use crate::change::{Applied, Change, Holder, Inserted};
 use crate::error::Error;
 use crate::job::{Job, JobId, State, Status};
+use crate::store::codec;
 
 pub(super) fn apply(writing: &mut Writing<'_>, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
     let mut statements = Statements::new(writing)?;
@@ -79,7 +80,7 @@ fn before(statements: &mut Statements<'_>, id: JobId) -> Result<Option<Before>, 
     Ok(Some(Before {
         row: row.get(0)?,
         rev: row.get::<_, i64>(1)?.cast_unsigned(),
-        state: read_state(row.get(2)?)?,
+        state: codec::read_state(row.get(2)?)?,
         queue: row.get(3)?,
         unique_key: row.get(4)?,
     }))

@@ -15,8 +15,9 @@ use super::unreadable::{Unreadable, put_off, read_or_note};
 use super::writing::{Writing, all, first};
 use crate::job::{Job, JobId, State};
 use crate::limits;
-use crate::queue::{Gate, QueueName, QueueSettings};
+use crate::queue::{QueueName, QueueSettings};
 use crate::run::{Claim, ClaimFrom, Claimed};
+use crate::store::stored_gate::StoredGate;
 use crate::time::Timestamp;
 
 /// The answer of a claim that would bring nothing and write nothing; none if it has to write.
@@ -241,19 +242,6 @@ fn earliest_due(
     Ok(due.flatten().map(Timestamp::from_micros))
 }
 
-/// What a queue's settings allow in the course of one claim, and what the store holds of its bucket.
-struct StoredGate {
-    gate: Gate,
-    full_at: Timestamp,
-}
-
-impl StoredGate {
-    /// What the store should hold of the bucket instead.
-    fn news(&self, now: Timestamp) -> Option<Timestamp> {
-        self.gate.full_at(now).filter(|full_at| *full_at != self.full_at)
-    }
-}
-
 /// The queue's gate, with `more` jobs running than the counter rows say.
 fn stored_gate(connection: &Connection, queue: &QueueName, more: i64) -> Result<StoredGate, Fault> {
     let key = params![queue.as_str()];
@@ -278,9 +266,8 @@ fn stored_gate(connection: &Connection, queue: &QueueName, more: i64) -> Result<
             Ok(Timestamp::from_micros(row.get(0)?))
         })?,
     };
-    let full_at = full_at.unwrap_or(Timestamp::MIN);
-    let gate = Gate::new(&settings, u64::try_from(running).unwrap_or(0), full_at);
-    Ok(StoredGate { gate, full_at })
+    let running = u64::try_from(running).unwrap_or(0);
+    Ok(StoredGate::new(&settings, running, full_at))
 }
 
 /// Remembers how far the queue's rate is used up.

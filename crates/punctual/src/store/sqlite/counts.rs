@@ -6,11 +6,11 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
-use super::row::{Columns, read_state};
+use super::row::Columns;
 use super::writing::{all, first};
 use crate::job::State;
 use crate::queue::{Counts, QueueName};
-use crate::store::Counted;
+use crate::store::{Counted, codec};
 use crate::time::Timestamp;
 
 pub(super) fn counts(connection: &Connection, now: Timestamp) -> Result<Counted, Fault> {
@@ -32,7 +32,7 @@ pub(super) fn counts(connection: &Connection, now: Timestamp) -> Result<Counted,
 pub(super) fn by_queue(connection: &Connection) -> Result<BTreeMap<QueueName, [u64; 5]>, Fault> {
     let rows = all(connection, include_str!("counts.sql"), [], |row| {
         let queue = QueueName::from(Columns { row, first: 0 }.text(0)?);
-        Ok((queue, read_state(row.get(1)?)?, row.get::<_, i64>(2)?))
+        Ok((queue, codec::read_state(row.get(1)?)?, row.get::<_, i64>(2)?))
     })?;
     let mut queues = BTreeMap::new();
     for (queue, state, jobs) in rows {

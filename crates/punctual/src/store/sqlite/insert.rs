@@ -3,10 +3,11 @@
 use rusqlite::{Statement, params};
 
 use super::fault::Fault;
-use super::row::{is_new, read_holder, with_new, with_status};
+use super::row::{read_holder, with_new, with_status};
 use super::writing::{Writing, first};
 use crate::change::{Holder, Inserted};
 use crate::job::Job;
+use crate::store::codec;
 
 pub(super) fn insert(writing: &mut Writing<'_>, jobs: &[Job]) -> Result<Vec<Inserted>, Fault> {
     let mut statement = writing.statement(include_str!("insert.sql"))?;
@@ -21,7 +22,7 @@ fn insert_one(
     job: &Job,
 ) -> Result<Inserted, Fault> {
     if with_new(job, |columns| statement.execute(columns))? == 1 {
-        if !is_new(&job.status) {
+        if !codec::is_new(&job.status) {
             let row = writing.connection().last_insert_rowid();
             let mut update = writing.statement(include_str!("apply.sql"))?;
             with_status(row, &job.status, |columns| update.execute(columns))?;

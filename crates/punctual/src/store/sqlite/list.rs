@@ -12,7 +12,7 @@ use rusqlite::{Connection, Params, Row, params};
 use super::claim::number;
 use super::counts::by_queue;
 use super::fault::Fault;
-use super::row::{Columns, if_readable, read_state, state_number};
+use super::row::{Columns, if_readable};
 use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{JobId, State, Status};
@@ -97,7 +97,7 @@ impl Lane {
                 read(include_str!("list_running_rest.sql"), params![last, id, count])
             }
             Lane::Ended(queue, state) => {
-                let lane = (queue.as_str(), state_number(*state));
+                let lane = (queue.as_str(), codec::state_number(*state));
                 let at = at.saturating_neg();
                 let same = params![lane.0, lane.1, at, id, count];
                 let mut found = read(include_str!("list_ended_then.sql"), same)?;
@@ -109,7 +109,7 @@ impl Lane {
             Lane::EndedWithoutInstant(queue, state) => {
                 let last = Timestamp::MIN.as_micros().saturating_neg();
                 let id = behind(id, at >= last);
-                let lane = params![queue.as_str(), state_number(*state), last, id, count];
+                let lane = params![queue.as_str(), codec::state_number(*state), last, id, count];
                 read(include_str!("list_ended_rest.sql"), lane)
             }
         }
@@ -277,7 +277,7 @@ fn read_head(connection: &Connection, row: i64, now: Timestamp) -> Result<Head, 
 fn head_of(row: &Row<'_>, now: Timestamp) -> Result<Head, Fault> {
     let column = Columns { row, first: 0 };
     let mut status = Status::waiting(row.get::<_, i64>(6)?.cast_unsigned(), column.instant(9)?);
-    status.state = read_state(row.get(5)?)?;
+    status.state = codec::read_state(row.get(5)?)?;
     status.attempt = row.get(8)?;
     status.cancel = row.get::<_, bool>(16)?.then(String::new);
     Ok(Head {

@@ -1,17 +1,13 @@
 //! Output: what a run puts out while it goes on, its head and its tail, in pieces.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::row::Columns;
 use super::writing::{Writing, all, first};
-use crate::limits;
 use crate::run::RunId;
-use crate::store::Output;
-
-/// Half of what is kept, in bytes.
-const HALF: i64 = (limits::OUTPUT_BYTES / 2) as i64;
+use crate::store::{Output, pieces};
 
 pub(super) fn append(writing: &mut Writing<'_>, run: RunId, bytes: &[u8]) -> Result<bool, Fault> {
     let (job, number) = (run.job.0.as_bytes(), run.run.cast_signed());
@@ -25,34 +21,29 @@ pub(super) fn append(writing: &mut Writing<'_>, run: RunId, bytes: &[u8]) -> Res
         return Ok(held.is_some());
     }
     let mut end = end(writing.connection(), run)?;
-    // A piece lies in the head or behind it, never in both, so that it is dropped or kept as a whole.
-    let (head, rest) = bytes.split_at(usize::try_from(HALF - end).unwrap_or(0).min(bytes.len()));
-    for piece in [head].into_iter().chain(rest.chunks(limits::OUTPUT_PAGE_BYTES)) {
-        end += write_piece(writing, run, end, piece)?;
+    for (at, piece) in pieces::cut(end, bytes) {
+        write_piece(writing, run, at, piece)?;
+        end = at + i64::try_from(piece.len()).unwrap_or(i64::MAX);
     }
     writing.execute(
         include_str!("output_drop.sql"),
-        params![job, number, HALF, end - HALF],
+        params![job, number, pieces::HALF, end - pieces::HALF],
     )?;
     Ok(true)
 }
 
 pub(super) fn output(connection: &Connection, run: RunId, from: u64) -> Result<Output, Fault> {
     let end = end(connection, run)?;
-    let from = i64::try_from(from).unwrap_or(i64::MAX).min(end);
-    let tail_from = HALF.max(end - HALF);
-    // A page ends before the gap, and one asked for in the gap begins behind it.
-    let (from, to) = if from < HALF.min(end) {
-        let to = if tail_from > HALF { HALF } else { end };
-        (from, to)
-    } else {
-        (from.max(tail_from.min(end)), end)
-    };
-    let to = to.min(from + limits::OUTPUT_PAGE_BYTES as i64);
-    let bytes = read_between(connection, run, from, to)?;
+    let page = pieces::page(end, from);
+    let (job, number) = (run.job.0.as_bytes(), run.run.cast_signed());
+    let key = params![job, number, page.start, page.end];
+    let found = all(connection, include_str!("output.sql"), key, |row| {
+        let bytes = Columns { row, first: 0 }.bytes(1)?;
+        Ok((row.get(0)?, bytes.unwrap_or_else(Bytes::new)))
+    })?;
     Ok(Output {
-        next: u64::try_from(to).unwrap_or(0),
-        bytes,
+        next: u64::try_from(page.end).unwrap_or(0),
+        bytes: pieces::join(found, &page),
     })
 }
 
@@ -65,41 +56,18 @@ fn end(connection: &Connection, run: RunId) -> Result<i64, Fault> {
     Ok(end.unwrap_or(0))
 }
 
-/// Adds a piece at the end, and answers how long it is. Lines come one by one and short, so a piece joins the one
-/// before while that is short.
-fn write_piece(writing: &Writing<'_>, run: RunId, at: i64, piece: &[u8]) -> Result<i64, Fault> {
+/// Adds a piece at the end.
+fn write_piece(writing: &Writing<'_>, run: RunId, at: i64, piece: &[u8]) -> Result<(), Fault> {
     let (job, number) = (run.job.0.as_bytes(), run.run.cast_signed());
-    let length = i64::try_from(piece.len()).unwrap_or(i64::MAX);
-    if length > 0 {
-        let short = limits::OUTPUT_PIECE_BYTES as i64 - length;
-        let joined = match at {
-            HALF => 0,
-            _ => writing.execute(
-                include_str!("output_join.sql"),
-                params![job, number, at, piece, short],
-            )?,
-        };
-        if joined == 0 {
-            writing.execute(include_str!("output_add.sql"), params![job, number, at, piece])?;
-        }
+    let joined = match pieces::joins_up_to(at, piece) {
+        None => 0,
+        Some(short) => writing.execute(
+            include_str!("output_join.sql"),
+            params![job, number, at, piece, short],
+        )?,
+    };
+    if joined == 0 {
+        writing.execute(include_str!("output_add.sql"), params![job, number, at, piece])?;
     }
-    Ok(length)
-}
-
-fn read_between(connection: &Connection, run: RunId, from: i64, to: i64) -> Result<Bytes, Fault> {
-    let (job, number) = (run.job.0.as_bytes(), run.run.cast_signed());
-    let mut bytes = BytesMut::new();
-    let key = params![job, number, from, to];
-    let pieces = all(connection, include_str!("output.sql"), key, |row| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            Columns { row, first: 0 }.bytes(1)?.unwrap_or_default(),
-        ))
-    })?;
-    for (at, piece) in pieces {
-        let begin = usize::try_from(from - at).unwrap_or(0).min(piece.len());
-        let end = usize::try_from(to - at).unwrap_or(0).min(piece.len());
-        bytes.extend_from_slice(&piece[begin..end.max(begin)]);
-    }
-    Ok(bytes.freeze())
+    Ok(())
 }

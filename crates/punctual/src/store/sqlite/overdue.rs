@@ -10,12 +10,12 @@ use rusqlite::{Connection, params};
 
 use super::claim::number;
 use super::fault::Fault;
-use super::row::{Columns, read_job, state_number};
+use super::row::{Columns, read_job};
 use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits;
-use crate::store::Overdue;
+use crate::store::{Overdue, codec};
 use crate::time::Timestamp;
 
 /// The rows that were told of and passed over, and when: each look meets them again.
@@ -101,7 +101,7 @@ pub(super) fn unreadable(connection: &Connection, now: Timestamp) -> Result<Opti
 fn earliest(connection: &Connection, count: usize) -> Result<Vec<(Timestamp, JobId, i64)>, Fault> {
     let mut alarms = Vec::new();
     for state in State::ALL {
-        let first = params![state_number(state), number(count)];
+        let first = params![codec::state_number(state), number(count)];
         alarms.extend(all(connection, include_str!("overdue.sql"), first, |row| {
             let column = Columns { row, first: 0 };
             Ok((column.instant(0)?, column.id(1)?, row.get(2)?))

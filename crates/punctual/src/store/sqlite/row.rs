@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::fault::Fault;
 use crate::change::Holder;
 use crate::error::Error;
-use crate::job::{Body, Job, JobId, State, Status};
+use crate::job::{Body, Job, JobId, Status};
 use crate::queue::QueueName;
 use crate::run::WorkerId;
 use crate::store::codec;
@@ -38,22 +38,11 @@ pub(super) fn with_new<T>(job: &Job, write: impl FnOnce(&[&dyn ToSql]) -> T) -> 
     ])
 }
 
-/// Whether a job is one that [`with_new`] tells whole: it waits, and nothing ever happened to it.
-pub(super) fn is_new(status: &Status) -> bool {
-    let new = Status {
-        alarm: status.alarm,
-        unique_key: status.unique_key.clone(),
-        key_until: status.key_until,
-        ..Status::waiting(status.rev, status.due)
-    };
-    *status == new
-}
-
 /// Calls `write` with the number of the row and all columns of its status, in the order of `apply.sql`.
 pub(super) fn with_status<T>(row: i64, status: &Status, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
     write(params![
         row,
-        state_number(status.state),
+        codec::state_number(status.state),
         status.rev.cast_signed(),
         status.run.cast_signed(),
         status.life,
@@ -108,7 +97,7 @@ pub(super) fn read_job(row: &Row<'_>, first: usize) -> Result<Job, Fault> {
         fingerprint: u128::from_be_bytes(row.get(first + 24)?),
     };
     let status = Status {
-        state: read_state(row.get(first + 5)?)?,
+        state: codec::read_state(row.get(first + 5)?)?,
         rev: row.get::<_, i64>(first + 6)?.cast_unsigned(),
         run: row.get::<_, i64>(first + 7)?.cast_unsigned(),
         life: row.get(first + 8)?,
@@ -154,24 +143,9 @@ pub(super) fn read_holder(row: &Row<'_>) -> Result<Holder, Fault> {
     Ok(Holder {
         id: column.id(0)?,
         rev: row.get::<_, i64>(1)?.cast_unsigned(),
-        state: read_state(row.get(2)?)?,
+        state: codec::read_state(row.get(2)?)?,
         key_until: column.instant_if_any(3)?,
     })
-}
-
-/// The number that stands for a state: its place in [`State::ALL`].
-pub(super) fn state_number(state: State) -> i64 {
-    state as i64
-}
-
-/// The state that a number stands for.
-pub(super) fn read_state(number: i64) -> Result<State, Fault> {
-    let state = usize::try_from(number)
-        .ok()
-        .and_then(|place| State::ALL.get(place));
-    state
-        .copied()
-        .ok_or_else(|| Fault::Told(Error::internal(format!("a row holds an unknown state: {number}"))))
 }
 
 /// Columns that are more than a number.

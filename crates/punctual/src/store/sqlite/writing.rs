@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
 use super::fault::Fault;
-use super::row::state_number;
 use crate::job::State;
+use crate::store::codec;
 
 /// What a writing verb works on. Whoever began the transaction calls [`Writing::write_counts`] before it commits.
 pub(super) struct Writing<'a> {
@@ -100,7 +100,7 @@ impl<'a> Writing<'a> {
     pub(super) fn write_counts(&mut self) -> Result<(), Fault> {
         for (queue, jobs) in std::mem::take(&mut self.counts) {
             for (state, more) in State::ALL.into_iter().zip(jobs).filter(|(_, more)| *more != 0) {
-                let state = state_number(state);
+                let state = codec::state_number(state);
                 self.execute(include_str!("counts_add.sql"), params![queue, state, more])?;
                 if more < 0 {
                     self.execute(include_str!("counts_drop.sql"), params![queue, state])?;

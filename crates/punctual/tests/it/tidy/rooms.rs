@@ -15,7 +15,7 @@ const ROOMS: [&[&str]; 16] = [
     &["clock"],
     &["store", "signals"],
     &["source"],
-    &["store::codec"],
+    &["store::codec", "store::pieces", "store::stored_gate"],
     &[
         "store::memory",
         "store::sqlite",
