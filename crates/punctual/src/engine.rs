@@ -115,8 +115,9 @@ struct Core {
 }
 
 impl Engine {
-    /// Opens the store that `url` names, with everything else as it comes: `memory:`, or `sqlite:jobs.db` with the
-    /// feature `sqlite`. Errors are those of [`store::url::open`].
+    /// Opens the store that `url` names, with everything else as it comes: `memory:`, `sqlite:jobs.db` with the feature
+    /// `sqlite`, or `postgres://user:password@host/database` with the feature `postgres`. Errors are those of
+    /// [`store::url::open`].
     pub async fn open(url: &str) -> Result<Engine, Error> {
         Engine::builder().open(url).await
     }
@@ -130,6 +131,11 @@ impl Engine {
     /// Errors are those of [`store::url::back_up`].
     pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> {
         store::url::back_up(url, to, replace).await
+    }
+
+    /// A store's URL as it may be shown: `***` stands for a password in it.
+    pub fn masked(url: &str) -> String {
+        store::url::masked(url)
     }
 
     /// An engine that is not as it comes.

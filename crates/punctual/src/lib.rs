@@ -24,7 +24,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let engine = Engine::open("memory:").await?; // or sqlite:jobs.db
+//!     let engine = Engine::open("memory:").await?; // or sqlite:jobs.db, postgres://…
 //!
 //!     // When this returns, the job is stored.
 //!     let job = engine.enqueue(Welcome { user: 7 }).await?;
@@ -49,6 +49,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `postgres` | the PostgreSQL store |
 //! | `sqlite` | the SQLite store (bundles SQLite) |
 //! | `target-http` | the `http` target |
 //! | `target-command` | the `command` target |
@@ -116,6 +117,7 @@ pub use crate::{
 /// The features that this build has, in the order of their names.
 pub fn features() -> Vec<&'static str> {
     let all = [
+        ("postgres", cfg!(feature = "postgres")),
         ("sqlite", cfg!(feature = "sqlite")),
         ("target-command", cfg!(feature = "target-command")),
         ("target-http", cfg!(feature = "target-http")),

@@ -353,3 +353,36 @@ pub const FILE_LOOK_LAST: Duration = Duration::from_millis(256);
 pub const FILE_LOOK_UNWATCHED: Duration = Duration::from_millis(100);
 /// Such looks after which a watch is asked for again: one second of them.
 pub const FILE_LOOKS_UNWATCHED: u32 = 10;
+
+/// Connections to a database server that write, each opened when it is needed: what two lanes, their side flushes and a few
+/// claims want at once. Processes are many and a server's connections are not.
+pub const WRITE_SESSIONS: usize = 4;
+/// Connections to a database server that read: a list of ten thousand rows must not hold up a fetch.
+pub const READ_SESSIONS: usize = 2;
+/// Connections to a database server that carry heartbeats, which wait for nobody.
+pub const BEAT_SESSIONS: usize = 1;
+/// How long a connection to a database server may take to be made.
+pub const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// First pause after a connection could not be made; it doubles.
+pub const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause after a connection could not be made: a server that is back is used at once.
+pub const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long a database server may leave what it was sent unconfirmed until it is taken to be cut off: less than a
+/// heartbeat's third of the usual lease.
+pub const CONNECTION_SILENCE: Duration = Duration::from_secs(8);
+/// How long a statement may take on a database server; counting ten million jobs takes some seconds.
+pub const STATEMENT_TIME: Duration = Duration::from_secs(30);
+/// How long a transaction on a database server may stand still: a process that hangs in the middle of one holds its locks.
+pub const TRANSACTION_IDLE: Duration = Duration::from_secs(10);
+/// How long a verb may take in all on a database server, the wait for a connection included.
+pub const VERB_TIME: Duration = Duration::from_secs(45);
+/// How long a process waits for another one that brings the schema up to date, and how long a step of that may take.
+pub const MIGRATION_WAIT: Duration = Duration::from_secs(40);
+/// How long a claim from a queue with limits waits for its turn: each takes some milliseconds.
+pub const TURN_WAIT: Duration = Duration::from_secs(5);
+/// Queues whose settings a process remembers between claims; beyond it, it reads them anew.
+pub const QUEUES_KNOWN: usize = 1_000;
+/// Jobs above which counting them is work that is not repeated at once.
+pub const COUNT_JOBS: u64 = 10_000;
+/// Which part of its time a process lets a database server spend on counting at most, as a divisor.
+pub const COUNT_SHARE: u32 = 100;

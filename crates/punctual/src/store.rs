@@ -31,14 +31,16 @@ use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerSeen};
 use crate::time::Timestamp;
 
 pub(crate) mod checks;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod codec;
 pub mod memory;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pieces;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod stored_gate;
 pub mod url;
 

@@ -5,9 +5,11 @@
 //! | `memory:` | in this process, which it ends with |
 //! | `sqlite:jobs.db` | a file in the working folder (feature `sqlite`) |
 //! | `sqlite:/var/lib/punctual/jobs.db` | a file by its absolute path |
+//! | `postgres://user:password@host:5432/database` | a schema in a PostgreSQL database (feature `postgres`) |
 //!
 //! A path is taken as it is written: nothing in it is decoded, so that no `%` and no `+` turns into something else.
-//! What follows a `?` are parameters, and one that is not known is refused rather than ignored.
+//! What follows a `?` are parameters, and one that is not known is refused rather than ignored. No error repeats a
+//! password.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Er
     match parse(url)? {
         Place::Memory => Ok(Arc::new(MemoryStore::new(clock))),
         Place::File(path) => open_file(path, clock, true).await,
+        Place::Server(url) => open_server(url, clock, true).await,
     }
 }
 
@@ -51,6 +54,7 @@ pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn S
              such as sqlite:jobs.db",
         )),
         Place::File(path) => open_file(path, clock, false).await,
+        Place::Server(url) => open_server(url, clock, false).await,
     }
 }
 
@@ -65,6 +69,9 @@ pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> 
             "\"memory:\" is no file, and there is none to copy",
         )),
         Place::File(path) => back_up_file(path, to, replace).await,
+        Place::Server(_) => Err(Error::invalid(
+            "a PostgreSQL database is no file; copy it by PostgreSQL's own means, such as pg_dump",
+        )),
     }
 }
 
@@ -98,15 +105,68 @@ fn without_sqlite(path: &str) -> Error {
     ))
 }
 
+#[cfg(feature = "postgres")]
+async fn open_server(url: &str, clock: Arc<dyn Clock>, create: bool) -> Result<Arc<dyn Store>, Error> {
+    use crate::store::postgres::{PostgresOptions, PostgresStore};
+
+    let store = PostgresStore::open(url, PostgresOptions { clock, create }).await?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_server(url: &str, _clock: Arc<dyn Clock>, _create: bool) -> Result<Arc<dyn Store>, Error> {
+    Err(Error::invalid(format!(
+        "this program was built without PostgreSQL, so it cannot open {:?}: turn on the feature `postgres`",
+        masked(url)
+    )))
+}
+
 /// What a URL names.
 #[derive(Debug, PartialEq)]
 enum Place<'a> {
     Memory,
     File(&'a str),
+    /// A PostgreSQL server, whose URL its store reads.
+    Server(&'a str),
+}
+
+/// A URL as it may be shown: `***` stands for whatever could be a password.
+pub fn masked(url: &str) -> String {
+    let (place, parameters) = url
+        .split_once('?')
+        .map_or((url, None), |(place, rest)| (place, Some(rest)));
+    let place = match place
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
+        Some((scheme, (user, rest))) => match user.split_once(':') {
+            Some((name, _)) => format!("{scheme}://{name}:***@{rest}"),
+            None => format!("{scheme}://{user}@{rest}"),
+        },
+        None => place.to_owned(),
+    };
+    match parameters {
+        None => place,
+        Some(parameters) => {
+            let parameters = parameters
+                .split('&')
+                .map(|parameter| match parameter.split_once('=') {
+                    Some((name, _)) if name.contains("password") => format!("{name}=***"),
+                    _ => parameter.to_owned(),
+                });
+            format!("{place}?{}", parameters.collect::<Vec<_>>().join("&"))
+        }
+    }
 }
 
 fn parse(url: &str) -> Result<Place<'_>, Error> {
-    let refuse = |why: &str| Err(Error::invalid(format!("{url:?} {why}")));
+    if ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Ok(Place::Server(url));
+    }
+    let refuse = |why: &str| Err(Error::invalid(format!("{:?} {why}", masked(url))));
     let (place, parameters) = match url.split_once('?') {
         Some((place, parameters)) => (place, parameters),
         None => (url, ""),
@@ -127,7 +187,9 @@ fn parse(url: &str) -> Result<Place<'_>, Error> {
             "has slashes for a host, and a file has none; write sqlite:jobs.db or sqlite:/absolute/path",
         ),
         Some(("sqlite", path)) => Ok(Place::File(path)),
-        _ => refuse("names no store; write sqlite:jobs.db, sqlite:/absolute/path or memory:"),
+        _ => refuse(
+            "names no store; write sqlite:jobs.db, sqlite:/absolute/path, postgres://user@host/database or memory:",
+        ),
     }
 }
 
@@ -149,6 +211,23 @@ mod tests {
             assert_eq!(parse(&format!("sqlite:{path}")), Ok(Place::File(path)));
         }
         assert_eq!(parse("sqlite:jobs.db?"), Ok(Place::File("jobs.db")));
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            ("postgres://u:hunter2@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:hunt@er2@h/d?a=b", "postgres://u:***@h/d?a=b"),
+            (
+                "postgres://u@h/d?password=hunter2&a=b",
+                "postgres://u@h/d?password=***&a=b",
+            ),
+            ("sqlite:jobs.db", "sqlite:jobs.db"),
+        ] {
+            assert_eq!(masked(url), shown);
+        }
+        let error = parse("postgre://u:hunter2@h/d").expect_err("it names no store");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod lane;
 mod model;
 #[cfg(feature = "target-http")]
 mod nginx;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod results;
 mod rules;
 #[cfg(feature = "sqlite")]

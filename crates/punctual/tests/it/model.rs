@@ -197,3 +197,14 @@ fn the_sqlite_store_is_like_the_memory_store() {
         Arc::new(store.expect("a new file opens")) as Arc<dyn Store>
     });
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_postgres_store_is_like_the_memory_store() {
+    use crate::postgres::server::{House, open};
+
+    let Some(house) = House::shared() else { return };
+    play(2, 800, async || {
+        Arc::new(open(&house.next()).await) as Arc<dyn Store>
+    });
+}

@@ -1,0 +1,264 @@
+//! Apply: what rules decided, each change wholly or not at all.
+//!
+//! Nearly every batch is plain: all rows have the expected `rev`, and none takes a new unique key. One statement
+//! makes such a batch so, or nothing of it. Any other batch goes the careful way: in one transaction, change by change where
+//! the order matters, read to the end before it is committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::fetch::fetch;
+use super::insert::insert_in;
+use super::row::{BodyColumns, Columns, StatusColumns, read_holder};
+use super::session::{Link, Param, Session};
+use crate::change::{Applied, Change, Holder, Inserted};
+use crate::error::Error;
+use crate::job::{Job, JobId};
+use crate::limits;
+
+/// Applies a batch in a transaction of its own.
+pub(super) async fn apply(session: &Session, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
+    if changes.iter().all(is_plain) && are_distinct(changes) {
+        let batch = Batch::of(changes);
+        let rows = session.write(APPLY, &batch.params(&true, &false)).await?;
+        if read_places(&rows)?.values().filter(|found| found.done).count() == changes.len() {
+            return Ok(vec![Applied::Applied; changes.len()]);
+        }
+    }
+    let link = session.begin("").await?;
+    let applied = apply_in(link, changes).await;
+    session.end(applied).await
+}
+
+/// Applies a batch within a transaction that somebody else began.
+pub(super) async fn apply_in(link: Link<'_>, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
+    let ids: Vec<Uuid> = changes.iter().map(|change| change.id.0).collect();
+    link.query(include_str!("apply_lock.sql"), &[(&ids, Type::UUID_ARRAY)])
+        .await?;
+    let mut answers = Vec::new();
+    while answers.len() < changes.len() {
+        let left = &changes[answers.len()..];
+        let mut found = apply_part(link, plain_part(left)).await?;
+        if found.is_empty() {
+            // The first of them is not plain, or takes a key.
+            found.push(apply_one(link, &left[0]).await?);
+        }
+        // The row of one that is stale is told as it is now: a later change of the batch may be of the same row.
+        answers.extend(tell_stale(link, left, found).await?);
+    }
+    Ok(answers)
+}
+
+const APPLY: &str = include_str!("apply.sql");
+
+/// What came of a change, before the row of a stale one is read.
+enum Found {
+    Applied,
+    Stale,
+    Missing,
+    Held(Holder),
+}
+
+/// Whether a statement can make it so together with others.
+fn is_plain(change: &Change) -> bool {
+    change.body.is_none() && change.then.is_empty()
+}
+
+fn are_distinct(changes: &[Change]) -> bool {
+    let ids: BTreeSet<JobId> = changes.iter().map(|change| change.id).collect();
+    ids.len() == changes.len()
+}
+
+/// The first changes, as far as they are plain and of different rows.
+fn plain_part(changes: &[Change]) -> &[Change] {
+    let mut ids = BTreeSet::new();
+    let end = changes
+        .iter()
+        .position(|change| !is_plain(change) || !ids.insert(change.id));
+    &changes[..end.unwrap_or(changes.len())]
+}
+
+/// Applies plain changes, up to the first one that takes a unique key.
+async fn apply_part(link: Link<'_>, changes: &[Change]) -> Result<Vec<Found>, Fault> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let batch = Batch::of(changes);
+    let found = read_places(&link.query(APPLY, &batch.params(&false, &false)).await?)?;
+    let answers = (0..changes.len()).map(|place| match found.get(&place) {
+        None => Some(Found::Missing),
+        Some(At { done: true, .. }) => Some(Found::Applied),
+        Some(At { fresh: false, .. }) => Some(Found::Stale),
+        Some(At {
+            fresh: true,
+            done: false,
+        }) => None,
+    });
+    // Behind one that is not done, nothing is: what looks stale or missing there may be so by then, or not.
+    Ok(answers.map_while(|answer| answer).collect())
+}
+
+/// Applies one change that takes a key, edits a body or brings jobs along.
+async fn apply_one(link: Link<'_>, change: &Change) -> Result<Found, Fault> {
+    for _ in 0..limits::CONFLICT_ROUNDS {
+        link.run("savepoint punctual_part").await?;
+        let done = try_one(link, change).await;
+        match &done {
+            Ok(Found::Applied) => link.run("release savepoint punctual_part").await?,
+            _ => {
+                link.run("rollback to savepoint punctual_part; release savepoint punctual_part")
+                    .await?
+            }
+        }
+        match done {
+            // Somebody took the key meanwhile, and is now seen to hold it.
+            Err(fault) if fault.is_taken() => {}
+            done => return done,
+        }
+    }
+    Err(Fault::Told(Error::locked(
+        "the holder of a unique key keeps changing; nothing was stored",
+    )))
+}
+
+async fn try_one(link: Link<'_>, change: &Change) -> Result<Found, Fault> {
+    let key: [Param<'_>; 1] = [(&change.id.0, Type::UUID)];
+    let rows = link.query(include_str!("apply_before.sql"), &key).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Found::Missing);
+    };
+    let column = Columns::of(row);
+    if column.get::<i64>(0)?.cast_unsigned() != change.expect {
+        return Ok(Found::Stale);
+    }
+    let held: Option<&str> = column.get(1)?;
+    let wanted = change
+        .becomes
+        .as_ref()
+        .and_then(|status| status.unique_key.as_deref());
+    if wanted != held
+        && let Some(holder) = holder(link, wanted).await?
+    {
+        return Ok(Found::Held(holder));
+    }
+    let batch = Batch::of(std::slice::from_ref(change));
+    link.query(APPLY, &batch.params(&false, &true)).await?;
+    write_body(link, change).await?;
+    write_then(link, &change.then).await
+}
+
+async fn holder(link: Link<'_>, key: Option<&str>) -> Result<Option<Holder>, Fault> {
+    if key.is_none() {
+        return Ok(None);
+    }
+    let rows = link
+        .query(include_str!("holder.sql"), &[(&key, Type::TEXT)])
+        .await?;
+    match rows.first() {
+        Some(row) => read_holder(row, 0),
+        None => Ok(None),
+    }
+}
+
+async fn write_body(link: Link<'_>, change: &Change) -> Result<(), Fault> {
+    let (Some(body), Some(status)) = (&change.body, &change.becomes) else {
+        return Ok(());
+    };
+    let job = Job {
+        body: body.clone(),
+        status: status.clone(),
+    };
+    let columns = BodyColumns::of(&[&job]);
+    link.query(include_str!("apply_body.sql"), &columns.params())
+        .await?;
+    Ok(())
+}
+
+async fn write_then(link: Link<'_>, jobs: &[Job]) -> Result<Found, Fault> {
+    let jobs: Vec<&Job> = jobs.iter().collect();
+    for (job, inserted) in jobs.iter().zip(insert_in(link, &jobs).await?) {
+        match inserted {
+            Inserted::Inserted => {}
+            Inserted::Held(holder) => return Ok(Found::Held(holder)),
+            Inserted::Exists { .. } => {
+                let there = fetch(link, &[job.id()]).await?.into_iter().flatten().next();
+                let there = there.ok_or_else(|| Error::internal("a row vanished within a transaction"))?;
+                return Ok(Found::Held(Holder::of(&there)));
+            }
+        }
+    }
+    Ok(Found::Applied)
+}
+
+/// What came of the first changes, with the rows of those that were stale, as they are now.
+async fn tell_stale(link: Link<'_>, changes: &[Change], found: Vec<Found>) -> Result<Vec<Applied>, Fault> {
+    let pairs = changes.iter().zip(&found);
+    let stale: Vec<JobId> = pairs
+        .filter(|(_, found)| matches!(found, Found::Stale))
+        .map(|(change, _)| change.id)
+        .collect();
+    let mut rows = match stale.is_empty() {
+        true => Vec::new(),
+        false => fetch(link, &stale).await?,
+    }
+    .into_iter();
+    let told = found.into_iter().map(|found| match found {
+        Found::Applied => Applied::Applied,
+        Found::Missing => Applied::Missing,
+        Found::Held(holder) => Applied::Held(holder),
+        Found::Stale => match rows.next().flatten() {
+            Some(row) => Applied::Stale(Box::new(row)),
+            None => Applied::Missing,
+        },
+    });
+    Ok(told.collect())
+}
+
+/// Changes column by column.
+struct Batch<'a> {
+    ids: Vec<Uuid>,
+    expects: Vec<i64>,
+    statuses: StatusColumns<'a>,
+}
+
+impl<'a> Batch<'a> {
+    fn of(changes: &'a [Change]) -> Batch<'a> {
+        Batch {
+            ids: changes.iter().map(|change| change.id.0).collect(),
+            expects: changes.iter().map(|change| change.expect.cast_signed()).collect(),
+            statuses: StatusColumns::of(changes.iter().map(|change| change.becomes.as_ref())),
+        }
+    }
+
+    /// The parameters of `apply.sql`: whether it does all or nothing, and whether it may take unique keys.
+    fn params<'b>(&'b self, all_or_nothing: &'b bool, may_take: &'b bool) -> Vec<Param<'b>> {
+        let mut params: Vec<Param<'b>> =
+            vec![(&self.ids, Type::UUID_ARRAY), (&self.expects, Type::INT8_ARRAY)];
+        params.extend(self.statuses.params());
+        params.push((all_or_nothing, Type::BOOL));
+        params.push((may_take, Type::BOOL));
+        params
+    }
+}
+
+/// What `apply.sql` found of a change.
+struct At {
+    fresh: bool,
+    done: bool,
+}
+
+fn read_places(rows: &[tokio_postgres::Row]) -> Result<BTreeMap<usize, At>, Fault> {
+    let read = |row| {
+        let column = Columns::of(row);
+        let place: usize = column.number::<i64, usize>(0)?;
+        let at = At {
+            fresh: column.get(1)?,
+            done: column.get(2)?,
+        };
+        Ok((place - 1, at))
+    };
+    rows.iter().map(read).collect()
+}

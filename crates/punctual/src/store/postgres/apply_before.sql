@@ -1,0 +1,1 @@
+select rev, unique_key from punctual.jobs where id = $1 for update

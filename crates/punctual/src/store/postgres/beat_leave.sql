@@ -1,0 +1,1 @@
+delete from punctual.workers where id = $1

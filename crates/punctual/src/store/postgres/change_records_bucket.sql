@@ -1,0 +1,1 @@
+delete from punctual.buckets where queue = $1

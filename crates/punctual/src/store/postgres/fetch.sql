@@ -1,0 +1,1 @@
+select * from punctual.jobs where id = any($1)

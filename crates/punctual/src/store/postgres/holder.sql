@@ -1,0 +1,1 @@
+select id, rev, state, key_until from punctual.jobs where unique_key = $1

@@ -1,0 +1,3 @@
+select id, queue, kind, priority, created, state, rev, run, attempt, due, alarm, started, ended, worker, unique_key, key_until,
+  cancel is not null, failure, tags, deferred
+from punctual.jobs where unique_key = $1 and id > $2

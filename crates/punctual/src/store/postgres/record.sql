@@ -1,0 +1,1 @@
+select name, rev, document from punctual.records where kind = $1 and name = $2

@@ -1,0 +1,339 @@
+//! Signals between processes: NOTIFY and LISTEN, on a connection of their own.
+//!
+//! Hints are sent after the commit that they tell of: a NOTIFY within it would make all commits of the server wait for each
+//! other. Whatever gathers while one message is on its way goes with the next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
+use tokio_postgres::types::Type;
+use tokio_postgres::{AsyncMessage, Client};
+
+use super::connect::{Connector, Driven};
+use super::fault::{self, Fault};
+use super::session::{Link, Param};
+use crate::change::Change;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::job::{Job, JobId};
+use crate::limits;
+use crate::queue::QueueName;
+use crate::signals::{LocalSignals, Signal, Signals};
+use crate::time::Timestamp;
+
+/// Hints within this process, and to and from others on the same namespace.
+pub(super) struct PostgresSignals {
+    near: Arc<LocalSignals>,
+    /// Nothing, where others are told nothing.
+    far: Option<mpsc::Sender<Vec<Signal>>>,
+    /// Whether hints found no room on their way to others.
+    lost: Arc<AtomicBool>,
+}
+
+impl PostgresSignals {
+    /// Hints within this process only.
+    pub(super) fn silent() -> PostgresSignals {
+        PostgresSignals {
+            near: Arc::new(LocalSignals::new()),
+            far: None,
+            lost: Arc::default(),
+        }
+    }
+
+    /// Starts what sends and hears, on the runtime that this is called on.
+    pub(super) fn start(connector: &Arc<Connector>, clock: Arc<dyn Clock>) -> PostgresSignals {
+        let (near, lost) = (Arc::new(LocalSignals::new()), Arc::new(AtomicBool::new(false)));
+        let far = connector.place.notify.then(|| {
+            let (sender, waiting) = mpsc::channel(limits::SIGNALS);
+            let far = Far {
+                connector: Arc::clone(connector),
+                clock,
+                near: Arc::clone(&near),
+                lost: Arc::clone(&lost),
+                waiting,
+            };
+            tokio::spawn(far.run());
+            sender
+        });
+        PostgresSignals { near, far, lost }
+    }
+}
+
+impl Signals for PostgresSignals {
+    fn send(&self, signals: &[Signal]) {
+        self.near.send(signals);
+        if let Some(far) = &self.far
+            && far.try_send(signals.to_vec()).is_err()
+        {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn listen(&self) -> BoxStream<'static, Signal> {
+        self.near.listen()
+    }
+}
+
+/// The task that talks to other processes, until the store is gone.
+struct Far {
+    connector: Arc<Connector>,
+    clock: Arc<dyn Clock>,
+    near: Arc<LocalSignals>,
+    lost: Arc<AtomicBool>,
+    waiting: mpsc::Receiver<Vec<Signal>>,
+}
+
+/// Why a connection is not used any longer.
+enum End {
+    Closed,
+    Lost,
+}
+
+impl Far {
+    async fn run(mut self) {
+        let mut pause = limits::CONNECT_PAUSE;
+        loop {
+            match self.talk().await {
+                Ok(End::Closed) => return,
+                Ok(End::Lost) => pause = limits::CONNECT_PAUSE,
+                Err(error) => {
+                    tracing::warn!(%error, "other processes are heard of late; they are tried again");
+                    pause = (pause * 2).min(limits::CONNECT_PAUSE_MAX);
+                }
+            }
+            self.clock.sleep(pause).await;
+        }
+    }
+
+    /// Sends and hears for as long as one connection lasts.
+    async fn talk(&mut self) -> Result<End, Error> {
+        let (client, driven) = self.connector.connect().await?;
+        let ended = Ended::default();
+        let hearing = tokio::spawn(hear(driven, Arc::clone(&self.near), ended.clone()));
+        let end = self.send_all(&client, &ended).await;
+        hearing.abort();
+        end
+    }
+
+    async fn send_all(&mut self, client: &Client, ended: &Ended) -> Result<End, Error> {
+        let place = &self.connector.place;
+        let channel = place.namespace.channel();
+        let lost = |error: tokio_postgres::Error| Error::unavailable(fault::story(&error));
+        if !place.pooled {
+            let row = client
+                .query_typed("select pg_backend_pid()", &[])
+                .await
+                .map_err(lost)?;
+            ended
+                .own
+                .store(row.first().map_or(0, |row| row.get(0)), Ordering::Relaxed);
+            client
+                .batch_execute(&format!("listen \"{channel}\""))
+                .await
+                .map_err(lost)?;
+            // Whatever was said while nobody listened is gone.
+            self.near.send(&[Signal::Lost]);
+        }
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = ended.wait() => return Ok(End::Lost),
+                first = self.waiting.recv() => first,
+            };
+            let Some(mut signals) = first else {
+                return Ok(End::Closed);
+            };
+            while let Ok(more) = self.waiting.try_recv() {
+                signals.extend(more);
+            }
+            if self.lost.swap(false, Ordering::Relaxed) {
+                signals = vec![Signal::Lost];
+            }
+            for message in write(&signals) {
+                let params: [Param<'_>; 2] = [(&channel, Type::TEXT), (&message, Type::TEXT)];
+                if let Err(error) = client.query_typed(NOTIFY, &params).await {
+                    // Others may have missed it.
+                    self.lost.store(true, Ordering::Relaxed);
+                    tracing::debug!(error = fault::story(&error), "hints were lost on their way");
+                    return Ok(End::Lost);
+                }
+            }
+        }
+    }
+}
+
+/// Says that the connection is over, and which one it was.
+#[derive(Clone, Default)]
+struct Ended {
+    over: tokio_util::sync::CancellationToken,
+    /// The server's name for this connection, by which one's own hints are known.
+    own: Arc<std::sync::atomic::AtomicI32>,
+}
+
+impl Ended {
+    async fn wait(&self) {
+        self.over.cancelled().await;
+    }
+}
+
+/// Drives a connection, and passes on what others say, until it ends.
+async fn hear(mut driven: Driven, near: Arc<LocalSignals>, ended: Ended) {
+    let mut messages = stream::poll_fn(move |context| driven.poll_message(context));
+    while let Some(message) = messages.next().await {
+        match message {
+            Ok(AsyncMessage::Notification(told))
+                if told.process_id() != ended.own.load(Ordering::Relaxed) =>
+            {
+                near.send(&read(told.payload()));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(error = fault::story(&error), "a connection to PostgreSQL ended");
+                break;
+            }
+        }
+    }
+    ended.over.cancel();
+}
+
+/// What others are told of new jobs.
+pub(super) fn due<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<Signal> {
+    let mut earliest: BTreeMap<&QueueName, Timestamp> = BTreeMap::new();
+    for job in jobs {
+        let at = earliest.entry(&job.body.queue).or_insert(job.status.due);
+        *at = (*at).min(job.status.due);
+    }
+    let due = earliest
+        .into_iter()
+        .map(|(queue, at)| Signal::Due(queue.clone(), at));
+    due.collect()
+}
+
+/// What others are told of changes. Whether a queue with limits has room again, or waiting work, the change does not say.
+pub(super) fn made<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<Signal> {
+    let mut signals = Vec::new();
+    for change in changes {
+        match &change.becomes {
+            Some(status) if status.state.is_ended() => signals.push(Signal::Ended(change.id)),
+            Some(_) => signals.push(Signal::Anything),
+            None => signals.push(Signal::Ended(change.id)),
+        }
+        signals.extend(due(change.then.iter()));
+    }
+    signals
+}
+
+/// Sends hints with the commit of a caller's transaction.
+pub(super) async fn notify_in(link: Link<'_>, signals: Vec<Signal>) -> Result<(), Fault> {
+    let channel = link.namespace().channel();
+    for message in write(&signals) {
+        let params: [Param<'_>; 2] = [(&channel, Type::TEXT), (&message, Type::TEXT)];
+        link.query(NOTIFY, &params).await?;
+    }
+    Ok(())
+}
+
+const NOTIFY: &str = "select pg_notify($1, $2)";
+
+/// Longest text of one message, in bytes: PostgreSQL takes less than 8,000.
+const MESSAGE_BYTES: usize = 7_900;
+/// Messages for what gathered; more are told in one word.
+const MESSAGES: usize = 8;
+const LOST: &str = "l";
+
+/// Hints as messages, a line each. This text passes between processes of different versions: letters never change their
+/// meaning.
+fn write(signals: &[Signal]) -> Vec<String> {
+    let mut messages = vec![String::new()];
+    for signal in signals {
+        let line = match signal {
+            Signal::Due(queue, at) => format!("d {} {queue}", at.as_micros()),
+            Signal::Ended(id) => format!("e {}", id.0.simple()),
+            Signal::Cancel(id) => format!("c {}", id.0.simple()),
+            Signal::Output(id) => format!("o {}", id.0.simple()),
+            Signal::Anything => "a".to_owned(),
+            Signal::Lost => return vec![LOST.to_owned()],
+        };
+        if messages
+            .last()
+            .is_some_and(|message| message.len() + line.len() > MESSAGE_BYTES)
+        {
+            messages.push(String::new());
+        }
+        if messages.len() > MESSAGES || line.len() > MESSAGE_BYTES {
+            return vec![LOST.to_owned()];
+        }
+        if let Some(message) = messages.last_mut() {
+            message.push_str(&line);
+            message.push('\n');
+        }
+    }
+    messages.retain(|message| !message.is_empty());
+    messages
+}
+
+/// Reads a message. What only a newer version can say means to look at everything.
+fn read(message: &str) -> Vec<Signal> {
+    message
+        .lines()
+        .map(|line| read_line(line).unwrap_or(Signal::Anything))
+        .collect()
+}
+
+fn read_line(line: &str) -> Option<Signal> {
+    let (letter, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let id = || rest.parse::<JobId>().ok();
+    match letter {
+        "d" => {
+            let (at, queue) = rest.split_once(' ')?;
+            Some(Signal::Due(
+                QueueName::from(queue),
+                Timestamp::from_micros(at.parse().ok()?),
+            ))
+        }
+        "e" => id().map(Signal::Ended),
+        "c" => id().map(Signal::Cancel),
+        "o" => id().map(Signal::Output),
+        "l" => Some(Signal::Lost),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> JobId {
+        JobId::named(name)
+    }
+
+    #[test]
+    fn hints_are_read_as_they_were_written() {
+        let hints = [
+            Signal::Due(QueueName::from("a/b:c"), Timestamp::from_micros(-7)),
+            Signal::Ended(id("a")),
+            Signal::Cancel(id("b")),
+            Signal::Output(id("c")),
+            Signal::Anything,
+        ];
+        let messages = write(&hints);
+        assert_eq!(messages.len(), 1);
+        assert_eq!(read(&messages[0]), hints);
+        assert_eq!(read("a"), [Signal::Anything]);
+        assert_eq!(write(&[Signal::Ended(id("a")), Signal::Lost]), ["l"]);
+        assert_eq!(read("l"), [Signal::Lost]);
+        assert_eq!(read("z 7\n"), [Signal::Anything]);
+    }
+
+    #[test]
+    fn many_hints_are_several_messages_and_too_many_are_one_word() {
+        let hints = vec![Signal::Ended(id("a")); 1_000];
+        let messages = write(&hints);
+        assert!(messages.len() > 1 && messages.iter().all(|message| message.len() < 8_000));
+        assert_eq!(messages.iter().flat_map(|message| read(message)).count(), 1_000);
+        assert_eq!(write(&vec![Signal::Ended(id("a")); 10_000]), ["l"]);
+    }
+}
