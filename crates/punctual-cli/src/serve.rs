@@ -104,7 +104,7 @@ impl Serve {
         tell(&format!(
             "listening on http://{}\nkeeping jobs in {}\n{}",
             server.address(),
-            settings.get(&store::STORE),
+            store::shown(settings),
             runner::about(settings),
         ))?;
         let work = Work {
@@ -129,7 +129,7 @@ impl Api {
         tell(&format!(
             "listening on http://{}\nkeeping jobs in {}\nrunning no jobs, which is for punctual runner",
             server.address(),
-            settings.get(&store::STORE),
+            store::shown(settings),
         ))?;
         let work = Work {
             engine: Some(engine),
@@ -155,7 +155,7 @@ impl Runner {
                 store::is_shared(settings)?;
                 let engine = store::open_existing(settings).await?;
                 let worker = runner::worker(settings, &engine);
-                (Some(engine), worker, settings.get(&store::STORE))
+                (Some(engine), worker, store::shown(settings))
             }
         };
         files::raise();

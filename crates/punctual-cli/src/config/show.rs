@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use punctual::Engine;
 use serde::Serialize;
 
 use super::key::Room;
@@ -117,9 +118,12 @@ impl Check {
 impl Value {
     /// What may be shown of it.
     pub(crate) fn shown(&self) -> super::Given {
-        match self.setting.facts().is_secret {
-            true => super::Given::new(MASK),
-            false => self.given.clone(),
+        match (self.setting.facts().is_secret, &self.given) {
+            (true, _) => super::Given::new(MASK),
+            // A URL may hold a password.
+            (false, super::Given::Text(text)) => super::Given::Text(Engine::masked(text)),
+            (false, super::Given::Plain(text)) => super::Given::Plain(Engine::masked(text)),
+            (false, given) => given.clone(),
         }
     }
 }

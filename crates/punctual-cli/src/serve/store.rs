@@ -25,7 +25,14 @@ pub(crate) static STORE: Key<String> = Key::with_default(
     },
 )
 .flag("store", "URL")
-.about("Where jobs are kept: sqlite:FILE, or memory: to forget them at the end");
+.about(
+    "Where jobs are kept: sqlite:FILE, postgres://USER@HOST/DATABASE, or memory: to forget them at the end",
+);
+
+/// Where jobs are kept, as it may be told.
+pub(super) fn shown(settings: &Settings) -> String {
+    Engine::masked(&settings.get(&STORE))
+}
 
 /// The engine on the store, which is made if there is none. What there is to know of its durability is told.
 pub(super) async fn open(settings: &Settings) -> Result<Engine, Failure> {
@@ -64,7 +71,7 @@ async fn durable(engine: Engine) -> Result<Engine, Failure> {
 pub(super) fn is_shared(settings: &Settings) -> Result<(), Failure> {
     match settings.get(&STORE).starts_with("memory:") {
         true => Err(Failure::usage(
-            "memory: is seen by one process alone; take sqlite:FILE, or punctual serve, which does all in one",
+            "memory: is seen by one process alone; take sqlite:FILE or postgres://…, or punctual serve, which does all in one",
         )),
         false => Ok(()),
     }
