@@ -139,6 +139,9 @@ mod book {
     #[cfg(feature = "target-http")]
     #[doc = include_str!("../../../docs/http-target.md")]
     mod http_target {}
+    #[cfg(feature = "postgres")]
+    #[doc = include_str!("../../../docs/stores.md")]
+    mod stores {}
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../../../docs/transactions.md")]
     mod transactions {}

@@ -1,28 +1,29 @@
-//! Every test that the page of guarantees names is there.
+//! Every test that the pages of guarantees and of stores name is there.
 
 use std::fs;
 use std::path::Path;
 
 #[test]
-fn every_test_that_the_guarantees_name_exists() {
+fn every_test_that_a_promise_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/guarantees.md")).expect("the page is there");
+    let read = |page| fs::read_to_string(root.join("docs").join(page)).expect("the page is there");
+    let pages = ["guarantees.md", "stores.md"].map(read).concat();
     let mut tests = String::new();
     for folder in ["punctual", "punctual-http", "punctual-cli"] {
         gather(&root.join("crates").join(folder).join("tests"), &mut tests);
     }
-    let named: Vec<&str> = page
+    let named: Vec<&str> = pages
         .lines()
         .filter_map(|line| line.strip_prefix("* `")?.strip_suffix('`'))
         .collect();
-    assert!(named.len() > 20, "the page names its tests, one a line");
+    assert!(named.len() > 20, "the pages name their tests, one a line");
     let missing: Vec<&&str> = named
         .iter()
         .filter(|name| !tests.contains(&format!("fn {name}(")))
         .collect();
     assert!(
         missing.is_empty(),
-        "the guarantees name tests that do not exist: {missing:?}"
+        "promises name tests that do not exist: {missing:?}"
     );
 }
 

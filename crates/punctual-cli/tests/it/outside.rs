@@ -14,6 +14,7 @@ mod lost;
 mod many;
 mod nginx;
 mod paused;
+mod postgres;
 mod queues;
 pub(crate) mod server;
 mod shared;
