@@ -21,13 +21,12 @@ use punctual::run::{Claim, ClaimFrom, Claimed, WorkerId};
 use punctual::store::Store;
 use punctual::time::{Timestamp, seconds};
 
-use self::server::{House, open};
+use self::server::{House, Pooler, open};
 
 /// How long a test waits for what must happen, before it fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn conforms(parameters: &str) {
-    let Some(house) = House::shared() else { return };
+async fn conforms(house: &House, parameters: &str) {
     punctual::testing::conformance::run(async || {
         let url = format!("{}{parameters}", house.next());
         Arc::new(open(&url).await) as Arc<dyn Store>
@@ -37,12 +36,14 @@ async fn conforms(parameters: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_postgres_store_conforms() {
-    conforms("").await;
+    let Some(house) = House::shared() else { return };
+    conforms(&house, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_postgres_store_conforms_without_sessions_of_its_own() {
-    conforms("&pooled=true&notify=off").await;
+async fn the_postgres_store_conforms_behind_a_pooler() {
+    let Some(pooler) = Pooler::start() else { return };
+    conforms(&House::on(pooler.url()), "&pooled=true&notify=off").await;
 }
 
 /// A job that has been due since the epoch.

@@ -14,8 +14,12 @@ use tokio_postgres::{Client, NoTls};
 
 /// Whether the run was asked to leave out what needs PostgreSQL.
 pub(crate) fn left_out() -> bool {
+    is_left_out("postgres")
+}
+
+fn is_left_out(what: &str) -> bool {
     let without = std::env::var("PUNCTUAL_TEST_WITHOUT").unwrap_or_default();
-    without.split_whitespace().any(|server| server == "postgres")
+    without.split_whitespace().any(|server| server == what)
 }
 
 /// The URL of the server that the tests of a run share. A run that names none gets one of this process's own.
@@ -155,7 +159,7 @@ impl Server {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755))
             .expect("the server's user may come in");
-        let url = control("start", &folder, settings);
+        let url = control("postgres", "start", &folder, settings);
         Some(Server { folder, url })
     }
 
@@ -186,11 +190,40 @@ impl Server {
 
     /// Stops it as a crash would, and starts it again.
     pub(crate) fn restart(&self) {
-        control("restart", &self.folder, &[]);
+        control("postgres", "restart", &self.folder, &[]);
     }
 
     pub(crate) fn stop(&self) {
-        control("stop", &self.folder, &[]);
+        control("postgres", "stop", &self.folder, &[]);
+    }
+}
+
+/// A pgbouncer before the server that all tests share. It hands out connections for a transaction each.
+pub(crate) struct Pooler {
+    folder: TempDir,
+    url: String,
+}
+
+impl Pooler {
+    /// Starts one; nothing if the run was asked to leave it out.
+    pub(crate) fn start() -> Option<Pooler> {
+        if left_out() || is_left_out("pgbouncer") {
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("its user may come in");
+        let url = control("pgbouncer", "start", &folder, &[shared()]);
+        Some(Pooler { folder, url })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        control("pgbouncer", "stop", &self.folder, &[]);
     }
 }
 
@@ -205,11 +238,11 @@ impl Drop for Server {
     }
 }
 
-fn control(action: &str, folder: &TempDir, settings: &[&str]) -> String {
-    let done = Command::new(scripts().join("servers/postgres"))
+fn control(server: &str, action: &str, folder: &TempDir, rest: &[&str]) -> String {
+    let done = Command::new(scripts().join("servers").join(server))
         .arg(action)
         .arg(folder.path().join("server"))
-        .args(settings)
+        .args(rest)
         .output()
         .expect("the script runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
