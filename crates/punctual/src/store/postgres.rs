@@ -4,7 +4,7 @@
 //!   insert claim apply …     fetch list overdue …     beat          hints
 //!            │                        │                 │              │
 //!            ▼                        ▼                 ▼              ▼
-//!       4 sessions              2 sessions          1 session    1 connection      each opened when it is needed,
+//!    up to 12 sessions        2 sessions          1 session    1 connection      each opened when it is needed,
 //!            └────────────────────────┴────────┬────────┴──────────────┘           opened anew when it is lost
 //!                                              ▼
 //!                                  a schema of its own: ?namespace=
@@ -144,7 +144,7 @@ impl PostgresStore {
         let core = Arc::clone(&store.core);
         let create = options.create;
         store
-            .verb(async move { on_session!(core.writes, session => schema::prepare(&session, create)) })
+            .read(async move { on_session!(core.writes, session => schema::prepare(&session, create)) })
             .await?;
         Ok(store.with_signals())
     }
@@ -193,9 +193,8 @@ impl PostgresStore {
         schema::recognise(link).await?;
         let applied = apply::apply_in(link, changes).await?;
         if within.notify {
-            let made = changes.iter().zip(&applied);
-            let made = made.filter(|(_, applied)| **applied == Applied::Applied);
-            signals::notify_in(link, signals::made(made.map(|(change, _)| change))).await?;
+            let made = applied.iter().filter(|applied| **applied == Applied::Applied);
+            signals::notify_in(link, signals::made(made.count())).await?;
         }
         Ok(applied)
     }
@@ -211,22 +210,36 @@ impl PostgresStore {
         self
     }
 
-    /// Does a verb where everything happens.
+    /// Does a verb that writes where everything happens.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Answer<'static, T> {
+        self.verb(work, |why| {
+            Error::unknown(format!("{why}; it is not known whether this was stored"))
+        })
+    }
+
+    /// Does a verb that only reads.
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Answer<'static, T> {
+        self.verb(work, Error::unavailable)
+    }
+
     fn verb<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
+        unanswered: impl Fn(&'static str) -> Error + Send + 'static,
     ) -> Answer<'static, T> {
         let handle = self.handle.clone();
         Box::pin(async move {
             let bounded = async move { tokio::time::timeout(limits::VERB_TIME, work).await };
             match handle.spawn(bounded).await {
                 Ok(Ok(done)) => done,
-                Ok(Err(_)) => Err(Error::unknown(
-                    "PostgreSQL did not answer in time; it is not known whether this was stored",
-                )),
-                Err(_) => Err(Error::unknown(
-                    "the store came to its end in the middle of this; it is not known whether it was stored",
-                )),
+                Ok(Err(_)) => Err(unanswered("PostgreSQL did not answer in time")),
+                Err(_) => Err(unanswered("the store came to its end in the middle of a call")),
             }
         })
     }
@@ -302,7 +315,7 @@ impl Core {
 impl Store for PostgresStore {
     fn insert<'a>(&'a self, jobs: &'a [Job]) -> Answer<'a, Vec<Inserted>> {
         let (core, jobs) = (Arc::clone(&self.core), jobs.to_vec());
-        self.verb(async move {
+        self.write(async move {
             checks::insert(&jobs)?;
             on_session!(core.writes, session => insert::insert(&session, &jobs))
         })
@@ -310,7 +323,7 @@ impl Store for PostgresStore {
 
     fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
         let core = Arc::clone(&self.core);
-        self.verb(async move {
+        self.write(async move {
             checks::claim(&claim)?;
             on_session!(core.writes, session => claim::claim(&session, &core.known, &claim))
         })
@@ -318,7 +331,7 @@ impl Store for PostgresStore {
 
     fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
         let core = Arc::clone(&self.core);
-        self.verb(async move {
+        self.write(async move {
             checks::beat(&beat)?;
             on_session!(core.beats, session => beat::beat(&session, &beat))
         })
@@ -326,7 +339,7 @@ impl Store for PostgresStore {
 
     fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>> {
         let (core, changes) = (Arc::clone(&self.core), changes.to_vec());
-        self.verb(async move {
+        self.write(async move {
             checks::apply(&changes)?;
             on_session!(core.writes, session => apply::apply(&session, &changes))
         })
@@ -334,7 +347,7 @@ impl Store for PostgresStore {
 
     fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>> {
         let (core, ids) = (Arc::clone(&self.core), ids.to_vec());
-        self.verb(async move {
+        self.read(async move {
             checks::fetch(ids.len())?;
             on_session!(core.reads, session => fetch::fetch_now(&session, &ids))
         })
@@ -342,7 +355,7 @@ impl Store for PostgresStore {
 
     fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed> {
         let core = Arc::clone(&self.core);
-        self.verb(async move {
+        self.read(async move {
             checks::list(&filter, &page)?;
             on_session!(core.reads, session => list::list(&session, &filter, &page))
         })
@@ -350,7 +363,7 @@ impl Store for PostgresStore {
 
     fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
         let core = Arc::clone(&self.core);
-        self.verb(async move {
+        self.read(async move {
             checks::overdue(limit)?;
             on_session!(core.reads, session => overdue::overdue(&session, limit, now))
         })
@@ -358,7 +371,7 @@ impl Store for PostgresStore {
 
     fn counts(&self) -> Answer<'_, Counted> {
         let core = Arc::clone(&self.core);
-        self.verb(async move {
+        self.read(async move {
             match core.counted.if_fresh(&*core.clock) {
                 Some(counted) => Ok(counted),
                 None => {
@@ -370,12 +383,12 @@ impl Store for PostgresStore {
 
     fn workers(&self) -> Answer<'_, Vec<WorkerSeen>> {
         let core = Arc::clone(&self.core);
-        self.verb(async move { on_session!(core.reads, session => beat::workers(&session)) })
+        self.read(async move { on_session!(core.reads, session => beat::workers(&session)) })
     }
 
     fn change_records<'a>(&'a self, changes: &'a [RecordChange]) -> Answer<'a, Vec<RecordApplied>> {
         let (core, changes) = (Arc::clone(&self.core), changes.to_vec());
-        self.verb(async move {
+        self.write(async move {
             checks::change_records(&changes)?;
             on_session!(core.writes, session => records::change_records(&session, &changes))
         })
@@ -388,7 +401,7 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Answer<'a, Vec<Record>> {
         let (core, after) = (Arc::clone(&self.core), after.map(str::to_owned));
-        self.verb(async move {
+        self.read(async move {
             checks::records(limit)?;
             on_session!(core.reads, session => records::records(&session, kind, after.as_deref(), limit))
         })
@@ -396,17 +409,17 @@ impl Store for PostgresStore {
 
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         let (core, bytes) = (Arc::clone(&self.core), bytes.to_vec());
-        self.verb(async move { on_session!(core.writes, session => output::append(&session, run, &bytes)) })
+        self.write(async move { on_session!(core.writes, session => output::append(&session, run, &bytes)) })
     }
 
     fn output(&self, run: RunId, from: u64) -> Answer<'_, Output> {
         let core = Arc::clone(&self.core);
-        self.verb(async move { on_session!(core.reads, session => output::output(&session, run, from)) })
+        self.read(async move { on_session!(core.reads, session => output::output(&session, run, from)) })
     }
 
     fn check(&self) -> Answer<'_, Report> {
         let core = Arc::clone(&self.core);
-        self.verb(async move { core.check().await })
+        self.read(async move { core.check().await })
     }
 
     fn signals(&self) -> &dyn Signals {

@@ -1,7 +1,7 @@
 //! The pool: a few long-lived sessions, each opened when it is first needed, and in one pair of hands at a time.
 //!
 //! What waits for a lock on one of them holds nobody else up. The one that was used last is used next, so that an idle
-//! process keeps few connections busy. A session that came to harm is not given back, and the next one is a new one.
+//! process keeps few connections, and what a rush opened is closed after it. A session that came to harm is not given back, and the next one is a new one.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use super::connect::Connector;
 use super::fault::Fault;
 use super::session::Session;
 use crate::error::Error;
+use crate::limits;
 
 pub(super) struct Pool {
     connector: Arc<Connector>,
@@ -63,7 +64,10 @@ impl Taken {
         let harmed = done.as_ref().is_err_and(Fault::is_of_the_connection);
         if !harmed && !self.session.is_closed() {
             let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(self.session);
+            // The last one used comes first, so that those left over are the ones that nobody needs.
+            if idle.len() < limits::SESSIONS_KEPT {
+                idle.push(self.session);
+            }
         }
         done
     }
