@@ -245,6 +245,11 @@ impl PostgresStore {
     }
 }
 
+/// Looks whether a URL can be understood, and asks nobody.
+pub(crate) fn check_url(url: &str) -> Result<(), Error> {
+    Place::parse(url).map(drop)
+}
+
 /// Where within the caller's database, and whether others are told.
 #[derive(Clone, Copy, Debug)]
 pub struct Within<'a> {

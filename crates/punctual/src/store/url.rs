@@ -25,7 +25,10 @@ use crate::store::memory::MemoryStore;
 ///
 /// `Invalid` if it names no store, or has a parameter that its store does not know.
 pub fn check(url: &str) -> Result<(), Error> {
-    parse(url).map(drop)
+    match parse(url)? {
+        Place::Memory | Place::File(_) => Ok(()),
+        Place::Server(url) => check_server(url),
+    }
 }
 
 /// Opens the store that `url` names, on this clock.
@@ -106,6 +109,16 @@ fn without_sqlite(path: &str) -> Error {
 }
 
 #[cfg(feature = "postgres")]
+fn check_server(url: &str) -> Result<(), Error> {
+    crate::store::postgres::check_url(url)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn check_server(url: &str) -> Result<(), Error> {
+    Err(without_postgres(url))
+}
+
+#[cfg(feature = "postgres")]
 async fn open_server(url: &str, clock: Arc<dyn Clock>, create: bool) -> Result<Arc<dyn Store>, Error> {
     use crate::store::postgres::{PostgresOptions, PostgresStore};
 
@@ -115,10 +128,15 @@ async fn open_server(url: &str, clock: Arc<dyn Clock>, create: bool) -> Result<A
 
 #[cfg(not(feature = "postgres"))]
 async fn open_server(url: &str, _clock: Arc<dyn Clock>, _create: bool) -> Result<Arc<dyn Store>, Error> {
-    Err(Error::invalid(format!(
+    Err(without_postgres(url))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn without_postgres(url: &str) -> Error {
+    Error::invalid(format!(
         "this program was built without PostgreSQL, so it cannot open {:?}: turn on the feature `postgres`",
         masked(url)
-    )))
+    ))
 }
 
 /// What a URL names.
