@@ -24,7 +24,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let engine = Engine::open("memory:").await?; // or sqlite:jobs.db, postgres://…
+//!     let engine = Engine::open("memory:").await?; // or sqlite:jobs.db, postgres://…, redis://…
 //!
 //!     // When this returns, the job is stored.
 //!     let job = engine.enqueue(Welcome { user: 7 }).await?;
@@ -50,6 +50,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `postgres` | the PostgreSQL store |
+//! | `redis` | the Redis store |
 //! | `sqlite` | the SQLite store (bundles SQLite) |
 //! | `target-http` | the `http` target |
 //! | `target-command` | the `command` target |
@@ -118,6 +119,7 @@ pub use crate::{
 pub fn features() -> Vec<&'static str> {
     let all = [
         ("postgres", cfg!(feature = "postgres")),
+        ("redis", cfg!(feature = "redis")),
         ("sqlite", cfg!(feature = "sqlite")),
         ("target-command", cfg!(feature = "target-command")),
         ("target-http", cfg!(feature = "target-http")),

@@ -388,3 +388,24 @@ pub const QUEUES_KNOWN: usize = 1_000;
 pub const COUNT_JOBS: u64 = 10_000;
 /// Which part of its time a process lets a database server spend on counting at most, as a divisor.
 pub const COUNT_SHARE: u32 = 100;
+
+/// Name of a namespace, in bytes: it stands before each key of Redis.
+pub const NAMESPACE_BYTES: usize = 63;
+/// Hosts that the URL of a cluster may name: one that answers is enough.
+pub const CLUSTER_NODES: usize = 64;
+/// Nodes of a cluster that one question follows when each points to the next.
+pub const CLUSTER_REDIRECTS: usize = 5;
+/// Items in one script of Redis, which does nothing else meanwhile: a few milliseconds.
+pub const SCRIPT_ITEMS: usize = 256;
+/// Bytes that a script of Redis is given, or gives, before another one goes on.
+pub const SCRIPT_BYTES: usize = 1024 * 1024;
+/// Entries of lines that one claim passes in Redis: many start deadlines may have passed at once.
+pub const SCRIPT_PASSED: usize = 4_096;
+/// The beginning of each of a row's two strings that is read for its head, in bytes: longer heads are read whole.
+pub const ROW_HEAD_BYTES: usize = 2 * 1024;
+/// How long an answer of Redis may take: longer than any script, or a disk that is slow to sync.
+pub const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Between two looks whether a silent connection to Redis still works.
+pub const LISTENER_PING: Duration = Duration::from_secs(15);
+/// How long a Redis store that is dropped waits for what was begun.
+pub const LAST_ANSWERS: Duration = Duration::from_secs(1);

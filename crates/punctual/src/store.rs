@@ -31,13 +31,15 @@ use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerSeen};
 use crate::time::Timestamp;
 
 pub(crate) mod checks;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod codec;
 pub mod memory;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pieces;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

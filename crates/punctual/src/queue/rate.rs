@@ -35,7 +35,7 @@ impl Rate {
     }
 
     /// Between two starts at a steady rate; rounded up, so that the rate is never exceeded.
-    fn interval(&self) -> Duration {
+    pub(crate) fn interval(&self) -> Duration {
         let per = u64::try_from(micros(self.per)).unwrap_or(0);
         Duration::from_micros(per.div_ceil(u64::from(self.n.max(1))).max(1))
     }

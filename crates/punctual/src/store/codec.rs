@@ -11,7 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::job::{Backoff, Failure, FailureReason, OnLost, Options, State, Status};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::job::Status;
+use crate::job::{Backoff, Failure, FailureReason, OnLost, Options, State};
 use crate::run::{Attempt, AttemptOutcome, WorkerId};
 use crate::time::Timestamp;
 
@@ -31,6 +33,7 @@ pub(crate) fn read_state(number: i16) -> Result<State, Error> {
 }
 
 /// Whether a job waits and nothing ever happened to it, so that few columns tell it whole.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn is_new(status: &Status) -> bool {
     let new = Status {
         alarm: status.alarm,

@@ -14,6 +14,8 @@ mod model;
 mod nginx;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod results;
 mod rules;
 #[cfg(feature = "sqlite")]

@@ -208,3 +208,17 @@ fn the_postgres_store_is_like_the_memory_store() {
         Arc::new(open(&house.next()).await) as Arc<dyn Store>
     });
 }
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_redis_store_is_like_the_memory_store() {
+    use punctual::store::redis::{RedisOptions, RedisStore};
+
+    use crate::redis::server;
+
+    let Some(url) = server::shared() else { return };
+    play(3, 1_500, async || {
+        let store = RedisStore::open(&server::namespace(&url), RedisOptions::default()).await;
+        Arc::new(store.expect("a new namespace opens")) as Arc<dyn Store>
+    });
+}

@@ -1,0 +1,198 @@
+-- What every script begins with: the names of the keys, and how a row is read, indexed and written.
+--
+-- A row is two strings: `j:<id>` is the body, `s:<id>` the status. Instants and revs are 8 bytes that sort as they
+-- count, so that nothing is lost where a number of Lua ends (2^53); row.rs says what stands where. Every index is a sorted
+-- set in which all scores are zero, so that its members stand in the order of their bytes.
+--
+-- A script checks everything before its first write: what a script has written stays, also when it fails afterwards.
+
+local ns = KEYS[1]
+local call, sub, pack, unpack_bytes = redis.call, string.sub, struct.pack, struct.unpack
+
+local schema = call('GET', ns .. 'schema')
+if schema ~= '1' then
+  return redis.error_reply('PUNCTUALSCHEMA ' .. (schema or 'missing'))
+end
+
+local WAITING, RUNNING = '0', '1'
+local UNSET = string.rep('\0', 8)
+-- Timestamp::MAX, and Timestamp::MIN as it stands in the order of ended jobs, which is backwards.
+local LATEST = '\131\132\67\247\1\131\250\63'
+local NEVER = '\133\61\224\183\169\198\186\63'
+local NO_LENGTH = 4294967295
+
+-- The number of an 8-byte instant: exact up to the year 2255.
+local function number(instant)
+  local high, low = unpack_bytes('>I4I4', instant)
+  return (high - 2147483648) * 4294967296 + low
+end
+
+local function instant(number)
+  local high = math.floor(number / 4294967296)
+  return pack('>I4I4', high + 2147483648, number - high * 4294967296)
+end
+
+-- Whether `a` comes after `b`. Lua compares texts by the server's language, which knows nothing of bytes.
+local function is_after(a, b)
+  local a_high, a_low = unpack_bytes('>I4I4', a)
+  local b_high, b_low = unpack_bytes('>I4I4', b)
+  return a_high > b_high or (a_high == b_high and a_low > b_low)
+end
+
+local function next_rev(rev)
+  local high, low = unpack_bytes('>I4I4', rev)
+  if low == 4294967295 then
+    return pack('>I4I4', high + 1, 0)
+  end
+  return pack('>I4I4', high, low + 1)
+end
+
+-- Now: the instant that the caller takes for it, or the server's own; and what lies a length after it, which only the
+-- caller can tell where it has stepped.
+local function time(stepped, stepped_later, length)
+  if stepped ~= '' then
+    return stepped, stepped_later
+  end
+  local clock = call('TIME')
+  local now = clock[1] * 1000000 + clock[2]
+  return instant(now), instant(now + length)
+end
+
+local function key_of_body(id)
+  return ns .. 'j:' .. id
+end
+
+local function key_of_status(id)
+  return ns .. 's:' .. id
+end
+
+local function key_of_unique(unique)
+  return ns .. 'key:' .. unique
+end
+
+-- The text that begins at `at`, false if it is not set, and where the next one begins.
+local function text(status, at)
+  local length = unpack_bytes('>I4', status, at)
+  if length == NO_LENGTH then
+    return false, at + 4
+  end
+  return sub(status, at + 4, at + 3 + length), at + 4 + length
+end
+
+-- What indexes need of a status.
+local function read(status)
+  local queue, worker_at = text(status, 82)
+  return {
+    state = sub(status, 2, 2),
+    due = sub(status, 25, 32),
+    alarm = sub(status, 33, 40),
+    ended = sub(status, 57, 64),
+    priority = string.byte(status, 81),
+    queue = queue,
+    worker_at = worker_at,
+  }
+end
+
+local function unique_of(status, row)
+  local _, unique_at = text(status, row.worker_at)
+  return (text(status, unique_at))
+end
+
+local function line_of(priority, queue)
+  return ns .. 'line:' .. priority .. ':' .. queue
+end
+
+-- The index in which a row has its place in line, and its member there.
+local function place_of(id, row)
+  if row.state == WAITING then
+    local deadline = row.alarm == UNSET and '' or row.alarm
+    return line_of(row.priority, row.queue), row.due .. id .. deadline
+  end
+  if row.state == RUNNING then
+    if row.alarm == UNSET then
+      return ns .. 'unleased', LATEST .. id
+    end
+    return ns .. 'running', row.alarm .. id
+  end
+  local order = NEVER
+  if row.ended ~= UNSET then
+    local high, low = unpack_bytes('>I4I4', row.ended)
+    order = pack('>I4I4', 4294967295 - high, 4294967295 - low)
+  end
+  return ns .. 'ended:' .. row.state .. ':' .. row.queue, order .. id
+end
+
+-- Alarms of rows that do not run; those that do stand in the order of their alarms anyway.
+local function has_alarm(row)
+  return row.state ~= RUNNING and row.alarm ~= UNSET
+end
+
+local function index(id, row)
+  local place, member = place_of(id, row)
+  call('ZADD', place, 0, member)
+  if has_alarm(row) then
+    call('ZADD', ns .. 'alarm', 0, row.alarm .. id)
+  end
+end
+
+local function unindex(id, row)
+  local place, member = place_of(id, row)
+  call('ZREM', place, member)
+  if has_alarm(row) then
+    call('ZREM', ns .. 'alarm', row.alarm .. id)
+  end
+end
+
+-- Jobs by state and queue, gathered so that a script writes each count once.
+local counted = {}
+
+local function count(row, more)
+  local field = row.state .. row.queue
+  counted[field] = (counted[field] or 0) + more
+end
+
+local function write_counts()
+  for field, more in pairs(counted) do
+    if more ~= 0 and call('HINCRBY', ns .. 'counts', field, more) == 0 then
+      call('HDEL', ns .. 'counts', field)
+    end
+  end
+end
+
+-- What is told of a row that stands in another's way. The status may be one that is still to be written.
+local function holder(id, status)
+  return { 'H', id, sub(status or call('GETRANGE', key_of_status(id), 0, 79), 1, 80) }
+end
+
+-- Writes a row where there is none.
+local function put(id, status, body)
+  local row = read(status)
+  call('SET', key_of_body(id), body)
+  call('SET', key_of_status(id), status)
+  call('ZADD', ns .. 'all', 0, id)
+  index(id, row)
+  local unique = unique_of(status, row)
+  if unique then
+    call('SET', key_of_unique(unique), id)
+  end
+  count(row, 1)
+end
+
+-- Writes a status in place of another.
+local function rewrite(id, before, status)
+  local old, new = read(before), read(status)
+  local old_unique, new_unique = unique_of(before, old), unique_of(status, new)
+  unindex(id, old)
+  index(id, new)
+  call('SET', key_of_status(id), status)
+  if old_unique ~= new_unique then
+    if old_unique then
+      call('DEL', key_of_unique(old_unique))
+    end
+    if new_unique then
+      call('SET', key_of_unique(new_unique), id)
+    end
+  end
+  count(old, -1)
+  count(new, 1)
+end

@@ -1,0 +1,42 @@
+-- Makes a namespace if there is none, and tries every command that scripts use, so that a user who may not use one of them
+-- is told at once, and not in the middle of a write. Answers the version of the layout that is there.
+
+local ns, call = KEYS[1], redis.call
+local schema = call('GET', ns .. 'schema')
+if schema and schema ~= ARGV[1] then
+  return schema
+end
+local try = ns .. 'try'
+local commands = {
+  { 'DEL', try },
+  { 'ZADD', try, 0, 'a' },
+  { 'ZREM', try, 'b' },
+  { 'ZRANGEBYLEX', try, '-', '+', 'LIMIT', 0, 1 },
+  { 'ZRANGEBYSCORE', try, '-inf', '+inf', 'LIMIT', 0, 1 },
+  { 'DEL', try },
+  { 'HSET', try, 'a', 1 },
+  { 'HSETNX', try, 'a', 1 },
+  { 'HINCRBY', try, 'a', 1 },
+  { 'HGET', try, 'a' },
+  { 'HKEYS', try },
+  { 'HEXISTS', try, 'a' },
+  { 'HDEL', try, 'a' },
+  { 'SET', try, 'a' },
+  { 'GET', try },
+  { 'APPEND', try, 'b' },
+  { 'STRLEN', try },
+  { 'GETRANGE', try, 0, 0 },
+  { 'DEL', try },
+  { 'TIME' },
+  { 'SET', ns .. 'schema', ARGV[1] },
+}
+for _, command in ipairs(commands) do
+  local done = redis.pcall(unpack(command))
+  if type(done) == 'table' and done.err then
+    if string.find(done.err, 'The user executing the script', 1, true) then
+      return redis.error_reply('NOPERM this user may not use ' .. command[1])
+    end
+    return done
+  end
+end
+return ARGV[1]
