@@ -26,7 +26,8 @@ pub(crate) static STORE: Key<String> = Key::with_default(
 )
 .flag("store", "URL")
 .about(
-    "Where jobs are kept: sqlite:FILE, postgres://USER@HOST/DATABASE, or memory: to forget them at the end",
+    "Where jobs are kept: sqlite:FILE, postgres://USER@HOST/DATABASE, redis://HOST, or memory: to forget them at \
+     the end",
 );
 
 /// Where jobs are kept, as it may be told.
@@ -71,7 +72,7 @@ async fn durable(engine: Engine) -> Result<Engine, Failure> {
 pub(super) fn is_shared(settings: &Settings) -> Result<(), Failure> {
     match settings.get(&STORE).starts_with("memory:") {
         true => Err(Failure::usage(
-            "memory: is seen by one process alone; take sqlite:FILE or postgres://…, or punctual serve, which does all in one",
+            "memory: is seen by one process alone; take sqlite:FILE, postgres://… or redis://…, or punctual serve, which does all in one",
         )),
         false => Ok(()),
     }

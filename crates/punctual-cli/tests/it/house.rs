@@ -38,6 +38,20 @@ fn limited(folder: &Path, soft: u64) -> Command {
     command
 }
 
+/// The URL of a namespace for one test alone in the Redis that tests share; none if the run was asked to leave it out.
+pub(crate) fn redis_namespace() -> Option<String> {
+    let without = std::env::var("PUNCTUAL_TEST_WITHOUT").unwrap_or_default();
+    if without.split_whitespace().any(|server| server == "redis") {
+        return None;
+    }
+    let url = std::env::var("PUNCTUAL_TEST_REDIS");
+    let url =
+        url.expect("scripts/test or scripts/with-servers starts a Redis and names it in PUNCTUAL_TEST_REDIS");
+    let between = if url.contains('?') { '&' } else { '?' };
+    let name = punctual::clock::Clock::fresh_id(&punctual::clock::SystemClock::new());
+    Some(format!("{url}{between}namespace=test-{}", name.simple()))
+}
+
 /// A running `punctual serve --dev`, killed when dropped.
 pub(crate) struct House {
     pub(crate) folder: TempDir,

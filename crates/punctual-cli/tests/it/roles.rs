@@ -101,21 +101,35 @@ fn add(address: &str, job: &Value) -> String {
 
 #[test]
 fn an_api_and_two_runners_share_the_jobs_of_one_file_and_one_of_them_may_be_killed() {
-    share_and_kill_one(|place, _, name| Process::start(place, name, &RUNNER));
+    share_and_kill_one(&[], |place, _, name| Process::start(place, name, &RUNNER));
+}
+
+#[test]
+fn an_api_and_two_runners_share_the_jobs_of_a_redis_and_one_of_them_may_be_killed() {
+    let Some(url) = crate::house::redis_namespace() else {
+        return;
+    };
+    let store = ["--store", &url];
+    let near: Vec<&str> = RUNNER.into_iter().chain(store).collect();
+    share_and_kill_one(&store, |place, _, name| Process::start(place, name, &near));
 }
 
 #[test]
 fn far_runners_share_the_jobs_of_a_server_and_one_of_them_may_be_killed() {
-    share_and_kill_one(|place, address, name| {
+    share_and_kill_one(&[], |place, address, name| {
         let server = format!("http://{address}");
         let far: Vec<&str> = RUNNER.iter().copied().chain(["--server", &server]).collect();
         Process::start(place, name, &far)
     });
 }
 
-fn share_and_kill_one(runner: impl Fn(&Place, &str, &'static str) -> Process) {
+fn share_and_kill_one(store: &[&str], runner: impl Fn(&Place, &str, &'static str) -> Process) {
     let place = Place::new();
-    let mut api = Process::start(&place, "api", &["api", "--bind", "127.0.0.1:0"]);
+    let mut api = Process::start(
+        &place,
+        "api",
+        &[&["api", "--bind", "127.0.0.1:0"], store].concat(),
+    );
     let address = api.address(&place);
     let mut first = runner(&place, &address, "first");
     let mut second = runner(&place, &address, "second");

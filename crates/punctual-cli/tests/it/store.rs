@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use crate::house::{Ended, House, punctual};
+use crate::house::{Beside, Ended, House, NOTHING_BESIDE, punctual, redis_namespace};
 
 fn run(folder: &Path, arguments: &[&str]) -> Ended {
     let output: Output = punctual(folder).args(arguments).output().expect("it starts");
@@ -115,6 +115,59 @@ fn a_store_is_the_one_of_the_settings_here_unless_another_is_named() {
             Ended::of(check.output().expect("it starts")).code,
             code,
             "{value}"
+        );
+    }
+}
+
+#[test]
+fn a_redis_is_a_store_as_any_other() {
+    let Some(url) = redis_namespace() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = run(folder.path(), &["job", "list", "--store", &url]);
+    assert_eq!(missing.code, 69, "{missing:?}");
+    assert!(missing.stderr.contains("has no namespace"), "{missing:?}");
+
+    let arguments = Vec::leak(vec!["--store", String::leak(url.clone())]);
+    let house = House::with(Beside {
+        arguments,
+        ..NOTHING_BESIDE
+    });
+    let added = run(
+        folder.path(),
+        &[
+            "job", "add", "command", "--wait", "--store", &url, "--", "echo", "hello",
+        ],
+    );
+    assert_eq!((added.code, added.stdout.as_str()), (0, "hello\n"), "{added:?}");
+    let far = house.job(&["list", "--json"]);
+    let near = run(folder.path(), &["job", "list", "--json", "--store", &url]);
+    assert_eq!((near.stdout.lines().count(), near.stdout), (1, far.stdout));
+    let checked = run(folder.path(), &["store", "check", "--json", "--store", &url]);
+    let checked: serde_json::Value = serde_json::from_str(&checked.stdout).expect("it is JSON");
+    assert_eq!(checked["store"], "redis");
+}
+
+#[test]
+fn a_password_in_the_url_of_a_store_is_never_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = "redis://ann:hunter2@127.0.0.1:1";
+    for (arguments, code) in [
+        (&["job", "list", "--store", url][..], 69),
+        (&["serve", "--store", url], 69),
+        (
+            &["store", "check", "--store", "redis://ann:hunter2@host/jobs"],
+            64,
+        ),
+        (&["store", "check", "--store", "reddis://ann:hunter2@host"], 64),
+        (&["config", "show", "--store", url], 0),
+        (&["config", "show", "--json", "--store", url], 0),
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+        let said = ended.stdout + &ended.stderr;
+        assert!(
+            !said.is_empty() && !said.contains("hunter2"),
+            "{arguments:?}: {said}"
         );
     }
 }

@@ -25,7 +25,8 @@ fn the_version_tells_the_commit_and_the_features() {
     };
     let version = env!("CARGO_PKG_VERSION");
     // A build with every feature has that for tests as well.
-    let expected =
-        format!("punctual {version} ({built})\nfeatures: postgres, sqlite, target-command, target-http");
+    let expected = format!(
+        "punctual {version} ({built})\nfeatures: postgres, redis, sqlite, target-command, target-http"
+    );
     assert!(ended.stdout.starts_with(&expected), "{}", ended.stdout);
 }

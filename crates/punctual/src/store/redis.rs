@@ -107,9 +107,11 @@ impl RedisStore {
         let driver = Driver::start()?;
         let link = || Link::new(address.clone(), driver.spawner().clone(), Arc::new(|_| ()));
         let (link, beats) = (link(), link());
+        // In a cluster, this finds the node that serves the namespace, which is then asked what it promises.
+        let there = link.schema().await?;
         let promise = Promise::read(&link).await?;
         promise.accept(&address.to_string())?;
-        if !options.create && link.schema().await?.is_none() {
+        if !options.create && there.is_none() {
             return Err(Error::unavailable(format!(
                 "Redis at {address} has no namespace {:?}",
                 link.namespace()
@@ -260,6 +262,11 @@ impl fmt::Debug for RedisStore {
             .field("namespace", &self.link.namespace())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether this is a URL of Redis, as far as that can be told without its server.
+pub(super) fn check_url(url: &str) -> Result<(), Error> {
+    Address::read(url).map(drop)
 }
 
 /// The first arguments of a script that needs to know what time it is: now and a length after it, where time is stepped, and

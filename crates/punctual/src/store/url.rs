@@ -6,6 +6,7 @@
 //! | `sqlite:jobs.db` | a file in the working folder (feature `sqlite`) |
 //! | `sqlite:/var/lib/punctual/jobs.db` | a file by its absolute path |
 //! | `postgres://user:password@host:5432/database` | a schema in a PostgreSQL database (feature `postgres`) |
+//! | `redis://user:password@host:6379/0` | a namespace in a Redis server, or in a cluster of which several hosts may be named (feature `redis`); `rediss:` for TLS |
 //!
 //! A path is taken as it is written: nothing in it is decoded, so that no `%` and no `+` turns into something else.
 //! What follows a `?` are parameters, and one that is not known is refused rather than ignored. No error repeats a
@@ -28,6 +29,7 @@ pub fn check(url: &str) -> Result<(), Error> {
     match parse(url)? {
         Place::Memory | Place::File(_) => Ok(()),
         Place::Server(url) => check_server(url),
+        Place::Redis(url) => check_redis(url),
     }
 }
 
@@ -42,6 +44,7 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Er
         Place::Memory => Ok(Arc::new(MemoryStore::new(clock))),
         Place::File(path) => open_file(path, clock, true).await,
         Place::Server(url) => open_server(url, clock, true).await,
+        Place::Redis(url) => open_redis(url, clock, true).await,
     }
 }
 
@@ -58,6 +61,7 @@ pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn S
         )),
         Place::File(path) => open_file(path, clock, false).await,
         Place::Server(url) => open_server(url, clock, false).await,
+        Place::Redis(url) => open_redis(url, clock, false).await,
     }
 }
 
@@ -74,6 +78,9 @@ pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> 
         Place::File(path) => back_up_file(path, to, replace).await,
         Place::Server(_) => Err(Error::invalid(
             "a PostgreSQL database is no file; copy it by PostgreSQL's own means, such as pg_dump",
+        )),
+        Place::Redis(_) => Err(Error::invalid(
+            "a Redis server is no file; copy its data by its own means, such as BGSAVE",
         )),
     }
 }
@@ -139,6 +146,37 @@ fn without_postgres(url: &str) -> Error {
     ))
 }
 
+#[cfg(feature = "redis")]
+fn check_redis(url: &str) -> Result<(), Error> {
+    crate::store::redis::check_url(url)
+}
+
+#[cfg(not(feature = "redis"))]
+fn check_redis(url: &str) -> Result<(), Error> {
+    Err(without_redis(url))
+}
+
+#[cfg(feature = "redis")]
+async fn open_redis(url: &str, clock: Arc<dyn Clock>, create: bool) -> Result<Arc<dyn Store>, Error> {
+    use crate::store::redis::{RedisOptions, RedisStore};
+
+    let store = RedisStore::open(url, RedisOptions { clock, create }).await?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn open_redis(url: &str, _clock: Arc<dyn Clock>, _create: bool) -> Result<Arc<dyn Store>, Error> {
+    Err(without_redis(url))
+}
+
+#[cfg(not(feature = "redis"))]
+fn without_redis(url: &str) -> Error {
+    Error::invalid(format!(
+        "this program was built without Redis, so it cannot open {:?}: turn on the feature `redis`",
+        masked(url)
+    ))
+}
+
 /// What a URL names.
 #[derive(Debug, PartialEq)]
 enum Place<'a> {
@@ -146,6 +184,8 @@ enum Place<'a> {
     File(&'a str),
     /// A PostgreSQL server, whose URL its store reads.
     Server(&'a str),
+    /// A Redis server, whose URL its store reads.
+    Redis(&'a str),
 }
 
 /// A URL as it may be shown: `***` stands for whatever could be a password.
@@ -184,6 +224,9 @@ fn parse(url: &str) -> Result<Place<'_>, Error> {
     {
         return Ok(Place::Server(url));
     }
+    if let Some(("redis" | "rediss", _)) = url.split_once(':') {
+        return Ok(Place::Redis(url));
+    }
     let refuse = |why: &str| Err(Error::invalid(format!("{:?} {why}", masked(url))));
     let (place, parameters) = match url.split_once('?') {
         Some((place, parameters)) => (place, parameters),
@@ -206,7 +249,8 @@ fn parse(url: &str) -> Result<Place<'_>, Error> {
         ),
         Some(("sqlite", path)) => Ok(Place::File(path)),
         _ => refuse(
-            "names no store; write sqlite:jobs.db, sqlite:/absolute/path, postgres://user@host/database or memory:",
+            "names no store; write sqlite:jobs.db, sqlite:/absolute/path, postgres://user@host/database, \
+             redis://host or memory:",
         ),
     }
 }
@@ -240,6 +284,7 @@ mod tests {
                 "postgres://u@h/d?password=hunter2&a=b",
                 "postgres://u@h/d?password=***&a=b",
             ),
+            ("rediss://:hunter2@h/0", "rediss://:***@h/0"),
             ("sqlite:jobs.db", "sqlite:jobs.db"),
         ] {
             assert_eq!(masked(url), shown);
