@@ -148,14 +148,17 @@ fn queue_limits() -> Value {
             "cancelled": or_null(named("Length")),
         }),
     );
-    request(
+    let mut limits = request(
         &[],
         json!({
             "max_running": {"type": ["integer", "null"], "minimum": 0, "maximum": u32::MAX},
             "rate": or_null(rate),
             "retention": or_null(retention),
         }),
-    )
+    );
+    // What is left out is unset, so an empty one would lift all limits of whoever pastes it.
+    limits["examples"] = json!([{"max_running": 4, "rate": {"n": 10, "per": "1s"}}]);
+    limits
 }
 
 fn purge() -> Value {

@@ -80,7 +80,9 @@ const call = (method, path, operation, all) => {
   }
   const query = given("query").map((one) => `${one.name}=${encodeURIComponent(sample(one.schema, all))}`);
   if (query.length) address += `?${query.join("&")}`;
-  const words = ["curl", "-s"];
+  // A stream is shown as it comes.
+  const streams = Object.values(operation.responses).some((answer) => answer.content?.["text/event-stream"]);
+  const words = ["curl", streams ? "-sN" : "-s"];
   if (method !== "get") words.push("-X", method.toUpperCase());
   words.push(quoted(location.origin + address));
   const [type, body] = Object.entries(operation.requestBody?.content || {})[0] || [];
