@@ -55,6 +55,11 @@ impl Failure {
         Failure::Said(code::USAGE, message.into())
     }
 
+    /// A file or the terminal failed.
+    pub(crate) fn io(message: String) -> Failure {
+        Failure::Said(code::IO, message)
+    }
+
     /// An error of this kind, told so.
     pub(crate) fn of(kind: Kind, message: String) -> Failure {
         Failure::Said(code_of(kind), message)

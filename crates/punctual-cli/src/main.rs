@@ -15,6 +15,7 @@ mod config;
 mod failure;
 mod input;
 mod job;
+mod lines;
 mod log;
 mod man;
 mod patience;
@@ -53,7 +54,7 @@ enum Command {
     Worker(worker::WorkerArgs),
     /// Show and check the settings
     Config(config::ConfigArgs),
-    /// Check a store, back it up
+    /// Check a store, back it up, move it to another
     #[command(name = "store")]
     Storage(store::StoreArgs),
     /// Print lines that teach a shell to complete commands, ids of jobs and queues

@@ -132,3 +132,11 @@ pub(crate) async fn open(store: &str) -> Result<Engine, Failure> {
         Failure::of(error.kind(), format!("{error}{hint}"))
     })
 }
+
+/// An engine on a store that is made if it is not there, and outlives the command. It does no chores.
+pub(crate) async fn open_or_make(store: &str) -> Result<Engine, Failure> {
+    match store.starts_with("memory:") {
+        true => open(store).await,
+        false => Ok(Engine::builder().caretaker(false).open(store).await?),
+    }
+}

@@ -13,6 +13,14 @@ use crate::config::{Asked, Settings};
 use crate::failure::Failure;
 use crate::{place, print, serve, when};
 
+mod export;
+mod import;
+mod migrate;
+
+use export::Export;
+use import::Import;
+use migrate::Migrate;
+
 /// `punctual store …`
 #[derive(Args)]
 pub(crate) struct StoreArgs {
@@ -29,6 +37,12 @@ enum StoreCommand {
     Check(Check),
     /// Copy a SQLite file while others use it, and check the copy
     Backup(Backup),
+    /// Write all that a store keeps to a file, a line of JSON each, to be imported into any other store
+    Export(Export),
+    /// Add what an export holds to a store, which is made if it is not there; a second import adds nothing twice
+    Import(Import),
+    /// Bring the store's schema up to date, and make the store if it is not there; who opens a store does so, too
+    Migrate(Migrate),
 }
 
 /// `punctual store check`
@@ -79,6 +93,9 @@ impl StoreArgs {
         match self.command {
             StoreCommand::Check(check) => check.run(&url).await?,
             StoreCommand::Backup(backup) => backup.run(&url).await?,
+            StoreCommand::Export(export) => export.run(&url).await?,
+            StoreCommand::Import(import) => return import.run(&url).await,
+            StoreCommand::Migrate(migrate) => migrate.run(&url).await?,
         }
         Ok(ExitCode::SUCCESS)
     }

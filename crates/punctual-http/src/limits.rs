@@ -54,6 +54,8 @@ pub const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 pub const STREAM_PAUSE: Duration = Duration::from_secs(15);
 /// Wrong places that one problem names: whoever mends these is told of the others. A body has room for a hundred thousand.
 pub const FAULTS: usize = 100;
+/// A line of an export, in bytes: the largest job there can be, all of it in base64, and the output of all its runs.
+pub const EXPORT_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// Jobs on one page of a list that does not say.
 pub const PAGE_ITEMS: usize = 100;
 /// How long a look at the store may take before the server says that it is not ready.

@@ -189,6 +189,9 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
+    /// All of them, in the order in which they are moved: a pause comes before its queue's jobs.
+    pub const ALL: [RecordKind; 2] = [RecordKind::Queue, RecordKind::TokenKey];
+
     /// Its name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {

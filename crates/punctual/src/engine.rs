@@ -51,6 +51,7 @@ mod settings;
 mod settle;
 mod source;
 mod tokens;
+mod transfer;
 mod workers;
 mod writes;
 
@@ -64,6 +65,8 @@ use settings::Settings;
 use writes::{Changes, Inserts};
 
 #[doc(no_inline)]
+pub use crate::store::url::Migrated;
+#[doc(no_inline)]
 pub use crate::store::{Cursor, Filter, Head, Listed, Output, Page, View};
 pub use builder::EngineBuilder;
 pub use bulk::{Bulk, BulkVerb, Bulked};
@@ -72,6 +75,7 @@ pub use events::{Event, EventId, Happening, Watcher};
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 pub use output::Follower;
 pub use queues::{Purge, Purged, QueueView};
+pub use transfer::{Exported, Imported, Kept, Moved};
 
 /// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.
 ///
@@ -136,6 +140,12 @@ impl Engine {
     /// A store's URL as it may be shown: `***` stands for a password in it.
     pub fn masked(url: &str) -> String {
         store::url::masked(url)
+    }
+
+    /// Brings the schema of the store that `url` names up to date, and makes the store if it is not there. Errors are those of
+    /// [`store::url::migrate`].
+    pub async fn migrate(url: &str) -> Result<Migrated, Error> {
+        store::url::migrate(url).await
     }
 
     /// An engine that is not as it comes.

@@ -107,6 +107,14 @@ pub const CLAIM_QUEUES: usize = 64;
 pub const PAGE_ITEMS: usize = 1_000;
 /// Rows passed for one page, matching or not; then the page ends early and says where to go on.
 pub const PAGE_ROWS: usize = 10_000;
+/// Whole jobs in one page of an export: with payloads of the default size, 16 MiB, and their output.
+pub const EXPORT_JOBS: usize = 64;
+/// Bytes left out of a run's output that an import counts: of more, offsets begin earlier than they were. They are written
+/// and dropped, piece by piece.
+pub const IMPORT_LEFT_OUT: u64 = 16 * 1024 * 1024;
+/// The highest version of a row that can be imported: the largest whole number that every store and every reader of JSON
+/// keeps digit for digit (RFC 8259, section 6).
+pub const REV_MAX: u64 = (1 << 53) - 1;
 /// Jobs that one call of a bulk verb does it to: a second or two of work; whoever wants more calls again.
 pub const BULK_JOBS: usize = 10_000;
 /// Pages of a list that one call of a bulk verb goes through, whether or not anything on them matches.

@@ -8,6 +8,7 @@ pub mod admit;
 pub mod backoff;
 pub mod edit;
 pub mod settle;
+pub mod whole;
 
 mod end;
 mod row;

@@ -8,7 +8,7 @@ use crate::house::{Ended, punctual};
 
 #[test]
 fn help_is_as_it_was() {
-    let pages: [(&str, &[&str]); 32] = [
+    let pages: [(&str, &[&str]); 35] = [
         ("punctual", &[]),
         ("serve", &["serve"]),
         ("api", &["api"]),
@@ -41,6 +41,9 @@ fn help_is_as_it_was() {
         ("completion", &["completion"]),
         ("store", &["store"]),
         ("store-backup", &["store", "backup"]),
+        ("store-export", &["store", "export"]),
+        ("store-import", &["store", "import"]),
+        ("store-migrate", &["store", "migrate"]),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help");
     for (page, arguments) in pages {

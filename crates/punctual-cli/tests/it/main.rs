@@ -15,6 +15,7 @@ mod import;
 mod job;
 mod list;
 mod many;
+mod moving;
 mod output;
 mod outside;
 mod queue;

@@ -84,6 +84,13 @@ impl Ending {
 impl Attempt {
     /// The attempts that the row remembers, oldest first, the one that runs last.
     pub fn all_of(row: &job::Job) -> Vec<Attempt> {
+        let mut attempts = Attempt::ended_of(row);
+        attempts.extend(Attempt::running(row));
+        attempts
+    }
+
+    /// Those of them that have ended.
+    pub(super) fn ended_of(row: &job::Job) -> Vec<Attempt> {
         let ended = row.status.history.iter().map(|attempt| Attempt {
             number: attempt.number,
             life: attempt.life,
@@ -94,7 +101,7 @@ impl Attempt {
             outcome: Some(attempt.outcome.as_str().to_owned()),
             error: attempt.error.clone(),
         });
-        ended.chain(Attempt::running(row)).collect()
+        ended.collect()
     }
 
     fn running(row: &job::Job) -> Option<Attempt> {

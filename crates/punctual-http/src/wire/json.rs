@@ -35,7 +35,17 @@ impl Blob {
         }
     }
 
-    fn encoded(bytes: &[u8]) -> Blob {
+    /// The form that gives back these bytes and no others, and stands on one line.
+    pub(super) fn exact(bytes: &[u8]) -> Blob {
+        let blob = Blob::for_request(bytes);
+        match &blob.json {
+            // White space around JSON is no part of it.
+            Some(json) if json.get().len() != bytes.len() || bytes.contains(&b'\n') => Blob::encoded(bytes),
+            _ => blob,
+        }
+    }
+
+    pub(super) fn encoded(bytes: &[u8]) -> Blob {
         Blob {
             json: None,
             base64: Some(BASE64_STANDARD.encode(bytes)),

@@ -137,6 +137,16 @@ impl SqliteStore {
         on_a_thread(move || file::prepare(&path).map(|_| file::SCHEMA)).await
     }
 
+    /// The version of the schema that the file has: 0 where it is not there, or empty.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the file is not a database of Punctual's; `Unavailable` if it cannot be reached.
+    pub async fn schema(path: impl AsRef<Path>) -> Result<u32, Error> {
+        let path = path.as_ref().to_owned();
+        on_a_thread(move || file::schema(&path)).await
+    }
+
     /// Copies the database at `from` to the file `to`, readable only by its owner, while others go on using it: all that was
     /// committed when this began, and nothing of what came later. The copy is checked from the first page to the last
     /// before it is given its name. Answers its length in bytes.

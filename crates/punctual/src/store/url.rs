@@ -65,6 +65,46 @@ pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn S
     }
 }
 
+/// The versions of a store's schema: how many steps it has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// Before; 0 where there was no store.
+    pub from: u32,
+    /// Now.
+    pub to: u32,
+}
+
+/// Brings the schema of the store that `url` names up to date, as whoever opens it does, and makes the store if it is not
+/// there.
+///
+/// # Errors
+///
+/// `Invalid` for `memory:`, which has no schema, or if the store has a newer version than this program knows; otherwise those
+/// of [`open`].
+pub async fn migrate(url: &str) -> Result<Migrated, Error> {
+    match parse(url)? {
+        Place::Memory => Err(Error::invalid(
+            "\"memory:\" has no schema, and there is nothing to bring up to date",
+        )),
+        Place::File(path) => migrate_file(path).await,
+    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn migrate_file(path: &str) -> Result<Migrated, Error> {
+    use crate::store::sqlite::SqliteStore;
+
+    Ok(Migrated {
+        from: SqliteStore::schema(path).await?,
+        to: SqliteStore::migrate(path).await?,
+    })
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn migrate_file(path: &str) -> Result<Migrated, Error> {
+    Err(without_sqlite(path))
+}
+
 /// Copies the store that `url` names to the file `to`, while others go on using it. Answers the copy's length in bytes.
 ///
 /// # Errors

@@ -6,7 +6,6 @@
 //! none, and is new each time.
 
 use std::collections::VecDeque;
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,19 +14,18 @@ use punctual::clock::{Clock, SystemClock};
 use punctual::{JobId, Kind};
 use punctual_http::Client;
 use punctual_http::client::ClientError;
+use punctual_http::limits::BODY_BYTES;
 use punctual_http::problem::Problem;
 use punctual_http::wire::{BatchItem, NewJob};
 use serde::Serialize;
 
-use self::line::Fault;
-use self::read::{Chunk, Line, Lines};
 use crate::bar::Bar;
 use crate::failure::{Failure, code};
+use crate::lines::{Chunk, Fault, Line, Lines, cannot_read};
 use crate::patience::Patience;
-use crate::{input, print};
+use crate::print;
 
 mod line;
-mod read;
 
 /// What an import takes.
 #[derive(Args)]
@@ -74,7 +72,7 @@ impl FileArgs {
             file: if file == "-" { "input" } else { file },
             keep_going: self.keep_going,
         };
-        let mut lines = Lines::open(file)?;
+        let mut lines = Lines::open(file, BODY_BYTES)?;
         let bar = Bar::new(lines.length());
         let mut tally = Tally::default();
         let mut patience = Patience::none_yet();
@@ -251,11 +249,6 @@ fn name_of(file: &str) -> String {
             Err(_) => file.to_owned(),
         },
     }
-}
-
-fn cannot_read(file: &str, error: &io::Error) -> Failure {
-    let file = if file == "-" { "the input" } else { file };
-    Failure::usage(format!("{file}: {}", input::why(error)))
 }
 
 /// The import ends for no fault of a line's.

@@ -50,6 +50,16 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// The version of the schema that the file has; 0 where there is none.
+pub(super) fn schema(path: &Path) -> Result<u32, Error> {
+    match path.try_exists() {
+        Ok(false) => Ok(0),
+        _ => version(&connect(path)?)
+            .and_then(|version| version.ok_or_else(|| Fault::Told(foreign())))
+            .map_err(|fault| at(path, fault)),
+    }
+}
+
 /// Refuses a path where there is no file.
 pub(super) fn expect_at(path: &Path) -> Result<(), Error> {
     match path.try_exists() {

@@ -1,15 +1,18 @@
-//! Reads a file of jobs, in pieces, ahead of who sends them: on a thread of its own, since a pipe may block.
+//! Reads a file line by line, in pieces, ahead of who takes them: on a thread of its own, since a pipe may block.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
-use punctual_http::limits::{BATCH_JOBS, BODY_BYTES};
+use punctual_http::limits::BATCH_JOBS;
 use tokio::sync::mpsc;
 
-use super::cannot_read;
-use super::line::Fault;
 use crate::failure::Failure;
+use crate::input;
+
+mod fault;
+
+pub(crate) use fault::Fault;
 
 /// Lines in a piece, at most: it is sent as one batch.
 const CHUNK_LINES: usize = BATCH_JOBS;
@@ -17,36 +20,34 @@ const CHUNK_LINES: usize = BATCH_JOBS;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Pieces that wait to be sent.
 const CHUNKS: usize = 2;
-/// The longest line, in bytes: no request is larger.
-const LINE_BYTES: usize = BODY_BYTES;
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A piece of a file.
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// Its lines, in order.
-    pub(super) lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// The byte behind it.
-    pub(super) end: u64,
+    pub(crate) end: u64,
 }
 
 /// A line.
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Counted from 1.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// What stands in it, without the white space around.
-    pub(super) text: Result<String, Fault>,
+    pub(crate) text: Result<String, Fault>,
 }
 
 /// The lines of a file.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     chunks: mpsc::Receiver<io::Result<Chunk>>,
     length: Option<u64>,
 }
 
 impl Lines {
-    /// Begins to read this file; `-` is the input.
-    pub(super) fn open(file: &str) -> Result<Lines, Failure> {
+    /// Begins to read this file, whose lines have at most so many bytes; `-` is the input.
+    pub(crate) fn open(file: &str, longest: usize) -> Result<Lines, Failure> {
         let mut length = None;
         let from: Box<dyn Read + Send> = match file {
             "-" => Box::new(io::stdin()),
@@ -61,25 +62,25 @@ impl Lines {
         let reader = BufReader::with_capacity(BUFFER_BYTES, from);
         thread::Builder::new()
             .name("lines".to_owned())
-            .spawn(move || read(reader, &sender))?;
+            .spawn(move || read(reader, longest, &sender))?;
         Ok(Lines { chunks, length })
     }
 
     /// How long the file is, in bytes, where that is known.
-    pub(super) fn length(&self) -> Option<u64> {
+    pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
 
     /// The next piece; nothing at the end.
-    pub(super) async fn next(&mut self) -> Option<io::Result<Chunk>> {
+    pub(crate) async fn next(&mut self) -> Option<io::Result<Chunk>> {
         self.chunks.recv().await
     }
 }
 
-fn read(mut reader: BufReader<impl Read>, sender: &mpsc::Sender<io::Result<Chunk>>) {
+fn read(mut reader: BufReader<impl Read>, longest: usize, sender: &mpsc::Sender<io::Result<Chunk>>) {
     let (mut number, mut end) = (0, 0);
     loop {
-        let chunk = chunk(&mut reader, &mut number, &mut end);
+        let chunk = chunk(&mut reader, longest, &mut number, &mut end);
         let goes_on = match &chunk {
             Ok(chunk) if chunk.lines.is_empty() => return,
             chunk => chunk.is_ok(),
@@ -92,18 +93,23 @@ fn read(mut reader: BufReader<impl Read>, sender: &mpsc::Sender<io::Result<Chunk
 }
 
 /// The next piece, without lines at the end. It ends early where the next line may have to be waited for.
-fn chunk(reader: &mut BufReader<impl Read>, number: &mut u64, end: &mut u64) -> io::Result<Chunk> {
+fn chunk(
+    reader: &mut BufReader<impl Read>,
+    longest: usize,
+    number: &mut u64,
+    end: &mut u64,
+) -> io::Result<Chunk> {
     let mut lines = Vec::new();
     let mut bytes = 0;
     while lines.len() < CHUNK_LINES && bytes < CHUNK_BYTES {
         let mut line = Vec::new();
         let taken = (&mut *reader)
-            .take(LINE_BYTES as u64 + 1)
+            .take(longest as u64 + 1)
             .read_until(b'\n', &mut line)?;
         if taken == 0 {
             break;
         }
-        let rest = match line.ends_with(b"\n") || taken <= LINE_BYTES {
+        let rest = match line.ends_with(b"\n") || taken <= longest {
             true => 0,
             false => reader.skip_until(b'\n')?,
         };
@@ -112,7 +118,7 @@ fn chunk(reader: &mut BufReader<impl Read>, number: &mut u64, end: &mut u64) -> 
         bytes += taken;
         lines.push(Line {
             number: *number,
-            text: text(line, *number == 1),
+            text: text(line, longest, *number == 1),
         });
         if reader.buffer().is_empty() {
             break;
@@ -121,9 +127,9 @@ fn chunk(reader: &mut BufReader<impl Read>, number: &mut u64, end: &mut u64) -> 
     Ok(Chunk { lines, end: *end })
 }
 
-fn text(line: Vec<u8>, is_first: bool) -> Result<String, Fault> {
-    if line.len() > LINE_BYTES && !line.ends_with(b"\n") {
-        return Err(Fault::whole(format!("the line has more than {LINE_BYTES} bytes")));
+fn text(line: Vec<u8>, longest: usize, is_first: bool) -> Result<String, Fault> {
+    if line.len() > longest && !line.ends_with(b"\n") {
+        return Err(Fault::whole(format!("the line has more than {longest} bytes")));
     }
     let text = String::from_utf8(line).map_err(|error| {
         let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
@@ -139,4 +145,10 @@ fn text(line: Vec<u8>, is_first: bool) -> Result<String, Fault> {
         &text
     };
     Ok(text.trim_end().to_owned())
+}
+
+/// A file cannot be read.
+pub(crate) fn cannot_read(file: &str, error: &io::Error) -> Failure {
+    let file = if file == "-" { "the input" } else { file };
+    Failure::usage(format!("{file}: {}", input::why(error)))
 }
