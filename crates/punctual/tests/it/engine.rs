@@ -9,4 +9,5 @@ mod operating;
 mod output;
 mod settling;
 mod spans;
+mod transfer;
 mod unique;
