@@ -109,6 +109,8 @@ pub const PAGE_ITEMS: usize = 1_000;
 pub const PAGE_ROWS: usize = 10_000;
 /// Whole jobs in one page of an export: with payloads of the default size, 16 MiB, and their output.
 pub const EXPORT_JOBS: usize = 64;
+/// Jobs with output that are imported at once: the commits that they take one by one, they share.
+pub const IMPORT_JOBS: usize = 64;
 /// Bytes left out of a run's output that an import counts: of more, offsets begin earlier than they were. They are written
 /// and dropped, piece by piece.
 pub const IMPORT_LEFT_OUT: u64 = 16 * 1024 * 1024;

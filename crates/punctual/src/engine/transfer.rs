@@ -9,12 +9,13 @@
 //! ```
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use tracing::Instrument;
 
 use crate::change::{Inserted, Record, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
 use crate::job::Job;
-use crate::limits::{EXPORT_JOBS, PAGE_ITEMS};
+use crate::limits::{EXPORT_JOBS, IMPORT_JOBS, PAGE_ITEMS};
 use crate::rules::whole;
 use crate::store::{Cursor, Filter, Page};
 
@@ -141,22 +142,28 @@ impl Core {
 
     async fn import(&self, jobs: Vec<Moved>) -> Vec<Result<Imported, Error>> {
         let mut imported: Vec<Result<Imported, Error>> = Vec::with_capacity(jobs.len());
-        let mut plain = Vec::new();
+        let (mut plain, mut with_output) = (Vec::new(), Vec::new());
         for (place, moved) in jobs.into_iter().enumerate() {
             let checked = self.check_open().and_then(|()| whole::check(&moved.job));
-            imported.push(match checked {
-                Err(error) => Err(error),
-                Ok(()) if moved.output.is_empty() => {
-                    plain.push((place, moved.job));
-                    Ok(Imported::There)
-                }
-                Ok(()) => self.import_with_output(moved).await,
-            });
+            imported.push(checked.map(|()| Imported::There));
+            match imported[place] {
+                Err(_) => {}
+                Ok(_) if moved.output.is_empty() => plain.push((place, moved.job)),
+                Ok(_) => with_output.push((place, moved)),
+            }
         }
         let inserts = plain.iter().map(|(_, job)| (job.clone(), ()));
         let inserted = self.inserts.submit_all(inserts).await;
         for ((place, job), inserted) in plain.iter().zip(inserted) {
             imported[*place] = inserted.and_then(|inserted| told(job, inserted));
+        }
+        // Each takes several writes, one after the other: those of many share their commits.
+        let each = with_output
+            .into_iter()
+            .map(async |(place, moved)| (place, self.import_with_output(moved).await));
+        let mut each = stream::iter(each).buffer_unordered(IMPORT_JOBS);
+        while let Some((place, done)) = each.next().await {
+            imported[place] = done;
         }
         imported
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use punctual::error::Error;
 use punctual::store::Store;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
-use punctual::{Kind, seconds};
+use punctual::{Engine, Kind, seconds};
 
 use super::{connect, folder, insert, is_there, job, open};
 
@@ -131,6 +131,10 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
              pragma application_id = 0x50756e63; pragma user_version = 1;",
         )
         .expect("it takes rows");
+    drop(database);
+    let migrated = Engine::migrate(&format!("sqlite:{}", path.display())).await;
+    let migrated = migrated.expect("the file is ours");
+    assert!(migrated.from == 1 && migrated.to > 1, "{migrated:?}");
     let store = open(&path).await;
     let workers = store.workers().await.expect("it answers");
     assert_eq!((workers.len(), workers[0].lease), (1, seconds(30)));
