@@ -3,10 +3,11 @@
 use super::subject::{Subject, done, run_of};
 use super::{Case, case};
 use crate::change::{Applied, Change};
-use crate::job::{Job, State};
+use crate::job::{Job, State, Status};
 use crate::limits;
-use crate::run::RunId;
-use crate::testing::sample::{Draft, NOW, id, job};
+use crate::run::{RunId, WorkerId};
+use crate::testing::sample::{Draft, NOW, REV, full, id, job};
+use crate::time::Timestamp;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -24,6 +25,10 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "each run of a job has its own output, which goes with the job",
             own_output,
+        ),
+        case(
+            "a row that is inserted running puts out run by run, as an import lets it",
+            run_by_run,
         ),
     ]
 }
@@ -179,5 +184,34 @@ async fn own_output(store: Subject) {
     assert_eq!(store.apply_one(Change::delete(&second)).await, Applied::Applied);
     for run in [run_of(&first), run_of(&second)] {
         assert_eq!(done(store.output(run, 0).await).next, 0);
+    }
+}
+
+/// The runs of a row that was inserted are older than its versions, and its lease never ends.
+async fn run_by_run(store: Subject) {
+    let parked = |rev: u64, run: u64| {
+        full(1, State::Running).status(|status| {
+            *status = Status::waiting(rev, NOW);
+            status.state = State::Running;
+            status.run = run;
+            status.alarm = Some(Timestamp::MAX);
+            status.worker = Some(WorkerId::from("(being imported)"));
+            status.unique_key = Some("key".to_owned());
+        })
+    };
+    let first = parked(REV - 2, REV - 20);
+    store.has(std::slice::from_ref(&first)).await;
+    adds(&store, &first, b"one").await;
+    let second = parked(REV - 1, REV - 10);
+    let change = Change::to(&first, second.status.clone());
+    assert_eq!(store.apply_one(change).await, Applied::Applied);
+    assert!(!done(store.append_output(run_of(&first), b"late").await));
+    adds(&store, &second, b"two").await;
+    let last = full(1, State::Failed);
+    let change = Change::to(&second, last.status.clone());
+    assert_eq!(store.apply_one(change).await, Applied::Applied);
+    assert_eq!(store.there(1).await, last);
+    for (of, text) in [(&first, b"one"), (&second, b"two")] {
+        assert_eq!(read(&store, run_of(of)).await, [(0, text.to_vec())]);
     }
 }
