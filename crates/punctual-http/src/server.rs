@@ -269,7 +269,10 @@ fn table() -> Table {
 async fn unknown_route(uri: Uri) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        format!("there is nothing at {}; /docs shows what there is", beginning(uri.path())),
+        format!(
+            "there is nothing at {}; /docs shows what there is",
+            beginning(uri.path())
+        ),
     )
 }
 
