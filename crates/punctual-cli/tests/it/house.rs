@@ -38,18 +38,21 @@ fn limited(folder: &Path, soft: u64) -> Command {
     command
 }
 
-/// The URL of a namespace for one test alone in the Redis that tests share; none if the run was asked to leave it out.
-pub(crate) fn redis_namespace() -> Option<String> {
+/// A namespace for one test alone in a server that tests share, `redis` or `postgres`; none if the run was asked to leave
+/// that one out.
+pub(crate) fn namespace(server: &str) -> Option<String> {
     let without = std::env::var("PUNCTUAL_TEST_WITHOUT").unwrap_or_default();
-    if without.split_whitespace().any(|server| server == "redis") {
+    if without.split_whitespace().any(|one| one == server) {
         return None;
     }
-    let url = std::env::var("PUNCTUAL_TEST_REDIS");
+    let variable = format!("PUNCTUAL_TEST_{}", server.to_uppercase());
+    let url = std::env::var(&variable);
     let url =
-        url.expect("scripts/test or scripts/with-servers starts a Redis and names it in PUNCTUAL_TEST_REDIS");
+        url.unwrap_or_else(|_| panic!("scripts/with-servers starts a {server} and names it in {variable}"));
     let between = if url.contains('?') { '&' } else { '?' };
     let name = punctual::clock::Clock::fresh_id(&punctual::clock::SystemClock::new());
-    Some(format!("{url}{between}namespace=test-{}", name.simple()))
+    let of = if server == "redis" { "test-" } else { "test_" };
+    Some(format!("{url}{between}namespace={of}{}", name.simple()))
 }
 
 /// A running `punctual serve --dev`, killed when dropped.

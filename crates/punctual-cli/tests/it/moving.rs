@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::house::{Ended, House, punctual, wait_until};
+use crate::house::{Ended, House, namespace, punctual, wait_until};
 
 /// Jobs of all that a test moves.
 const JOBS: usize = 5_000;
@@ -169,6 +169,21 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
     assert_eq!(third, "0 jobs and 0 records added; 5002 there already\n");
     let piped = done(here, "sqlite:copy.db", &["export", "-"]);
     assert!(piped.lines().eq(&first));
+    moves_to_every_kind_of_store(here, &first);
+}
+
+/// Imports the export `a.jsonl` there, and exports it again.
+fn moves_to_every_kind_of_store(here: &Path, first: &[String]) {
+    for url in ["postgres", "redis"].into_iter().filter_map(namespace) {
+        let moved = done(here, &url, &["import", "a.jsonl"]);
+        assert_eq!(moved, "5000 jobs and 2 records added\n");
+        let moved = done(here, &url, &["export", "-"]);
+        // Only the header says where an export is from.
+        for (one, other) in first.iter().zip(moved.lines()).skip(1) {
+            assert_eq!(one, other, "{url}");
+        }
+        assert_eq!(moved.lines().count(), first.len());
+    }
 }
 
 #[test]
@@ -310,6 +325,17 @@ fn a_migration_says_from_which_version_to_which() {
     assert_eq!((&again["from"], &again["to"]), (&made["to"], &made["to"]));
     let told = done(here, "sqlite:a.db", &["migrate"]);
     assert!(told.contains("nothing was to be done"), "{told}");
+    for url in ["postgres", "redis"].into_iter().filter_map(namespace) {
+        for from in [0, 1] {
+            let migrated: Value =
+                serde_json::from_str(&done(here, &url, &["migrate", "--json"])).expect("JSON");
+            assert_eq!(
+                (&migrated["from"], &migrated["to"]),
+                (&from.into(), &1.into()),
+                "{url}"
+            );
+        }
+    }
     let memory = store(here, "memory:", &["migrate"]);
     assert_eq!(memory.code, 64, "{memory:?}");
     fs::write(here.join("other.db"), "no database").expect("it is ours");

@@ -106,7 +106,7 @@ fn an_api_and_two_runners_share_the_jobs_of_one_file_and_one_of_them_may_be_kill
 
 #[test]
 fn an_api_and_two_runners_share_the_jobs_of_a_redis_and_one_of_them_may_be_killed() {
-    let Some(url) = crate::house::redis_namespace() else {
+    let Some(url) = crate::house::namespace("redis") else {
         return;
     };
     let store = ["--store", &url];

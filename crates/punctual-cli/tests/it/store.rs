@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use crate::house::{Beside, Ended, House, NOTHING_BESIDE, punctual, redis_namespace};
+use crate::house::{Beside, Ended, House, NOTHING_BESIDE, namespace, punctual};
 
 fn run(folder: &Path, arguments: &[&str]) -> Ended {
     let output: Output = punctual(folder).args(arguments).output().expect("it starts");
@@ -121,7 +121,7 @@ fn a_store_is_the_one_of_the_settings_here_unless_another_is_named() {
 
 #[test]
 fn a_redis_is_a_store_as_any_other() {
-    let Some(url) = redis_namespace() else { return };
+    let Some(url) = namespace("redis") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let missing = run(folder.path(), &["job", "list", "--store", &url]);
     assert_eq!(missing.code, 69, "{missing:?}");

@@ -126,6 +126,22 @@ impl PostgresStore {
     /// version: it is left as it is. `Unavailable` if the server cannot be reached or lets nobody in. No error tells the
     /// password.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, Error> {
+        PostgresStore::connect(url, options).await.map(|(store, _)| store)
+    }
+
+    /// Brings the namespace of this URL up to date, as [`open`](Self::open) does, and makes it if there is none. Answers the
+    /// versions of its schema before, 0 for none, and now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<(u32, u32), Error> {
+        let (_, found) = PostgresStore::connect(url, PostgresOptions::default()).await?;
+        Ok((found, schema::SCHEMA))
+    }
+
+    /// The store, and the version of its schema that was found.
+    async fn connect(url: &str, options: PostgresOptions) -> Result<(PostgresStore, u32), Error> {
         let place = Place::parse(url)?;
         let connector = Connector::new(place, Arc::clone(&options.clock))?;
         let runtime = Builder::new_multi_thread()
@@ -143,10 +159,10 @@ impl PostgresStore {
         };
         let core = Arc::clone(&store.core);
         let create = options.create;
-        store
+        let found = store
             .read(async move { on_session!(core.writes, session => schema::prepare(&session, create)) })
             .await?;
-        Ok(store.with_signals())
+        Ok((store.with_signals(), found))
     }
 
     /// Inserts rows within the caller's transaction: they are there if and only if it commits. With `notify`, whoever listens

@@ -103,6 +103,11 @@ impl RedisStore {
     /// namespace that a newer version made. `Unavailable` if the server cannot be reached, does not let this user do
     /// what is needed, or has no such namespace and it is not to be made.
     pub async fn open(url: &str, options: RedisOptions) -> Result<RedisStore, Error> {
+        RedisStore::connect(url, options).await.map(|(store, _)| store)
+    }
+
+    /// The store, and the version of its layout that was found.
+    async fn connect(url: &str, options: RedisOptions) -> Result<(RedisStore, u32), Error> {
         let address = Address::read(url)?;
         let driver = Driver::start()?;
         let link = || Link::new(address.clone(), driver.spawner().clone(), Arc::new(|_| ()));
@@ -121,23 +126,24 @@ impl RedisStore {
         if promise.keeps != Keeps::All {
             tracing::warn!(at = %address, "{}", promise.keeps.note());
         }
-        Ok(RedisStore {
+        let store = RedisStore {
             clock: options.clock,
             signals: RedisSignals::start(&link),
             link,
             beats,
             _driver: driver,
-        })
+        };
+        Ok((store, there.unwrap_or(0)))
     }
 
-    /// Makes the namespace of this URL if there is none. Answers the version of its layout.
+    /// Makes the namespace of this URL if there is none. Answers the versions of its layout before, 0 for none, and now.
     ///
     /// # Errors
     ///
     /// As those of [`open`](Self::open).
-    pub async fn migrate(url: &str) -> Result<u32, Error> {
-        RedisStore::open(url, RedisOptions::default()).await?;
-        Ok(script::SCHEMA)
+    pub async fn migrate(url: &str) -> Result<(u32, u32), Error> {
+        let (_, found) = RedisStore::connect(url, RedisOptions::default()).await?;
+        Ok((found, script::SCHEMA))
     }
 
     async fn report(&self) -> Result<Report, Error> {

@@ -87,6 +87,8 @@ pub async fn migrate(url: &str) -> Result<Migrated, Error> {
             "\"memory:\" has no schema, and there is nothing to bring up to date",
         )),
         Place::File(path) => migrate_file(path).await,
+        Place::Server(url) => migrate_server(url).await,
+        Place::Redis(url) => migrate_redis(url).await,
     }
 }
 
@@ -178,6 +180,17 @@ async fn open_server(url: &str, _clock: Arc<dyn Clock>, _create: bool) -> Result
     Err(without_postgres(url))
 }
 
+#[cfg(feature = "postgres")]
+async fn migrate_server(url: &str) -> Result<Migrated, Error> {
+    let (from, to) = crate::store::postgres::PostgresStore::migrate(url).await?;
+    Ok(Migrated { from, to })
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn migrate_server(url: &str) -> Result<Migrated, Error> {
+    Err(without_postgres(url))
+}
+
 #[cfg(not(feature = "postgres"))]
 fn without_postgres(url: &str) -> Error {
     Error::invalid(format!(
@@ -206,6 +219,17 @@ async fn open_redis(url: &str, clock: Arc<dyn Clock>, create: bool) -> Result<Ar
 
 #[cfg(not(feature = "redis"))]
 async fn open_redis(url: &str, _clock: Arc<dyn Clock>, _create: bool) -> Result<Arc<dyn Store>, Error> {
+    Err(without_redis(url))
+}
+
+#[cfg(feature = "redis")]
+async fn migrate_redis(url: &str) -> Result<Migrated, Error> {
+    let (from, to) = crate::store::redis::RedisStore::migrate(url).await?;
+    Ok(Migrated { from, to })
+}
+
+#[cfg(not(feature = "redis"))]
+async fn migrate_redis(url: &str) -> Result<Migrated, Error> {
     Err(without_redis(url))
 }
 

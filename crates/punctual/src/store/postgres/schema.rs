@@ -18,19 +18,20 @@ pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// The oldest server whose statements and settings these are: 13.0, the oldest that is still looked after.
 const SERVER_MIN: i32 = 130_000;
 
-/// Looks at the server and at the namespace, and brings its schema up to date; makes it, if it is to be `create`d.
-pub(super) async fn prepare(session: &Session, create: bool) -> Result<(), Fault> {
+/// Looks at the server and at the namespace, and brings its schema up to date; makes it, if it is to be `create`d. Answers
+/// the version that was found, 0 for none.
+pub(super) async fn prepare(session: &Session, create: bool) -> Result<u32, Fault> {
     look_at_server(session).await?;
     let link = session.begin("").await?;
     let found = version(link).await;
     match session.end(found).await? {
-        Some(SCHEMA) => Ok(()),
+        Some(SCHEMA) => Ok(SCHEMA),
         Some(newer) if newer > SCHEMA => Err(Fault::Told(of_other_version(session.namespace(), newer))),
         None if !create => Err(Fault::Told(Error::unavailable(format!(
             "there is no namespace {:?} in this database",
             session.namespace().as_str()
         )))),
-        Some(_) | None => migrate(session).await,
+        older => migrate(session).await.map(|()| older.unwrap_or(0)),
     }
 }
 

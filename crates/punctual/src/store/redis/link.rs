@@ -131,12 +131,12 @@ impl Link {
         self.spawner.run(async move { inner.prepare().await }).await
     }
 
-    /// The version of the layout of the namespace, if there is one.
-    pub(super) async fn schema(&self) -> Result<Option<String>, Error> {
+    /// The version of the layout of the namespace, if there is one. One that is no number is left for the scripts to refuse.
+    pub(super) async fn schema(&self) -> Result<Option<u32>, Error> {
         let mut get = redis::cmd("GET");
         get.arg(self.key("schema"));
         let schema = reply::bytes_if_any(self.ask(get).await?)?;
-        Ok(schema.map(|schema| String::from_utf8_lossy(&schema).into_owned()))
+        Ok(schema.map(|schema| String::from_utf8_lossy(&schema).parse().unwrap_or(0)))
     }
 
     pub(super) fn namespace(&self) -> &str {

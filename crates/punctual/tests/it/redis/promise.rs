@@ -100,7 +100,7 @@ async fn a_namespace_is_made_only_when_it_is_to_be() {
         .await
         .expect_err("it is not there");
     assert_eq!(error.kind(), Kind::Unavailable);
-    assert_eq!(RedisStore::migrate(&url).await, Ok(1));
+    assert_eq!(RedisStore::migrate(&url).await, Ok((0, 1)));
     RedisStore::open(&url, expected).await.expect("it is there");
 }
 
