@@ -82,6 +82,12 @@ punctual store check
 punctual store check --json
 punctual store backup copy.db
 punctual store backup copy.db
+punctual store export all.jsonl
+punctual store export all.jsonl
+punctual store import all.jsonl
+punctual store import all.jsonl --store sqlite:moved.db --json
+punctual store migrate --store sqlite:moved.db
+punctual store migrate --store sqlite:moved.db --json
 punctual job list --store sqlite:nothing.db
 punctual job list --server http://127.0.0.1:1
 punctual job lst
