@@ -130,7 +130,9 @@ impl Tables {
         };
         job.status.rev += 1;
         // An unset alarm is below every set one.
-        job.status.alarm = job.status.alarm.max(Some(leased_until));
+        if !job.status.deferred {
+            job.status.alarm = job.status.alarm.max(Some(leased_until));
+        }
         if let Some(progress) = &run.progress {
             job.status.progress = Some(progress.clone());
         }

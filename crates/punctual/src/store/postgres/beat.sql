@@ -15,7 +15,7 @@ with moment as materialized (
   order by jobs.id for update of jobs skip locked
 ), prolonged as (
   update punctual.jobs
-  set rev = rev + 1, alarm = greatest(alarm, now + $5), progress = coalesce(held.progress, jobs.progress)
+  set rev = rev + 1, alarm = case when deferred then alarm else greatest(alarm, now + $5) end, progress = coalesce(held.progress, jobs.progress)
   from held, moment
   where jobs.id = held.id
   returning jobs.id, jobs.run, cancel is not null as cancelled

@@ -39,7 +39,8 @@ local function beat(id, run, progress)
   end
   local row = read(status)
   local alarm = row.alarm
-  if alarm == UNSET or is_after(lease_end, alarm) then
+  local is_deferred = sub(status, 4, 4) == '1'
+  if not is_deferred and (alarm == UNSET or is_after(lease_end, alarm)) then
     unindex(id, row)
     row.alarm, alarm = lease_end, lease_end
     index(id, row)

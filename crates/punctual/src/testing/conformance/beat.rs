@@ -25,6 +25,10 @@ pub(super) fn cases() -> Vec<Case> {
             passed_lease,
         ),
         case("a beat never shortens a lease", longer_lease),
+        case(
+            "a worker's beat leaves the lease of a deferred run alone",
+            deferred,
+        ),
         case("a run that another one followed is lost", followed),
         case("a run whose job waits, has ended or is gone is lost", lost),
         case("beats answer in the order of their runs", order_of_answers),
@@ -96,15 +100,11 @@ async fn passed_lease(store: Subject) {
     assert_eq!(store.there(1).await.status.alarm, Some(late + LEASE));
 }
 
-/// As when a run was deferred for long, and its worker beats before it has heard that this is done.
 async fn longer_lease(store: Subject) {
     let running = store.runs(job(1)).await;
     let long = NOW + hours(1);
-    let deferred = running.clone().status(|status| {
-        status.deferred = true;
-        status.alarm = Some(long);
-    });
-    let change = Change::to(&running, deferred.status);
+    let leased = running.clone().status(|status| status.alarm = Some(long));
+    let change = Change::to(&running, leased.status);
     assert_eq!(store.apply_one(change).await, Applied::Applied);
     let run = [run_of(&running)];
     let beats = [
@@ -118,6 +118,20 @@ async fn longer_lease(store: Subject) {
         assert_eq!(status.alarm, Some(alarm));
         assert_eq!(status.rev, running.status.rev + place, "it beat all the same");
     }
+}
+
+/// It was on its way when the run was deferred; from then on the holder of the token says how long.
+async fn deferred(store: Subject) {
+    let running = store.runs(job(1)).await;
+    let deferred = running.clone().status(|status| {
+        status.deferred = true;
+        status.alarm = Some(NOW + seconds(1));
+    });
+    let change = Change::to(&running, deferred.status);
+    assert_eq!(store.apply_one(change).await, Applied::Applied);
+    let run = [run_of(&running)];
+    assert_eq!(store.beat_at(&run, NOW).await, [BeatVerdict::Held]);
+    assert_eq!(store.there(1).await.status.alarm, Some(NOW + seconds(1)));
 }
 
 async fn followed(store: Subject) {
