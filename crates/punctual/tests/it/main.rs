@@ -17,6 +17,12 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod results;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "redis")),
+    allow(dead_code, reason = "no store alone uses all of it")
+)]
+mod rows;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -12,14 +12,10 @@ mod unreadable;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use punctual::JobId;
-use punctual::change::{Change, Inserted};
-use punctual::job::{Body, Job, Options, State, Status};
-use punctual::queue::QueueName;
-use punctual::run::{Claim, ClaimFrom, Claimed, WorkerId};
+use punctual::job::Job;
 use punctual::store::Store;
-use punctual::time::{Timestamp, seconds};
+
+use crate::rows::{claim, insert, is_there, job, success};
 
 use self::server::{House, Pooler, open};
 
@@ -46,63 +42,10 @@ async fn the_postgres_store_conforms_behind_a_pooler() {
     conforms(&House::on(pooler.url()), "&pooled=true&notify=off").await;
 }
 
-/// A job that has been due since the epoch.
-fn job(name: &str) -> Job {
-    let id = JobId::named(name);
-    let body = Body {
-        id,
-        kind: "test".to_owned(),
-        queue: QueueName::default(),
-        priority: 5,
-        created_at: Timestamp::EPOCH,
-        payload: Bytes::from_static(b"{}"),
-        tags: Vec::new(),
-        options: Options::default(),
-        unique_key: None,
-        fingerprint: id.0.as_u128(),
-    };
-    Job {
-        body: Arc::new(body),
-        status: Status::waiting(1, Timestamp::EPOCH),
-    }
-}
-
 fn with_key(name: &str, key: &str) -> Job {
     let mut job = job(name);
     job.status.unique_key = Some(key.to_owned());
     job
-}
-
-async fn insert(store: &dyn Store, jobs: &[Job]) {
-    let inserted = store.insert(jobs).await.expect("the store takes jobs");
-    assert!(
-        inserted.iter().all(|job| *job == Inserted::Inserted),
-        "{inserted:?}"
-    );
-}
-
-async fn claim(store: &dyn Store, max: usize) -> Claimed {
-    let claim = Claim {
-        worker: WorkerId::from("w"),
-        from: ClaimFrom::Queues(vec![QueueName::default()]),
-        max,
-        lease: seconds(60),
-        now: None,
-    };
-    store.claim(claim).await.expect("the store gives jobs")
-}
-
-fn success(job: &Job) -> Change {
-    let mut status = job.status.clone();
-    status.state = State::Succeeded;
-    status.alarm = None;
-    status.ended_at = Some(Timestamp::EPOCH);
-    Change::to(job, status)
-}
-
-async fn is_there(store: &dyn Store, name: &str) -> bool {
-    let rows = store.fetch(&[JobId::named(name)]).await.expect("the store reads");
-    rows[0].is_some()
 }
 
 /// Asks until the answer is yes.

@@ -11,15 +11,11 @@ mod trouble;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use punctual::change::{Change, Inserted};
-use punctual::job::{Body, Job, Options, State, Status};
-use punctual::queue::QueueName;
-use punctual::run::{Claim, ClaimFrom, Claimed, WorkerId};
+use punctual::Error;
 use punctual::store::Store;
 use punctual::store::redis::{RedisOptions, RedisStore};
-use punctual::time::{Timestamp, seconds};
-use punctual::{Error, JobId};
+
+use crate::rows::{insert, is_there, job, success, try_claim as claim};
 
 /// How long a test waits for what must happen, before it fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,64 +58,6 @@ async fn tell(url: &str, command: &[&str]) -> redis::Value {
         .query_async(&mut connection)
         .await
         .expect("the server obeys")
-}
-
-/// A job that has been due since the epoch, with a payload of so many bytes.
-fn job_of(name: &str, payload_bytes: usize) -> Job {
-    let id = JobId::named(name);
-    let body = Body {
-        id,
-        kind: "test".to_owned(),
-        queue: QueueName::default(),
-        priority: 5,
-        created_at: Timestamp::EPOCH,
-        payload: Bytes::from(vec![b'x'; payload_bytes]),
-        tags: Vec::new(),
-        options: Options::default(),
-        unique_key: None,
-        fingerprint: id.0.as_u128(),
-    };
-    Job {
-        body: Arc::new(body),
-        status: Status::waiting(1, Timestamp::EPOCH),
-    }
-}
-
-fn job(name: &str) -> Job {
-    job_of(name, 16)
-}
-
-async fn insert(store: &RedisStore, jobs: &[Job]) {
-    let inserted = store.insert(jobs).await.expect("the store takes jobs");
-    assert!(
-        inserted.iter().all(|job| *job == Inserted::Inserted),
-        "{inserted:?}"
-    );
-}
-
-async fn claim(store: &RedisStore, max: usize) -> Result<Claimed, Error> {
-    let claim = Claim {
-        worker: WorkerId::from("w"),
-        from: ClaimFrom::Queues(vec![QueueName::default()]),
-        max,
-        lease: seconds(60),
-        now: None,
-    };
-    store.claim(claim).await
-}
-
-/// The job has succeeded.
-fn success(job: &Job) -> Change {
-    let mut status = job.status.clone();
-    status.state = State::Succeeded;
-    status.alarm = None;
-    status.ended_at = Some(Timestamp::EPOCH);
-    Change::to(job, status)
-}
-
-async fn is_there(store: &RedisStore, name: &str) -> bool {
-    let found = store.fetch(&[JobId::named(name)]).await.expect("the store reads");
-    found[0].is_some()
 }
 
 /// Asks until it is answered; what is told meanwhile must be that the store is away, or that nobody knows.

@@ -6,6 +6,7 @@ use punctual::store::postgres::{PostgresOptions, PostgresStore};
 
 use super::server::{House, open, schema_of};
 use super::{insert, is_there, job};
+use crate::rows::job_of;
 
 async fn refused(url: &str, options: PostgresOptions) -> punctual::Error {
     let store = PostgresStore::open(url, options).await;
@@ -99,7 +100,7 @@ async fn people_read_the_jobs_in_words_and_instants() {
     let Some(house) = House::shared() else { return };
     let url = house.next();
     let store = open(&url).await;
-    insert(&store, &[job("a")]).await;
+    insert(&store, &[job_of("a", 2)]).await;
     let client = house.client().await;
     let sql = format!(
         "select state, due_at = to_timestamp(0), payload_bytes from {}.jobs_readable",
