@@ -98,19 +98,9 @@ fn lines(folder: &Path, file: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-#[test]
-fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill() {
-    let house = full();
-    let here = house.folder.path();
-    let told = done(here, "sqlite:punctual.db", &["export", "a.jsonl"]);
-    assert_eq!(told, "a.jsonl holds 5000 jobs and 2 records\n");
-    let mode = fs::metadata(here.join("a.jsonl"))
-        .expect("it is there")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let first = lines(here, "a.jsonl");
-    let some = |what: &str| first.iter().any(|line| line.contains(what));
+/// The jobs are as mixed as [`full`] makes them.
+fn assert_mixed(export: &[String]) {
+    let some = |what: &str| export.iter().any(|line| line.contains(what));
     for what in [
         "\"life\":2",
         "\"left_out\":",
@@ -126,6 +116,21 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
             "the jobs are not as mixed as they should be: no {what}"
         );
     }
+}
+
+#[test]
+fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill() {
+    let house = full();
+    let here = house.folder.path();
+    let told = done(here, "sqlite:punctual.db", &["export", "a.jsonl"]);
+    assert_eq!(told, "a.jsonl holds 5000 jobs and 2 records\n");
+    let mode = fs::metadata(here.join("a.jsonl"))
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let first = lines(here, "a.jsonl");
+    assert_mixed(&first);
 
     // What is killed half way is in it as far as it came, and the same import again adds the rest.
     let mut import = punctual(here);
