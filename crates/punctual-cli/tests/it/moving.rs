@@ -9,11 +9,17 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::house::{Ended, House, namespace, punctual, wait_until};
+use crate::outside::stores;
 
-/// Jobs of all that a test moves.
+/// Jobs of all that a test moves, unless it is run at another size.
 const JOBS: usize = 5_000;
 /// Those of them that run.
 const RUNS: usize = 150;
+
+/// Five times as many as other tests of many take.
+fn jobs() -> usize {
+    (5 * stores::jobs()).max(JOBS)
+}
 
 fn store(folder: &Path, store: &str, arguments: &[&str]) -> Ended {
     let mut command = punctual(folder);
@@ -63,7 +69,7 @@ fn full() -> House {
     };
     pause("slow", &["--reason", "the printer burns"]);
     pause("default", &[]);
-    let lines: String = (0..JOBS).map(|n| line(n) + "\n").collect();
+    let lines: String = (0..jobs()).map(|n| line(n) + "\n").collect();
     fs::write(house.folder.path().join("jobs.jsonl"), lines).expect("it is ours");
     let added = house.job(&["add", "-f", "jobs.jsonl"]);
     assert_eq!(added.code, 0, "{added:?}");
@@ -123,7 +129,7 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
     let house = full();
     let here = house.folder.path();
     let told = done(here, "sqlite:punctual.db", &["export", "a.jsonl"]);
-    assert_eq!(told, "a.jsonl holds 5000 jobs and 2 records\n");
+    assert_eq!(told, format!("a.jsonl holds {} jobs and 2 records\n", jobs()));
     let mode = fs::metadata(here.join("a.jsonl"))
         .expect("it is there")
         .permissions()
@@ -137,7 +143,10 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
     import.args(["store", "import", "-", "--store", "sqlite:copy.db"]);
     let mut import = import.stdin(Stdio::piped()).spawn().expect("it starts");
     let mut pipe = import.stdin.take().expect("it is piped");
-    let half: String = first[..JOBS / 2].iter().map(|line| format!("{line}\n")).collect();
+    let half: String = first[..jobs() / 2]
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
     pipe.write_all(half.as_bytes()).expect("it reads");
     let count = || {
         let list = [
@@ -161,7 +170,7 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
     let number = |name: &str| again[name].as_u64().expect("a number");
     assert_eq!(
         number("jobs") + number("records") + number("there"),
-        5_002,
+        jobs() as u64 + 2,
         "{again}"
     );
     assert!(number("there") > RUNS as u64 && number("jobs") > 0, "{again}");
@@ -171,7 +180,11 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
     }
 
     let third = done(here, "sqlite:copy.db", &["import", "b.jsonl"]);
-    assert_eq!(third, "0 jobs and 0 records added; 5002 there already\n");
+    let all = jobs() + 2;
+    assert_eq!(
+        third,
+        format!("0 jobs and 0 records added; {all} there already\n")
+    );
     let piped = done(here, "sqlite:copy.db", &["export", "-"]);
     assert!(piped.lines().eq(&first));
     moves_to_every_kind_of_store(here, &first);
@@ -181,13 +194,18 @@ fn an_export_that_is_imported_and_exported_again_is_the_same_also_after_a_kill()
 fn moves_to_every_kind_of_store(here: &Path, first: &[String]) {
     for url in ["postgres", "redis"].into_iter().filter_map(namespace) {
         let moved = done(here, &url, &["import", "a.jsonl"]);
-        assert_eq!(moved, "5000 jobs and 2 records added\n");
+        assert_eq!(moved, format!("{} jobs and 2 records added\n", jobs()));
         let moved = done(here, &url, &["export", "-"]);
         // Only the header says where an export is from.
         for (one, other) in first.iter().zip(moved.lines()).skip(1) {
             assert_eq!(one, other, "{url}");
         }
         assert_eq!(moved.lines().count(), first.len());
+        let (to, _) = url.split_once(':').expect("a scheme");
+        stores::tell(
+            "sqlite",
+            &format!("{} jobs moved to {to}, and out again as they were", jobs()),
+        );
     }
 }
 

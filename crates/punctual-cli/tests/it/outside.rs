@@ -1,6 +1,7 @@
 //! What Punctual promises, shown on the built binary by what a job's own target recorded: never by Punctual's
 //! own counts, and with real processes, signals and kills.
 
+mod away;
 mod bad_input;
 mod browser;
 mod cancel;
@@ -13,9 +14,13 @@ mod kill;
 mod lost;
 mod many;
 mod nginx;
+mod nodes;
 mod paused;
-mod postgres;
+pub(crate) mod process;
 mod queues;
+mod runners;
 pub(crate) mod server;
 mod shared;
+pub(crate) mod stores;
+mod transactions;
 mod workers;

@@ -1,79 +1,14 @@
 //! `punctual api` and `runner` as processes of their own, and what a running one does when it is told to read its settings anew.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::house::{Ended, punctual};
-use crate::outside::server::{Place, alive, request, shell, signal, until};
-
-/// A process whose output is kept in files of its folder. It is killed when it is dropped.
-struct Process {
-    child: Child,
-    name: &'static str,
-}
-
-impl Process {
-    fn start(place: &Place, name: &'static str, arguments: &[&str]) -> Process {
-        let process = Process::begin(place, name, arguments);
-        // What it does with jobs is the last that it tells.
-        until("it has begun", || {
-            process.told(place).contains("running ").then_some(())
-        });
-        process
-    }
-
-    /// One that is not waited for.
-    fn begin(place: &Place, name: &'static str, arguments: &[&str]) -> Process {
-        let into =
-            |end: &str| File::create(place.path(&format!("{name}.{end}"))).expect("the folder is there");
-        let child = punctual(&place.path("."))
-            .args(arguments)
-            .stdout(Stdio::from(into("out")))
-            .stderr(Stdio::from(into("err")))
-            .spawn()
-            .expect("it starts");
-        Process { child, name }
-    }
-
-    fn told(&self, place: &Place) -> String {
-        fs::read_to_string(place.path(&format!("{}.out", self.name))).unwrap_or_default()
-    }
-
-    fn logged(&self, place: &Place) -> String {
-        fs::read_to_string(place.path(&format!("{}.err", self.name))).unwrap_or_default()
-    }
-
-    fn address(&self, place: &Place) -> String {
-        let told = self.told(place);
-        let line = told
-            .lines()
-            .find_map(|line| line.strip_prefix("listening on http://"));
-        line.expect("it says where it listens").to_owned()
-    }
-
-    /// Tells it to read its settings anew, and waits until it says this.
-    fn reload(&self, place: &Place, says: &str) {
-        signal(self.child.id(), "HUP");
-        until(says, || self.logged(place).contains(says).then_some(()));
-    }
-
-    fn terminate(&mut self) -> Option<i32> {
-        signal(self.child.id(), "TERM");
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already, which is as well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::outside::process::Process;
+use crate::outside::server::{Place, alive, request, shell, until};
 
 const RUNNER: [&str; 7] = [
     "runner",
@@ -123,14 +58,14 @@ fn far_runners_share_the_jobs_of_a_server_and_one_of_them_may_be_killed() {
     });
 }
 
-fn share_and_kill_one(store: &[&str], runner: impl Fn(&Place, &str, &'static str) -> Process) {
+fn share_and_kill_one(store: &[&str], runner: impl Fn(&Place, &str, &str) -> Process) {
     let place = Place::new();
     let mut api = Process::start(
         &place,
         "api",
         &[&["api", "--bind", "127.0.0.1:0"], store].concat(),
     );
-    let address = api.address(&place);
+    let address = api.address();
     let mut first = runner(&place, &address, "first");
     let mut second = runner(&place, &address, "second");
     let script = "echo $$ >> began; while [ ! -e go ]; do sleep 0.02; done; echo $PUNCTUAL_JOB_ID >> log";
@@ -139,8 +74,7 @@ fn share_and_kill_one(store: &[&str], runner: impl Fn(&Place, &str, &'static str
     until("both run what they can", || {
         (place.lines("began").len() == 4).then_some(())
     });
-    first.child.kill().expect("it runs");
-    first.child.wait().expect("it ends");
+    first.kill();
     // What ran there ends with it, and so comes to its end elsewhere only.
     until("its commands are gone", || {
         let living = place.lines("began").iter().filter(|pid| alive(pid)).count();
@@ -162,18 +96,18 @@ fn share_and_kill_one(store: &[&str], runner: impl Fn(&Place, &str, &'static str
 fn whoever_waits_or_follows_goes_on_when_the_server_has_started_anew() {
     let place = Place::new();
     let mut api = Process::start(&place, "api", &["api", "--bind", "127.0.0.1:0"]);
-    let address = api.address(&place);
+    let address = api.address();
     let _runner = Process::start(&place, "runner", &RUNNER);
     let script = "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two";
     let id = add(&address, &shell(script));
     let server = format!("http://{address}");
-    let client = |name: &'static str, arguments: &[&str]| {
+    let client = |name: &str, arguments: &[&str]| {
         let arguments = [&["job", "--server", &server], arguments].concat();
         Process::begin(&place, name, &arguments)
     };
     let mut follower = client("follower", &["output", "--follow", &id]);
     until("the first line is told", || {
-        (follower.told(&place) == "one\n").then_some(())
+        (follower.told() == "one\n").then_some(())
     });
     let mut waiter = client("waiter", &["wait", "--json", &id]);
     let mut adder = client(
@@ -182,27 +116,26 @@ fn whoever_waits_or_follows_goes_on_when_the_server_has_started_anew() {
     );
     // What is answered at once is logged; what is then waited for is not.
     until("both wait", || {
-        let log = api.logged(&place);
+        let log = api.logged();
         (log.contains("GET") && log.matches("POST").count() == 2).then_some(())
     });
 
-    api.child.kill().expect("it runs");
-    api.child.wait().expect("it ends");
+    api.kill();
     for process in [&follower, &waiter, &adder] {
         until("it says that it tries again", || {
-            process.logged(&place).contains("trying again").then_some(())
+            process.logged().contains("trying again").then_some(())
         });
     }
     let _api = Process::start(&place, "api again", &["api", "--bind", &address]);
     fs::write(place.path("go"), "").expect("the folder is there");
     for process in [&mut follower, &mut waiter, &mut adder] {
         let code = process.child.wait().expect("it ends").code();
-        assert_eq!(code, Some(0), "{}", process.logged(&place));
-        assert_eq!(process.logged(&place).lines().count(), 1, "it is told once");
+        assert_eq!(code, Some(0), "{}", process.logged());
+        assert_eq!(process.logged().lines().count(), 1, "it is told once");
     }
-    assert_eq!(follower.told(&place), "one\ntwo\n");
+    assert_eq!(follower.told(), "one\ntwo\n");
     for process in [&waiter, &adder] {
-        assert!(process.told(&place).contains("\"state\":\"succeeded\""));
+        assert!(process.told().contains("\"state\":\"succeeded\""));
     }
 }
 
@@ -227,21 +160,18 @@ fn a_hangup_reads_anew_what_can_change_and_says_what_needs_a_restart() {
     let set = |text: &str| fs::write(place.path("punctual.toml"), text).expect("the folder is there");
     set("runner.concurrency = 2\n");
     let mut server = Process::start(&place, "server", &["serve", "--bind", "127.0.0.1:0"]);
-    let address = server.address(&place);
+    let address = server.address();
     let refused = ended(&address, &add(&address, &shell("echo hello")));
     assert_eq!(refused["state"], "failed", "{refused}");
 
     set("runner.concurrency = 3\ntargets.command.allow = [\"sh\"]\nlog.level = \"debug\"\n");
-    server.reload(&place, "changed: log.level, targets.command.allow");
-    server.reload(&place, "need a restart to take effect: runner.concurrency");
+    server.reload("changed: log.level, targets.command.allow");
+    server.reload("need a restart to take effect: runner.concurrency");
     let allowed = ended(&address, &add(&address, &shell("echo hello")));
     assert_eq!(allowed["state"], "succeeded", "{allowed}");
 
     set("targets.command.allow = []\nlog.levle = \"debug\"\n");
-    server.reload(
-        &place,
-        "stay as they were: punctual.toml:2: there is no setting log.levle",
-    );
+    server.reload("stay as they were: punctual.toml:2: there is no setting log.levle");
     let still = ended(&address, &add(&address, &shell("echo hello")));
     assert_eq!(still["state"], "succeeded", "{still}");
     assert_eq!(server.terminate(), Some(0));
@@ -260,9 +190,9 @@ fn logs_are_one_json_document_a_line_if_asked_for() {
         "warn,punctual=info",
     ];
     let mut server = Process::start(&place, "server", &flags);
-    server.reload(&place, "nothing changed");
+    server.reload("nothing changed");
     assert_eq!(server.terminate(), Some(0));
-    let logged = server.logged(&place);
+    let logged = server.logged();
     assert!(!logged.is_empty());
     for line in logged.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -296,14 +226,14 @@ fn a_secret_goes_out_by_its_name_and_another_one_takes_its_place_at_a_hangup() {
     let url = format!("http://{}/", listener.local_addr().expect("it listens"));
     let flags = ["serve", "--bind", "127.0.0.1:0", "--allow-net", "127.0.0.1"];
     let server = Process::start(&place, "server", &flags);
-    let address = server.address(&place);
+    let address = server.address();
     let auth = json!({"bearer": {"secret": "billing"}});
     let call = json!({"kind": "http", "payload": {"method": "GET", "url": url, "auth": auth}});
     add(&address, &call);
     assert!(take_one(&listener).contains("authorization: bearer first\r\n"));
 
     fs::write(place.path("key"), "second\n").expect("the folder is there");
-    server.reload(&place, "changed: secrets.billing");
+    server.reload("changed: secrets.billing");
     add(&address, &call);
     assert!(take_one(&listener).contains("authorization: bearer second\r\n"));
 }

@@ -3,6 +3,8 @@
 #[path = "../../../../punctual/tests/it/nginx.rs"]
 mod process;
 
+use std::collections::BTreeMap;
+
 use self::process::Nginx;
 
 pub(super) struct Called(Nginx<1>);
@@ -10,7 +12,17 @@ pub(super) struct Called(Nginx<1>);
 impl Called {
     /// None if the run was asked to leave out what needs nginx.
     pub(super) fn open() -> Option<Called> {
-        Nginx::start(server, &[]).map(Called)
+        Nginx::start(|ports| server(ports, "", ""), &[]).map(Called)
+    }
+
+    /// The same that answers so many calls a second, and lets others wait for their turn.
+    pub(super) fn open_at(rate: usize) -> Option<Called> {
+        let zone = format!("limit_req_zone $server_port zone=pace:1m rate={rate}r/s;");
+        Nginx::start(
+            |ports| server(ports, &zone, "limit_req zone=pace burst=1000;"),
+            &[],
+        )
+        .map(Called)
     }
 
     /// The URL that a job calls.
@@ -22,16 +34,27 @@ impl Called {
     pub(super) fn calls(&self) -> String {
         self.0.read("calls")
     }
+
+    /// How often each path was called.
+    pub(super) fn counted(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for path in self.calls().lines() {
+            *counts.entry(path.to_owned()).or_default() += 1;
+        }
+        counts
+    }
 }
 
-fn server([port]: [u16; 1]) -> String {
+fn server([port]: [u16; 1], zone: &str, pace: &str) -> String {
+    // A call whose caller goes away before it is answered is in the record, too.
     format!(
         "log_format call '$request_uri';
          access_log calls call;
+         {zone}
          server {{
              listen 127.0.0.1:{port};
              keepalive_requests 1000000;
-             location / {{ return 204; }}
+             location / {{ {pace} try_files /nothing =204; }}
          }}"
     )
 }

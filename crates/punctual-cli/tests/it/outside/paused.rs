@@ -9,6 +9,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::server::{Place, until};
+use super::stores::{Sort, on_each_store};
+
+on_each_store!(a_process_that_was_stopped_past_its_lease_settles_nothing);
 
 /// A call that has arrived at the target and is not answered yet.
 struct Call {
@@ -31,11 +34,12 @@ impl Call {
     }
 }
 
-#[test]
-fn a_process_that_was_stopped_past_its_lease_settles_nothing() {
+fn a_process_that_was_stopped_past_its_lease_settles_nothing(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
+    let settings = ["--lease", "2s", "--store", store.url()];
     let (address, calls) = target();
     let place = Place::new();
-    let first = place.serve(&["--lease", "2s"]);
+    let first = place.serve(&settings);
     let id = first.enqueue(&json!({
         "kind": "http",
         "payload": {"method": "POST", "url": format!("http://{address}/"), "body": "x"},
@@ -43,7 +47,7 @@ fn a_process_that_was_stopped_past_its_lease_settles_nothing() {
     let early = next(&calls);
     first.signal("STOP");
 
-    let second = place.serve(&["--lease", "2s"]);
+    let second = place.serve(&settings);
     let late = next(&calls);
     assert_eq!(early.header("punctual-job-id"), late.header("punctual-job-id"));
     assert_ne!(early.header("punctual-run"), late.header("punctual-run"));

@@ -153,22 +153,7 @@ impl Server {
 
     /// Every job that a filter matches, page by page.
     pub(crate) fn list(&self, query: &str) -> Vec<Value> {
-        let mut items = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let page = self.get(&format!("/v1/jobs?limit=500&{query}{cursor}")).json();
-            items.extend(
-                page["items"]
-                    .as_array()
-                    .expect("a page has items")
-                    .iter()
-                    .cloned(),
-            );
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return items,
-            }
-        }
+        list(&self.address, query)
     }
 }
 
@@ -229,6 +214,30 @@ pub(crate) fn request(address: &str, method: &str, path: &str, body: Option<&str
         status: status.unwrap_or(0),
         head: head.to_ascii_lowercase(),
         body: body.to_owned(),
+    }
+}
+
+/// Every job that a filter matches, page by page.
+pub(crate) fn list(address: &str, query: &str) -> Vec<Value> {
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/jobs?limit=500&{query}{cursor}");
+        let page = request(address, "GET", &path, None).json();
+        let here = page["items"].as_array().expect("a page has items");
+        items.extend(here.iter().cloned());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return items,
+        }
+    }
+}
+
+/// Waits until a count that only grows has come to this; it is a failure only if it stands still for very long.
+pub(crate) fn grown(what: &str, goal: usize, mut count: impl FnMut() -> usize) {
+    let mut seen = 0;
+    while seen < goal {
+        seen = until(what, || Some(count()).filter(|count| *count > seen));
     }
 }
 

@@ -1,0 +1,177 @@
+//! The stores that what is shown from outside is shown on, and at which size.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::server::Place;
+use crate::house::namespace;
+
+/// Makes a test of each of these functions on each store, in a module of its name.
+macro_rules! on_each_store {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            use crate::outside::stores::Sort;
+            $(#[test] fn $test() { super::$test(Sort::Sqlite); })+
+        }
+        $crate::outside::stores::on_each_server!($($test),+);
+    };
+}
+
+/// The same on those that are servers.
+macro_rules! on_each_server {
+    ($($test:ident),+ $(,)?) => {
+        mod postgres {
+            use crate::outside::stores::Sort;
+            $(#[test] fn $test() { super::$test(Sort::Postgres); })+
+        }
+        mod redis {
+            use crate::outside::stores::Sort;
+            $(#[test] fn $test() { super::$test(Sort::Redis); })+
+        }
+    };
+}
+
+pub(crate) use {on_each_server, on_each_store};
+
+/// How many jobs the tests of many take unless `PUNCTUAL_TEST_JOBS` says otherwise.
+const JOBS: usize = 600;
+
+/// How many jobs the tests of many take.
+pub(crate) fn jobs() -> usize {
+    let asked = std::env::var("PUNCTUAL_TEST_JOBS").ok();
+    asked.map_or(JOBS, |asked| {
+        let number = asked.parse().ok().filter(|number| *number >= JOBS);
+        number.unwrap_or_else(|| panic!("PUNCTUAL_TEST_JOBS is a number from {JOBS} on, not {asked:?}"))
+    })
+}
+
+/// Held by a test that loads the machine, so that there is one at a time.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells a figure to whoever runs these tests for their figures (`scripts/outside`).
+#[allow(
+    clippy::print_stdout,
+    reason = "whoever runs a test for its figures reads them there"
+)]
+pub(crate) fn tell(store: &str, figures: &str) {
+    println!("{store}: {figures}");
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Sqlite,
+    Postgres,
+    Redis,
+}
+
+impl Sort {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Sort::Sqlite => "sqlite",
+            Sort::Postgres => "postgres",
+            Sort::Redis => "redis",
+        }
+    }
+
+    /// An empty store, in a server that tests share if it is one; none if the run was asked to leave that out.
+    pub(crate) fn empty(self) -> Option<Store> {
+        let place = Place::new();
+        let url = match self {
+            Sort::Sqlite => format!("sqlite:{}", place.path("punctual.db").display()),
+            Sort::Postgres | Sort::Redis => namespace(self.name())?,
+        };
+        Some(Store {
+            sort: self,
+            place,
+            url,
+            own: false,
+        })
+    }
+
+    /// The same in a server of the test's own, which may come to harm. It keeps what it acknowledged when it is killed.
+    pub(crate) fn own(self) -> Option<Store> {
+        // Whoever leaves the shared one out leaves this one out, too.
+        let mut store = self.empty()?;
+        if self != Sort::Sqlite {
+            // It runs as another user where the tests run as root.
+            let open = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(store.place.path("."), open).expect("the folder is ours");
+            store.own = true;
+            store.url = store.control("start");
+        }
+        Some(store)
+    }
+}
+
+/// A server of a test's own is stopped when this is dropped.
+pub(crate) struct Store {
+    sort: Sort,
+    place: Place,
+    url: String,
+    own: bool,
+}
+
+impl Store {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// Kills the server, and starts it again.
+    pub(crate) fn restart(&self) {
+        self.control("restart");
+    }
+
+    /// Has the server's own client run this, and gives what it says.
+    pub(crate) fn ask(&self, words: &[&str]) -> String {
+        let (program, first): (_, &[&str]) = match self.sort {
+            Sort::Postgres => ("psql", &["--quiet", "--tuples-only", "--no-align", "-d"]),
+            Sort::Redis => ("redis-cli", &["-u"]),
+            Sort::Sqlite => panic!("a file has no client"),
+        };
+        let server = self.url.split_once('?').map_or(&*self.url, |(server, _)| server);
+        let done = Command::new(program)
+            .args(first)
+            .arg(server)
+            .args(words)
+            .output()
+            .expect("the client is there");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{program}: {said}");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+
+    fn control(&self, action: &str) -> String {
+        let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/servers");
+        let mut command = Command::new(format!("{scripts}/{}", self.sort.name()));
+        command.arg(action).arg(self.place.path("server"));
+        if (action, self.sort) == ("start", Sort::Redis) {
+            // With `everysec` a killed Redis may lack what came while a sync to the disk was under way.
+            command.arg("appendfsync always");
+        }
+        let done = command.output().expect("the script runs");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.success(),
+            "{} does not {action}: {said}",
+            self.sort.name()
+        );
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.own {
+            self.control("stop");
+        }
+    }
+}
