@@ -13,6 +13,7 @@ mod instants;
 mod kill;
 mod lost;
 mod many;
+mod newer;
 mod nginx;
 mod nodes;
 mod paused;

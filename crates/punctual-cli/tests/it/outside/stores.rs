@@ -121,6 +121,13 @@ impl Store {
         &self.url
     }
 
+    /// Its namespace, if it is one of many in a server.
+    pub(crate) fn namespace(&self) -> &str {
+        self.url
+            .split_once("namespace=")
+            .map_or("punctual", |(_, name)| name)
+    }
+
     pub(crate) fn sort(&self) -> Sort {
         self.sort
     }

@@ -33,7 +33,7 @@ async fn row(job: NewJob) -> Job {
 
 fn within(store: &Store) -> Within<'_> {
     Within {
-        namespace: store.url().split_once("namespace=").expect("it names one").1,
+        namespace: store.namespace(),
         ..Within::default()
     }
 }

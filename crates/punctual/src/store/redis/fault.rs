@@ -86,13 +86,22 @@ fn denied(unavailable: &impl Fn(&str) -> Error, error: &RedisError) -> Error {
     unavailable(&format!("does not let this user do what Punctual needs ({why})"))
 }
 
-/// A namespace that this version cannot use.
+/// A namespace that this version cannot use, to whoever opens it.
 pub(super) fn newer(namespace: &str, schema: &str) -> Error {
-    Error::invalid(format!(
+    Error::invalid(newer_text(namespace, schema))
+}
+
+/// The same to whoever was there before it was made over: nothing is wrong with what they ask, and a newer process can do it.
+pub(super) fn newer_meanwhile(namespace: &str, schema: &str) -> Error {
+    Error::unavailable(newer_text(namespace, schema))
+}
+
+fn newer_text(namespace: &str, schema: &str) -> String {
+    format!(
         "the namespace {namespace:?} has the layout {schema:?}, and this version of Punctual knows up to {}: a newer one \
          made it. Use that version, or another namespace",
         super::script::SCHEMA
-    ))
+    )
 }
 
 /// Whether the connection cannot be used any more.

@@ -164,7 +164,7 @@ impl Fault {
         match self {
             Fault::Told(error) => error,
             Fault::Server(_, error) if fault::is(&error, SCHEMA_ERROR) => {
-                fault::newer(&inner.address.namespace, error.detail().unwrap_or_default())
+                fault::newer_meanwhile(&inner.address.namespace, error.detail().unwrap_or_default())
             }
             Fault::Server(at, error) => fault::refused(&at.to_string(), &error),
         }
