@@ -135,7 +135,8 @@ pub const CLAIM_PAUSE: Duration = Duration::from_millis(1);
 pub const CLAIM_GAP: Duration = Duration::from_millis(5);
 /// Between two looks for runs that are to stop, when all one hears is that something happened.
 pub const CANCEL_GAP: Duration = Duration::from_millis(250);
-/// Shortest and longest pause of a settle that cannot reach its store; it doubles.
+/// Shortest and longest pause of a settle that cannot reach its store; it doubles. The shortest is also that of a claim whose
+/// answer was lost together with the store.
 pub const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 /// See [`SETTLE_PAUSE`]: short beside a lease, so that a store that comes back is used at once.
 pub const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(2);

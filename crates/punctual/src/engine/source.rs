@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
-use crate::limits::{CLAIM_PAUSE, FLUSH_ITEMS, LENGTH_MAX, PAGE_ITEMS, RESCAN};
+use crate::limits::{CLAIM_PAUSE, FLUSH_ITEMS, LENGTH_MAX, PAGE_ITEMS, RESCAN, SETTLE_PAUSE};
 use crate::queue::QueueName;
 use crate::run::{
     Beat, Beaten, Claim, ClaimFrom, Claimed, Outcome, Release, RunId, SettleVerdict, Settlement,
@@ -23,6 +23,7 @@ use crate::store::{Answer, Filter, Page, View};
 use crate::time::Timestamp;
 
 use super::claimants::{Place, Rest};
+use super::settle::may_pass;
 use super::{Core, Engine};
 
 impl Source for Engine {
@@ -238,8 +239,31 @@ impl Core {
     }
 
     /// What a claim brought of which no answer came: the runs of its worker that began since, perhaps with some that it
-    /// holds from an earlier claim. Only the worker can tell them apart.
+    /// holds from an earlier claim. Only the worker can tell them apart. A store that went away with the answer is waited for
+    /// until it is back, or the leases of what it brought are over.
     async fn claimed_since(&self, claim: &Claim, since: Timestamp, error: Error) -> Result<Claimed, Error> {
+        let over = self.clock.uptime() + claim.lease;
+        let jobs = loop {
+            match self.begun_since(claim, since).await {
+                Err(away) if may_pass(&away) && self.clock.uptime() < over => tokio::select! {
+                    biased;
+                    () = self.stopping.cancelled() => return Err(error),
+                    () = self.clock.sleep(SETTLE_PAUSE) => {}
+                },
+                jobs => break jobs?,
+            }
+        };
+        if jobs.is_empty() {
+            return Err(error);
+        }
+        Ok(Claimed {
+            jobs,
+            next_due: None,
+            now: self.clock.now(),
+        })
+    }
+
+    async fn begun_since(&self, claim: &Claim, since: Timestamp) -> Result<Vec<Job>, Error> {
         let filter = Filter {
             view: View::Running,
             worker: Some(claim.worker.clone()),
@@ -268,15 +292,7 @@ impl Core {
                 && status.worker.as_ref() == Some(&claim.worker)
                 && status.started_at >= Some(since)
         };
-        let jobs: Vec<Job> = rows.into_iter().flatten().flatten().filter(still_ours).collect();
-        if jobs.is_empty() {
-            return Err(error);
-        }
-        Ok(Claimed {
-            jobs,
-            next_due: None,
-            now: self.clock.now(),
-        })
+        Ok(rows.into_iter().flatten().flatten().filter(still_ours).collect())
     }
 
     async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {

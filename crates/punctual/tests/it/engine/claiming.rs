@@ -1,6 +1,7 @@
 //! Claims that wait: for a hint, for an instant, and never in a herd.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{FutureExt, StreamExt};
 use punctual::change::Change;
@@ -302,6 +303,28 @@ async fn a_claim_that_is_looked_up_does_not_answer_what_has_ended_meanwhile() {
     });
     let claimed = stage.engine.claim(claim("w", 5), seconds(0)).await;
     assert_eq!(claimed.map_err(|error| error.kind()), Err(Kind::Internal));
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_looked_up_when_the_store_is_back() {
+    let stage = Stage::quiet();
+    stage.engine.enqueue(work()).await.expect("it is stored");
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    stage.store.rule(move |call| match call {
+        Call::Claim(_) => Fate::Lose(Error::unknown("the connection broke")),
+        Call::List(..) if counted.fetch_add(1, Ordering::Relaxed) < 3 => {
+            Fate::Refuse(Error::unavailable("it is away"))
+        }
+        _ => Fate::Pass,
+    });
+    let claiming = waiting(&stage.engine, "w", 5);
+    for look in 1..=3 {
+        until("it looks again", || looks.load(Ordering::Relaxed) == look).await;
+        stage.settle_down().await;
+        stage.clock.advance(seconds(1));
+    }
+    assert_eq!(jobs(claiming).await, 1);
 }
 
 /// Ends these jobs behind everybody's back. A memory store answers at once.
