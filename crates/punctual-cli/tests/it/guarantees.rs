@@ -1,4 +1,4 @@
-//! Every test that the pages of guarantees and of stores name is there.
+//! Every test that the pages of guarantees, of stores and of many nodes name is there.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 fn every_test_that_a_promise_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |page| fs::read_to_string(root.join("docs").join(page)).expect("the page is there");
-    let pages = ["guarantees.md", "stores.md"].map(read).concat();
+    let pages = ["guarantees.md", "many-nodes.md", "stores.md"].map(read).concat();
     let mut tests = String::new();
     for folder in ["punctual", "punctual-http", "punctual-cli"] {
         gather(&root.join("crates").join(folder).join("tests"), &mut tests);

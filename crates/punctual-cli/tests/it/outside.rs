@@ -3,6 +3,7 @@
 
 mod away;
 mod bad_input;
+mod balancer;
 mod browser;
 mod cancel;
 mod clients;

@@ -1,4 +1,4 @@
-//! A real nginx whose access log is a record of its own of who called.
+//! A real nginx: one whose access log is a record of its own of who called, and one before servers of ours.
 
 #[path = "../../../../punctual/tests/it/nginx.rs"]
 mod process;
@@ -42,6 +42,20 @@ impl Called {
             *counts.entry(path.to_owned()).or_default() += 1;
         }
         counts
+    }
+}
+
+/// A real nginx before servers of ours.
+pub(super) struct Balancer(Nginx<1>);
+
+impl Balancer {
+    /// One that does at its port what this tells. None if the run was asked to leave out what needs nginx.
+    pub(super) fn open(http: impl Fn(u16) -> String) -> Option<Balancer> {
+        Nginx::start(|[port]| format!("access_log off;\n{}", http(port)), &[]).map(Balancer)
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.0.ports[0])
     }
 }
 
