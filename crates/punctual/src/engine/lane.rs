@@ -326,7 +326,7 @@ impl<W: Write> Inner<W> {
                 // Nothing was written this time, but perhaps before.
                 Err(error) => match unknown {
                     None => return Err(error),
-                    Some(_) => unknown = Some(Error::unknown(error.to_string()).caused_by(error)),
+                    Some(_) => unknown = Some(perhaps_before(error)),
                 },
             }
         }
@@ -402,6 +402,14 @@ pub(super) fn is_of_an_item(error: &Error) -> bool {
 /// Why an engine that was closed takes nothing.
 pub(super) fn closed() -> Error {
     Error::unavailable("the engine is closed; nothing was stored")
+}
+
+/// What became of a flush that may have been written before this error came.
+fn perhaps_before(error: Error) -> Error {
+    Error::unknown(format!(
+        "it is not known whether this was stored; when it was sent again: {error}"
+    ))
+    .caused_by(error)
 }
 
 fn abandoned() -> Error {

@@ -197,8 +197,12 @@ async fn what_may_have_been_written_is_never_said_not_to_be() {
     stage
         .advance_until("the answer", || answers[0].is_finished())
         .await;
-    let answer = all(answers).await.remove(0);
-    assert_eq!(answer.map_err(|error| error.kind()), Err(Kind::Internal));
+    let error = all(answers).await.remove(0).expect_err("nobody knows");
+    assert_eq!(error.kind(), Kind::Internal);
+    assert_eq!(
+        error.to_string(),
+        "it is not known whether this was stored; when it was sent again: no connection"
+    );
 }
 
 #[tokio::test]
