@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::house::{Ended, punctual};
 use crate::outside::process::Process;
-use crate::outside::server::{Place, alive, request, shell, until};
+use crate::outside::server::{Place, alive, request, shell, steady_port, until};
 
 const RUNNER: [&str; 7] = [
     "runner",
@@ -95,8 +95,8 @@ fn share_and_kill_one(store: &[&str], runner: impl Fn(&Place, &str, &str) -> Pro
 #[test]
 fn whoever_waits_or_follows_goes_on_when_the_server_has_started_anew() {
     let place = Place::new();
-    let mut api = Process::start(&place, "api", &["api", "--bind", "127.0.0.1:0"]);
-    let address = api.address();
+    let address = format!("127.0.0.1:{}", steady_port());
+    let mut api = Process::start(&place, "api", &["api", "--bind", &address]);
     let _runner = Process::start(&place, "runner", &RUNNER);
     let script = "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two";
     let id = add(&address, &shell(script));

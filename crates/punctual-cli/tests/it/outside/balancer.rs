@@ -9,9 +9,8 @@ use punctual::JobId;
 use serde_json::json;
 
 use super::nginx::Balancer;
-use super::nodes::api;
 use super::process::Process;
-use super::server::{Place, grown, request, until};
+use super::server::{Place, grown, request, steady_port, until};
 use super::stores::{Sort, Store, on_each_store};
 
 on_each_store!(no_caller_behind_a_balancer_notices_that_an_api_is_killed);
@@ -37,17 +36,17 @@ fn configuration(port: u16, apis: [&str; 2]) -> String {
     mine
 }
 
-fn begin_again(place: &Place, store: &Store, address: &str, times: usize) -> Process {
+fn begin(place: &Place, store: &Store, address: &str, name: &str) -> Process {
     let arguments = ["api", "--bind", address, "--store", store.url()];
-    Process::start(place, &format!("api again {times}"), &arguments)
+    Process::start(place, name, &arguments)
 }
 
 fn no_caller_behind_a_balancer_notices_that_an_api_is_killed(sort: Sort) {
     let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let mut apis = ["first api", "second api"].map(|name| api(&place, &store, name));
-    let addresses = apis.each_ref().map(Process::address);
+    let addresses = [(); 2].map(|()| format!("127.0.0.1:{}", steady_port()));
     let [first, second] = addresses.each_ref().map(String::as_str);
+    let mut apis = [first, second].map(|address| begin(&place, &store, address, address));
     let Some(balancer) = Balancer::open(|port| configuration(port, [first, second])) else {
         return;
     };
@@ -58,7 +57,12 @@ fn no_caller_behind_a_balancer_notices_that_an_api_is_killed(sort: Sort) {
             let job = json!({"id": JobId::named(&n.to_string()).to_string(), "kind": "mail", "delay": "1h"});
             let added = request(&address, "POST", "/v1/jobs", Some(&job.to_string()));
             // 200 tells that the API that was killed had stored it, and could not say so.
-            assert!([200, 201].contains(&added.status), "{}: {}", added.status, added.body);
+            assert!(
+                [200, 201].contains(&added.status),
+                "{}: {}",
+                added.status,
+                added.body
+            );
             done.fetch_add(1, Ordering::Relaxed);
         }
     };
@@ -71,7 +75,7 @@ fn no_caller_behind_a_balancer_notices_that_an_api_is_killed(sort: Sort) {
                 done.load(Ordering::Relaxed)
             });
             apis[one].kill();
-            apis[one] = begin_again(&place, &store, &addresses[one], time);
+            apis[one] = begin(&place, &store, &addresses[one], &format!("api again {time}"));
         }
     });
     assert_eq!(done.into_inner(), JOBS);

@@ -253,6 +253,14 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// A port of 127.0.0.1 that is free, also for whoever begins there anew: the system gives it to nobody who connects.
+pub(crate) fn steady_port() -> u16 {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/free-port");
+    let told = Command::new(script).output().expect("the script runs").stdout;
+    let told = String::from_utf8_lossy(&told).trim().to_owned();
+    told.parse().expect("a port is free")
+}
+
 /// Sends a process a signal by its name.
 pub(crate) fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill")
