@@ -38,8 +38,8 @@ impl Keeps {
         match self {
             Keeps::All => "Every write is synced to the disk (appendonly yes, appendfsync always).",
             Keeps::AllButASecond => {
-                "A loss of power may take about the last second of acknowledged writes with it (appendfsync everysec); \
-                 appendfsync always keeps all."
+                "A loss of power, or of Redis while its disk is slow, may take about the last second of acknowledged writes \
+                 with it (appendfsync everysec); appendfsync always keeps all."
             }
             Keeps::WhatWasWritten => {
                 "A loss of power may take acknowledged writes of half a minute with it (appendfsync no); appendfsync \
