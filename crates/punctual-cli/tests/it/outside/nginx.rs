@@ -25,12 +25,27 @@ impl Called {
         .map(Called)
     }
 
+    /// One that defers every run that calls it, and whose record is of their tokens.
+    pub(super) fn deferring() -> Option<Called> {
+        let http = |[port]: [u16; 1]| {
+            format!(
+                "log_format token '$http_punctual_token';
+                 access_log calls token;
+                 server {{
+                     listen 127.0.0.1:{port};
+                     location / {{ add_header punctual-defer 10m always; return 202; }}
+                 }}"
+            )
+        };
+        Nginx::start(http, &[]).map(Called)
+    }
+
     /// The URL that a job calls.
     pub(super) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.0.ports[0])
     }
 
-    /// The paths that were called, one a line.
+    /// What was called, one a line: the path, or the token.
     pub(super) fn calls(&self) -> String {
         self.0.read("calls")
     }

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
 use super::nginx::Called;
 use super::nodes::{Nodes, api};
 use super::process::Process;
-use super::server::{Place, alive, grown, request, shell, until};
+use super::server::{Place, alive, grown, list, request, shell, until};
 use super::stores::{Sort, alone, jobs, on_each_store, tell};
 
 on_each_store!(
@@ -13,6 +16,7 @@ on_each_store!(
     every_job_ends_once_though_runners_are_killed_all_the_while,
     the_job_of_a_killed_runner_runs_elsewhere_within_its_lease_and_two_seconds,
     what_one_api_is_told_the_other_and_the_runners_know_at_once,
+    a_run_that_was_deferred_ends_by_its_token_at_any_api_though_its_runner_is_gone,
 );
 
 const RUNNERS: usize = 4;
@@ -140,4 +144,37 @@ fn what_one_api_is_told_the_other_and_the_runners_know_at_once(sort: Sort) {
     let result = format!("/v1/jobs/{id}/result?wait=30s");
     let result = request(&first, "GET", &result, None);
     assert_eq!(result.json()["state"], "cancelled", "{}", result.body);
+}
+
+fn a_run_that_was_deferred_ends_by_its_token_at_any_api_though_its_runner_is_gone(sort: Sort) {
+    let (Some(store), Some(called)) = (sort.empty(), Called::deferring()) else {
+        return;
+    };
+    let mut nodes = Nodes::open(&store, 1, &["--lease", "3s"]);
+    nodes.enqueue(&called, 0..1);
+    let token = until("the job has called", || {
+        called.calls().lines().next().map(str::to_owned)
+    });
+    until("it is deferred, for longer than a runner's lease", || {
+        let running = list(nodes.address(), "state=running");
+        let instant = |field: &str| running.first()?[field].as_str()?.parse::<Timestamp>().ok();
+        let length = instant("lease_until")?.duration_since(instant("started_at")?);
+        (length > SignedDuration::from_mins(5)).then_some(())
+    });
+    nodes.kill_runner();
+    let other = api(&nodes.place, &store, "other api");
+    let settle = r#"{"outcome": {"done": {"pages": 7}}}"#;
+    let settled = request(
+        &other.address(),
+        "POST",
+        &format!("/v1/runs/{token}"),
+        Some(settle),
+    );
+    assert_eq!(
+        (settled.status, settled.json()),
+        (200, json!({"verdict": "settled"}))
+    );
+    nodes.all_ended();
+    let ended = list(nodes.address(), "state=succeeded");
+    assert_eq!(ended.len(), 1, "{ended:?}");
 }
