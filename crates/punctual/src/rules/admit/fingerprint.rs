@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_128;
+use sha2::{Digest, Sha256};
 
 use crate::job::{Backoff, NewJob, OnConflict, OnLost, Options, Start, Unique};
 use crate::time::micros;
@@ -12,11 +12,13 @@ use crate::time::micros;
 /// It lives in stores, so it must not change from version to version. Each part that is set is written with a number
 /// of its own and its length; what is unset leaves no trace, so that a part which only a later version knows leaves
 /// the fingerprints of older jobs alone. Numbers are never used again for another part.
+///
+/// It is the first half of a SHA-256, numbers with their highest byte first: what PostgreSQL can compute by itself, for a
+/// job that is enqueued in SQL (`store/postgres/migrations/0002.sql`).
 pub(super) fn fingerprint(new: &NewJob) -> u128 {
     let mut parts = Parts::default();
     parts.text(1, &new.kind);
-    // Hashed first, so that a large payload is not copied.
-    parts.bytes(2, &xxh3_128(&new.payload).to_le_bytes());
+    parts.bytes(2, &new.payload);
     parts.set(3, new.queue.as_ref(), |parts, part, queue| {
         parts.text(part, queue.as_str())
     });
@@ -35,7 +37,7 @@ pub(super) fn fingerprint(new: &NewJob) -> u128 {
     if let Some(unique) = &new.unique {
         self::unique(&mut parts, unique);
     }
-    xxh3_128(&parts.0)
+    parts.hash()
 }
 
 fn options(parts: &mut Parts, options: &Options) {
@@ -56,7 +58,7 @@ fn options(parts: &mut Parts, options: &Options) {
         None => {}
         Some(Backoff::Exponential { base, factor, max }) => {
             parts.length(30, *base);
-            parts.bytes(31, &factor.to_bits().to_le_bytes());
+            parts.bytes(31, &factor.to_bits().to_be_bytes());
             parts.length(32, *max);
         }
         Some(Backoff::Fixed(delay)) => parts.length(33, *delay),
@@ -78,13 +80,13 @@ fn unique(parts: &mut Parts, unique: &Unique) {
 
 /// Parts one after the other: the number of the part, its length, its bytes.
 #[derive(Default)]
-struct Parts(Vec<u8>);
+struct Parts(Sha256);
 
 impl Parts {
     fn bytes(&mut self, part: u8, bytes: &[u8]) {
-        self.0.push(part);
-        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(bytes);
+        self.0.update([part]);
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
     }
 
     fn text(&mut self, part: u8, text: &str) {
@@ -92,7 +94,7 @@ impl Parts {
     }
 
     fn number(&mut self, part: u8, number: i64) {
-        self.bytes(part, &number.to_le_bytes());
+        self.bytes(part, &number.to_be_bytes());
     }
 
     /// In microseconds, as stores keep it.
@@ -104,5 +106,11 @@ impl Parts {
         if let Some(value) = value {
             write(self, part, value);
         }
+    }
+    fn hash(self) -> u128 {
+        let hash = self.0.finalize();
+        hash[..16]
+            .iter()
+            .fold(0, |number, byte| number << 8 | u128::from(*byte))
     }
 }
