@@ -5,6 +5,7 @@ mod namespace;
 mod place;
 mod plan;
 pub(crate) mod server;
+mod sql;
 mod transaction;
 mod trouble;
 mod unreadable;

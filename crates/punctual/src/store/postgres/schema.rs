@@ -10,7 +10,10 @@ use crate::error::Error;
 use crate::limits;
 
 /// The steps of the schema, oldest first. A step that was ever released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// The version of the schema that this library reads and writes.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;

@@ -115,6 +115,6 @@ async fn people_read_the_jobs_in_words_and_instants() {
 async fn a_store_says_what_its_server_promises() {
     let Some(house) = House::shared() else { return };
     let report = open(&house.next()).await.check().await.expect("it is there");
-    assert_eq!((report.store, report.schema), ("postgres", 1));
+    assert_eq!((report.store, report.schema), ("postgres", 2));
     assert_eq!(report.notes.len(), 1);
 }
