@@ -1,6 +1,7 @@
 //! What is the PostgreSQL store's own: its server, its connections, its schema. What every store does, `conformance`
 //! tells.
 
+mod clients;
 mod namespace;
 mod place;
 mod plan;

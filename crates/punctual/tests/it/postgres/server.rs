@@ -17,7 +17,7 @@ pub(crate) fn left_out() -> bool {
     is_left_out("postgres")
 }
 
-fn is_left_out(what: &str) -> bool {
+pub(crate) fn is_left_out(what: &str) -> bool {
     let without = std::env::var("PUNCTUAL_TEST_WITHOUT").unwrap_or_default();
     without.split_whitespace().any(|server| server == what)
 }
