@@ -395,6 +395,13 @@ pub const MIGRATION_WAIT: Duration = Duration::from_secs(40);
 pub const TURN_WAIT: Duration = Duration::from_secs(5);
 /// Queues whose settings a process remembers between claims; beyond it, it reads them anew.
 pub const QUEUES_KNOWN: usize = 1_000;
+/// Dead rows that a claim passes before the next ones begin behind them: fewer cost less than half a millisecond.
+pub const FLOOR_ROWS: u64 = 1_000;
+/// How long claims begin behind dead rows before one of them looks at all again; and so how much later a job is found that
+/// somebody else puts before them, should no hint tell of it.
+pub const FLOOR_AGE: Duration = Duration::from_secs(2);
+/// How far such a beginning stays behind now: a job is stored a little after the instant at which it is due.
+pub const FLOOR_MARGIN: Duration = Duration::from_secs(1);
 /// Jobs above which counting them is work that is not repeated at once.
 pub const COUNT_JOBS: u64 = 10_000;
 /// Which part of its time a process lets a database server spend on counting at most, as a divisor.

@@ -25,6 +25,7 @@ mod connect;
 mod counts;
 mod fault;
 mod fetch;
+mod floors;
 mod gates;
 mod insert;
 mod list;
@@ -79,6 +80,7 @@ struct Core {
     reads: Arc<Pool>,
     beats: Arc<Pool>,
     known: gates::Known,
+    floors: Arc<floors::Floors>,
     counted: counts::Last,
 }
 
@@ -222,7 +224,11 @@ impl PostgresStore {
 
     fn with_signals(mut self) -> PostgresStore {
         let _on_the_runtime = self.handle.enter();
-        self.signals = PostgresSignals::start(&self.core.connector, Arc::clone(&self.core.clock));
+        self.signals = PostgresSignals::start(
+            &self.core.connector,
+            Arc::clone(&self.core.clock),
+            Arc::clone(&self.core.floors),
+        );
         self
     }
 
@@ -294,6 +300,7 @@ impl Core {
             reads: Pool::new(Arc::clone(&connector), limits::READ_SESSIONS),
             beats: Pool::new(Arc::clone(&connector), limits::BEAT_SESSIONS),
             known: gates::Known::default(),
+            floors: Arc::new(floors::Floors::new(Arc::clone(&clock))),
             counted: counts::Last::default(),
             connector,
             clock,
@@ -338,7 +345,10 @@ impl Store for PostgresStore {
         let (core, jobs) = (Arc::clone(&self.core), jobs.to_vec());
         self.write(async move {
             checks::insert(&jobs)?;
-            on_session!(core.writes, session => insert::insert(&session, &jobs))
+            let inserted = on_session!(core.writes, session => insert::insert(&session, &jobs));
+            // Also where it failed: it may be there all the same.
+            core.floors.heed(&signals::due(jobs.iter()));
+            inserted
         })
     }
 
@@ -346,7 +356,7 @@ impl Store for PostgresStore {
         let core = Arc::clone(&self.core);
         self.write(async move {
             checks::claim(&claim)?;
-            on_session!(core.writes, session => claim::claim(&session, &core.known, &claim))
+            on_session!(core.writes, session => claim::claim(&session, &core.known, &core.floors, &claim))
         })
     }
 
@@ -362,7 +372,9 @@ impl Store for PostgresStore {
         let (core, changes) = (Arc::clone(&self.core), changes.to_vec());
         self.write(async move {
             checks::apply(&changes)?;
-            on_session!(core.writes, session => apply::apply(&session, &changes))
+            let applied = on_session!(core.writes, session => apply::apply(&session, &changes));
+            core.floors.heed_changes(&changes);
+            applied
         })
     }
 

@@ -2,6 +2,7 @@
 //! tells.
 
 mod clients;
+mod floors;
 mod namespace;
 mod place;
 mod plan;

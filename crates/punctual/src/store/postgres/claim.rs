@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::claim_ids::claim_ids;
 use super::fault::Fault;
+use super::floors::{Begun, Came, Floors};
 use super::gates::{self, Known, Settings};
 use super::row::Columns;
 use super::session::{Link, Param, Session};
@@ -20,7 +21,12 @@ use crate::run::{Claim, ClaimFrom, Claimed};
 use crate::time::Timestamp;
 
 /// Claims. Rows that cannot be read are put off, and others claimed in their stead.
-pub(super) async fn claim(session: &Session, known: &Known, claim: &Claim) -> Result<Claimed, Fault> {
+pub(super) async fn claim(
+    session: &Session,
+    known: &Known,
+    floors: &Floors,
+    claim: &Claim,
+) -> Result<Claimed, Fault> {
     let mut claimed = Claimed {
         jobs: Vec::new(),
         next_due: None,
@@ -33,7 +39,9 @@ pub(super) async fn claim(session: &Session, known: &Known, claim: &Claim) -> Re
             ..claim.clone()
         };
         let more = match &claim.from {
-            ClaimFrom::Queues(queues) => claim_queues(session, known, queues, &left, &mut unreadable).await,
+            ClaimFrom::Queues(queues) => {
+                claim_queues(session, known, floors, queues, &left, &mut unreadable).await
+            }
             ClaimFrom::Ids(ids) => claim_ids(session, known, ids, &left, &mut unreadable).await,
         };
         let more = more.map_err(|fault| after(&claimed, fault))?;
@@ -65,6 +73,7 @@ fn after(claimed: &Claimed, fault: Fault) -> Fault {
 async fn claim_queues(
     session: &Session,
     known: &Known,
+    floors: &Floors,
     queues: &[QueueName],
     claim: &Claim,
     unreadable: &mut Unreadable,
@@ -72,8 +81,8 @@ async fn claim_queues(
     for _ in 0..limits::CONFLICT_ROUNDS {
         let settings = known.of(queues);
         let claimed = match settings.iter().all(Settings::is_open) {
-            true => claim_open(session, known, queues, &settings, claim, unreadable).await?,
-            false => claim_gated(session, known, queues, &settings, claim, unreadable).await?,
+            true => claim_open(session, known, floors, queues, &settings, claim, unreadable).await?,
+            false => claim_gated(session, known, floors, queues, &settings, claim, unreadable).await?,
         };
         if let Some(claimed) = claimed {
             return Ok(claimed);
@@ -88,17 +97,16 @@ async fn claim_queues(
 async fn claim_open(
     session: &Session,
     known: &Known,
+    floors: &Floors,
     queues: &[QueueName],
     settings: &[Settings],
     claim: &Claim,
     unreadable: &mut Unreadable,
 ) -> Result<Option<Claimed>, Fault> {
-    let wish = Wish::new(
-        queues,
-        vec![claim.max; queues.len()],
-        settings.iter().map(|one| &*one.document),
-        claim,
-    );
+    let begun = begin(floors, queues, claim);
+    let rooms = vec![claim.max; queues.len()];
+    let documents = settings.iter().map(|one| &*one.document);
+    let wish = Wish::new(queues, &rooms, documents, &begun, claim);
     let locks = gates::locks(session.namespace(), queues, settings);
     let rows = session.write_locked(&locks, CLAIM, &wish.params()).await?;
     let Some(answer) = read_answer(&rows, queues, unreadable)? else {
@@ -107,7 +115,11 @@ async fn claim_open(
         session.end(looked).await?;
         return Ok(None);
     };
-    let next_due = answer.dues.into_iter().flatten().min();
+    let again = match unreadable.is_empty() {
+        true => floors.learn(&begun, &answer.came(queues, &rooms, claim)),
+        false => None,
+    };
+    let next_due = answer.dues.into_iter().flatten().chain(again).min();
     Ok(Some(Claimed {
         jobs: answer.jobs,
         next_due,
@@ -115,10 +127,19 @@ async fn claim_open(
     }))
 }
 
+/// Where a claim begins. Where time is stepped, the order of claims is exact at any rate.
+fn begin(floors: &Floors, queues: &[QueueName], claim: &Claim) -> Begun {
+    match claim.now {
+        None => floors.begin(queues),
+        Some(_) => Begun::without(queues.len()),
+    }
+}
+
 /// Claims as far as the queues' gates allow; nothing if the locks that this takes were the wrong ones.
 async fn claim_gated(
     session: &Session,
     known: &Known,
+    floors: &Floors,
     queues: &[QueueName],
     settings: &[Settings],
     claim: &Claim,
@@ -127,13 +148,14 @@ async fn claim_gated(
     let link = session
         .begin(&gates::locks(session.namespace(), queues, settings))
         .await?;
-    let done = pass_gates(link, known, queues, settings, claim, unreadable).await;
+    let done = pass_gates(link, known, floors, queues, settings, claim, unreadable).await;
     session.end(done).await
 }
 
 async fn pass_gates(
     link: Link<'_>,
     known: &Known,
+    floors: &Floors,
     queues: &[QueueName],
     settings: &[Settings],
     claim: &Claim,
@@ -149,15 +171,16 @@ async fn pass_gates(
         now: Some(now),
         ..claim.clone()
     };
-    let wish = Wish::new(
-        queues,
-        rooms.clone(),
-        gates.documents.iter().map(|one| &**one),
-        &at,
-    );
+    let documents = gates.documents.iter().map(|one| &**one);
+    let begun = begin(floors, queues, claim);
+    let wish = Wish::new(queues, &rooms, documents, &begun, &at);
     let rows = link.query(CLAIM, &wish.params()).await?;
     let Some(answer) = read_answer(&rows, queues, unreadable)? else {
         return Ok(None);
+    };
+    let again = match unreadable.is_empty() {
+        true => floors.learn(&begun, &answer.came(queues, &rooms, claim)),
+        false => None,
     };
     let mut used_up = Vec::new();
     for (place, queue) in queues.iter().enumerate() {
@@ -179,7 +202,7 @@ async fn pass_gates(
         }
         let opens = dues.iter().zip(&gates.gates);
         let opens = opens.filter_map(|(due, stored)| due.and_then(|due| stored.gate.opens(due, now)));
-        next_due = opens.min();
+        next_due = opens.chain(again).min();
     }
     Ok(Some(Claimed {
         jobs: answer.jobs,
@@ -217,27 +240,30 @@ struct Wish<'a> {
     now: Option<i64>,
     worker: &'a str,
     lease: i64,
+    floors: &'a [i64],
 }
 
 impl<'a> Wish<'a> {
     fn new(
         queues: &'a [QueueName],
-        rooms: Vec<usize>,
+        rooms: &[usize],
         documents: impl Iterator<Item = &'a [u8]>,
+        begun: &'a Begun,
         claim: &'a Claim,
     ) -> Wish<'a> {
         Wish {
             queues: queues.iter().map(QueueName::as_str).collect(),
-            rooms: rooms.into_iter().map(number).collect(),
+            rooms: rooms.iter().copied().map(number).collect(),
             max: number(claim.max),
             documents: documents.collect(),
             now: claim.now.map(Timestamp::as_micros),
             worker: claim.worker.as_str(),
             lease: lease_micros(claim),
+            floors: &begun.floors,
         }
     }
 
-    fn params(&self) -> [Param<'_>; 7] {
+    fn params(&self) -> [Param<'_>; 8] {
         [
             (&self.queues, Type::TEXT_ARRAY),
             (&self.rooms, Type::INT8_ARRAY),
@@ -246,6 +272,7 @@ impl<'a> Wish<'a> {
             (&self.now, Type::INT8),
             (&self.worker, Type::TEXT),
             (&self.lease, Type::INT8),
+            (&self.floors, Type::INT8_ARRAY),
         ]
     }
 }
@@ -255,7 +282,23 @@ struct Answer {
     now: Timestamp,
     /// For each queue the first instant after now at which one of its jobs is due; empty where that was not asked.
     dues: Vec<Option<Timestamp>>,
+    /// How many entries of the index were passed.
+    passed: u64,
     jobs: Vec<Job>,
+}
+
+impl Answer {
+    /// How far the claim came that this answers.
+    fn came<'a>(&'a self, queues: &'a [QueueName], rooms: &'a [usize], claim: &Claim) -> Came<'a> {
+        Came {
+            queues,
+            rooms,
+            max: claim.max,
+            now: self.now,
+            jobs: &self.jobs,
+            passed: self.passed,
+        }
+    }
 }
 
 /// Reads the answer; nothing if settings were other than the claim supposed.
@@ -265,7 +308,7 @@ fn read_answer(
     unreadable: &mut Unreadable,
 ) -> Result<Option<Answer>, Fault> {
     /// Columns before those of a claimed row.
-    const BEFORE: usize = 3;
+    const BEFORE: usize = 4;
     let first = rows
         .first()
         .ok_or_else(|| Error::internal("a claim has no answer"))?;
@@ -275,7 +318,9 @@ fn read_answer(
     }
     let dues: Option<Vec<Option<i64>>> = column.get(2)?;
     let mut jobs = Vec::new();
+    let mut passed = 0;
     for row in rows {
+        passed = Columns::of(row).number::<i64, u64>(3)?;
         let is_there = Columns::of(row).get::<Option<uuid::Uuid>>(BEFORE)?.is_some();
         if is_there {
             jobs.extend(unreadable.read_or_note(row, BEFORE)?);
@@ -288,6 +333,7 @@ fn read_answer(
     Ok(Some(Answer {
         now: column.instant(0)?,
         dues: dues.map(|due| due.map(Timestamp::from_micros)).collect(),
+        passed,
         jobs,
     }))
 }

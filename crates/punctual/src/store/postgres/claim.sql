@@ -1,8 +1,10 @@
 -- The first due jobs of each queue become running ones: at most $2 of a queue, $3 of all. Each line (a queue and a priority)
 -- is probed for its first rows alone, and nothing sorts the whole, so that only the rows which are taken are locked.
+-- A line begins at its floor in $8, before which its rows are dead as far as is known (`floors.rs`).
 -- Nothing is taken if a queue's settings are not those in $4, empty for none: a rev would not tell, since it begins anew.
 with moment as materialized (
-  select coalesce($5, (extract(epoch from statement_timestamp()) * 1000000)::bigint) as now
+  select coalesce($5, (extract(epoch from statement_timestamp()) * 1000000)::bigint) as now,
+    pg_stat_get_xact_tuples_returned('punctual.jobs_line'::regclass) as passed
 ), changed as materialized (
   select count(*) as queues
   from unnest($1, $4) as line (queue, known)
@@ -10,7 +12,7 @@ with moment as materialized (
   where coalesce(document, '') <> known
 ), picked as materialized (
   select due.*
-  from unnest($1, $2) as line (queue, room)
+  from unnest($1, $2) with ordinality as line (queue, room, place)
   cross join lateral (
     select first.*
     from generate_series(0, 9) as step (priority)
@@ -18,6 +20,7 @@ with moment as materialized (
       select id, run, alarm, first_started, started, worker
       from punctual.jobs
       where state = 0 and queue = line.queue and priority = step.priority and due <= (select now from moment)
+        and due >= ($8::bigint[])[(line.place - 1) * 10 + step.priority + 1]
         and (alarm is null or alarm > (select now from moment))
       order by due, id limit line.room for update skip locked
     ) as first
@@ -48,4 +51,6 @@ with moment as materialized (
     order by place) end as dues
   from changed
 )
-select now, changed.queues > 0, dues, started.* from moment, changed, rest left join started on true
+-- The last row tells the whole of what was passed.
+select now, changed.queues > 0, dues, pg_stat_get_xact_tuples_returned('punctual.jobs_line'::regclass) - passed, started.*
+from moment, changed, rest left join started on true

@@ -14,6 +14,7 @@ use tokio_postgres::{AsyncMessage, Client};
 
 use super::connect::{Connector, Driven};
 use super::fault::{self, Fault};
+use super::floors::Floors;
 use super::session::{Link, Param};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -43,13 +44,18 @@ impl PostgresSignals {
     }
 
     /// Starts what sends and hears, on the runtime that this is called on.
-    pub(super) fn start(connector: &Arc<Connector>, clock: Arc<dyn Clock>) -> PostgresSignals {
+    pub(super) fn start(
+        connector: &Arc<Connector>,
+        clock: Arc<dyn Clock>,
+        floors: Arc<Floors>,
+    ) -> PostgresSignals {
         let (near, lost) = (Arc::new(LocalSignals::new()), Arc::new(AtomicBool::new(false)));
         let far = connector.place.notify.then(|| {
             let (sender, waiting) = mpsc::channel(limits::SIGNALS);
             let far = Far {
                 connector: Arc::clone(connector),
                 clock,
+                floors,
                 near: Arc::clone(&near),
                 lost: Arc::clone(&lost),
                 waiting,
@@ -80,6 +86,7 @@ impl Signals for PostgresSignals {
 struct Far {
     connector: Arc<Connector>,
     clock: Arc<dyn Clock>,
+    floors: Arc<Floors>,
     near: Arc<LocalSignals>,
     lost: Arc<AtomicBool>,
     waiting: mpsc::Receiver<Vec<Signal>>,
@@ -111,7 +118,12 @@ impl Far {
     async fn talk(&mut self) -> Result<End, Error> {
         let (client, driven) = self.connector.connect().await?;
         let ended = Ended::default();
-        let hearing = tokio::spawn(hear(driven, Arc::clone(&self.near), ended.clone()));
+        let hearing = tokio::spawn(hear(
+            driven,
+            Arc::clone(&self.floors),
+            Arc::clone(&self.near),
+            ended.clone(),
+        ));
         let end = self.send_all(&client, &ended).await;
         hearing.abort();
         end
@@ -179,14 +191,16 @@ impl Ended {
 }
 
 /// Drives a connection, and passes on what others say, until it ends.
-async fn hear(mut driven: Driven, near: Arc<LocalSignals>, ended: Ended) {
+async fn hear(mut driven: Driven, floors: Arc<Floors>, near: Arc<LocalSignals>, ended: Ended) {
     let mut messages = stream::poll_fn(move |context| driven.poll_message(context));
     while let Some(message) = messages.next().await {
         match message {
             Ok(AsyncMessage::Notification(told))
                 if told.process_id() != ended.own.load(Ordering::Relaxed) =>
             {
-                near.send(&read(told.payload()));
+                let hints = read(told.payload());
+                floors.heed(&hints);
+                near.send(&hints);
             }
             Ok(_) => {}
             Err(error) => {
