@@ -1,12 +1,14 @@
 //! A store between which and its callers things go wrong, as a test wants.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 
 use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
@@ -93,8 +95,12 @@ type Rule = Box<dyn FnMut(Call<'_>) -> Fate + Send>;
 /// ```
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
+    /// Whose time it is in the store; nothing, where that is the store's own matter.
+    clock: Option<Arc<dyn Clock>>,
     rule: Mutex<Rule>,
     door: RwLock<()>,
+    /// Calls that the inner store has not answered.
+    serving: AtomicUsize,
 }
 
 impl FaultyStore {
@@ -102,9 +108,25 @@ impl FaultyStore {
     pub fn new(inner: Arc<dyn Store>) -> FaultyStore {
         FaultyStore {
             inner,
+            clock: None,
             rule: Mutex::new(Box::new(|_| Fate::Pass)),
             door: RwLock::new(()),
+            serving: AtomicUsize::new(0),
         }
+    }
+
+    /// The same, with the time of this clock in the store: what is due, and which lease has passed, a test decides that steps
+    /// it, on a server as in memory. Which workers are remembered stays the store's matter.
+    #[must_use]
+    pub fn on_clock(mut self, clock: Arc<dyn Clock>) -> FaultyStore {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Whether the store behind has not answered all that it was asked. A call that is held up before or after it does not
+    /// count.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed) > 0
     }
 
     /// From now on, calls fare by this rule. It is asked once for each call, when the call comes.
@@ -119,6 +141,10 @@ impl FaultyStore {
 
     fn serve<'a, T: Send + 'a>(&'a self, call: Call<'_>, answer: Answer<'a, T>) -> Answer<'a, T> {
         let fate = (self.rule.lock().unwrap_or_else(PoisonError::into_inner))(call);
+        let answer = async move {
+            let _serving = Serving::begin(&self.serving);
+            answer.await
+        };
         async move {
             let _open = self.door.read().await;
             match fate {
@@ -134,6 +160,28 @@ impl FaultyStore {
         }
         .boxed()
     }
+
+    /// The instant that the caller gave, or else the clock's.
+    fn now(&self, given: Option<Timestamp>) -> Option<Timestamp> {
+        given.or_else(|| self.clock.as_ref().map(|clock| clock.now()))
+    }
+}
+
+/// A call that is being served.
+struct Serving<'a>(&'a AtomicUsize);
+
+impl Serving<'_> {
+    fn begin(serving: &AtomicUsize) -> Serving<'_> {
+        serving.fetch_add(1, Ordering::Relaxed);
+        Serving(serving)
+    }
+}
+
+/// Also when nobody waits for the answer any more.
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for FaultyStore {
@@ -147,11 +195,13 @@ impl Store for FaultyStore {
         self.serve(Call::Insert(jobs), self.inner.insert(jobs))
     }
 
-    fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
+    fn claim(&self, mut claim: Claim) -> Answer<'_, Claimed> {
+        claim.now = self.now(claim.now);
         self.serve(Call::Claim(&claim), self.inner.claim(claim.clone()))
     }
 
-    fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
+    fn beat(&self, mut beat: Beat) -> Answer<'_, Beaten> {
+        beat.now = self.now(beat.now);
         self.serve(Call::Beat(&beat), self.inner.beat(beat.clone()))
     }
 
@@ -163,12 +213,13 @@ impl Store for FaultyStore {
         self.serve(Call::Fetch(ids), self.inner.fetch(ids))
     }
 
-    fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed> {
+    fn list(&self, mut filter: Filter, page: Page) -> Answer<'_, Listed> {
+        filter.now = self.now(filter.now);
         self.serve(Call::List(&filter), self.inner.list(filter.clone(), page))
     }
 
     fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
-        self.serve(Call::Overdue, self.inner.overdue(limit, now))
+        self.serve(Call::Overdue, self.inner.overdue(limit, self.now(now)))
     }
 
     fn counts(&self) -> Answer<'_, Counted> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use macro_rules_attribute::apply;
 use punctual::limits::{FLUSH_BYTES, FLUSH_ITEMS, FLUSH_REPEATS, LANE_DEADLINE, LANE_ITEMS};
 use punctual::run::SettleVerdict;
 use punctual::source::Source;
@@ -11,6 +12,7 @@ use punctual::{Error, JobId, Kind, NewJob, seconds};
 use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, done, settlement, soon, until, work};
+use crate::stores::{Place, on_each_store};
 
 type Answers = Vec<JoinHandle<Result<JobId, Error>>>;
 
@@ -36,9 +38,9 @@ fn named(name: &str) -> NewJob {
     work().id(JobId::named(name))
 }
 
-#[tokio::test]
-async fn an_idle_lane_flushes_at_once_and_whoever_arrives_meanwhile_joins_the_next_flush() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_idle_lane_flushes_at_once_and_whoever_arrives_meanwhile_joins_the_next_flush(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let door = stage.store.shut().await;
     let first = callers(&stage, [work()]);
     until("the first flush", || stage.store.inserts().len() == 1).await;
@@ -49,9 +51,9 @@ async fn an_idle_lane_flushes_at_once_and_whoever_arrives_meanwhile_joins_the_ne
     assert_eq!(stage.store.insert_sizes(), [1, 63]);
 }
 
-#[tokio::test]
-async fn callers_that_come_back_share_every_flush() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn callers_that_come_back_share_every_flush(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let callers: Vec<_> = (0..64)
         .map(|_| {
             let engine = stage.engine.clone();
@@ -70,9 +72,9 @@ async fn callers_that_come_back_share_every_flush() {
     assert!(flushes.len() <= 11, "they went by turns: {flushes:?}");
 }
 
-#[tokio::test]
-async fn what_a_store_could_refuse_is_refused_before_the_lane() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn what_a_store_could_refuse_is_refused_before_the_lane(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let refused = stage
         .engine
         .enqueue(work().priority(99))
@@ -82,9 +84,9 @@ async fn what_a_store_could_refuse_is_refused_before_the_lane() {
     assert!(stage.store.inserts().is_empty());
 }
 
-#[tokio::test]
-async fn one_items_fault_is_its_own() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn one_items_fault_is_its_own(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let guilty = JobId::named("3");
     stage.store.rule(move |call| match call {
         Call::Insert(jobs) if jobs.iter().any(|job| job.id() == guilty) => {
@@ -102,9 +104,9 @@ async fn one_items_fault_is_its_own() {
     assert_eq!(stage.store.insert_sizes(), [8, 4, 2, 2, 1, 1, 4]);
 }
 
-#[tokio::test]
-async fn a_damaged_row_fails_what_touches_it_and_nothing_else() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_damaged_row_fails_what_touches_it_and_nothing_else(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let damaged = JobId::named("3");
     stage.store.rule(move |call| match call {
         Call::Insert(jobs) if jobs.iter().any(|job| job.id() == damaged) => {
@@ -122,9 +124,9 @@ async fn a_damaged_row_fails_what_touches_it_and_nothing_else() {
     );
 }
 
-#[tokio::test]
-async fn a_batch_of_which_no_answer_came_is_sent_again_and_stored_once() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_batch_of_which_no_answer_came_is_sent_again_and_stored_once(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut lost = 0;
     stage.store.rule(move |call| match call {
         Call::Insert(_) if lost < 2 => {
@@ -147,9 +149,9 @@ async fn a_batch_of_which_no_answer_came_is_sent_again_and_stored_once() {
     assert_eq!(stage.claim(10).await.len(), 3);
 }
 
-#[tokio::test]
-async fn a_change_of_which_no_answer_came_counts_as_done_if_the_row_shows_it() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_change_of_which_no_answer_came_counts_as_done_if_the_row_shows_it(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     let mut lost = false;
@@ -164,9 +166,9 @@ async fn a_change_of_which_no_answer_came_counts_as_done_if_the_row_shows_it() {
     assert_eq!(stage.store.applies().len(), 2);
 }
 
-#[tokio::test]
-async fn a_batch_whose_answer_never_comes_is_given_up_after_three_repeats() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_batch_whose_answer_never_comes_is_given_up_after_three_repeats(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.store.rule(|call| match call {
         Call::Insert(_) => Fate::Refuse(Error::unknown("a deadlock")),
         _ => Fate::Pass,
@@ -179,9 +181,9 @@ async fn a_batch_whose_answer_never_comes_is_given_up_after_three_repeats() {
     assert_eq!(stage.store.insert_sizes(), vec![1; FLUSH_REPEATS + 1]);
 }
 
-#[tokio::test]
-async fn what_may_have_been_written_is_never_said_not_to_be() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn what_may_have_been_written_is_never_said_not_to_be(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut calls = 0;
     stage.store.rule(move |call| match call {
         Call::Insert(_) => {
@@ -205,9 +207,9 @@ async fn what_may_have_been_written_is_never_said_not_to_be() {
     );
 }
 
-#[tokio::test]
-async fn a_locked_key_delays_its_own_item_and_never_the_lane() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_locked_key_delays_its_own_item_and_never_the_lane(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let locked = Arc::new(AtomicUsize::new(3));
     let left = Arc::clone(&locked);
     stage.store.rule(move |call| match call {
@@ -240,9 +242,9 @@ async fn a_locked_key_delays_its_own_item_and_never_the_lane() {
     assert!(all(locked).await[0].is_ok());
 }
 
-#[tokio::test]
-async fn a_lock_that_is_never_let_go_is_given_up() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_lock_that_is_never_let_go_is_given_up(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.store.rule(|call| match call {
         Call::Insert(_) => Fate::Refuse(Error::locked("another transaction holds the key")),
         _ => Fate::Pass,
@@ -255,9 +257,9 @@ async fn a_lock_that_is_never_let_go_is_given_up() {
     assert_eq!(answer.map_err(|error| error.kind()), Err(Kind::Unavailable));
 }
 
-#[tokio::test]
-async fn a_store_that_is_down_refuses_every_item_of_the_flush() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_store_that_is_down_refuses_every_item_of_the_flush(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage
         .store
         .rule(|_| Fate::Refuse(Error::unavailable("it is down")));
@@ -270,9 +272,9 @@ async fn a_store_that_is_down_refuses_every_item_of_the_flush() {
     assert_eq!(stage.store.insert_sizes(), [8]);
 }
 
-#[tokio::test]
-async fn a_bulk_caller_has_its_share_of_a_flush_while_others_wait_and_all_of_it_alone() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_bulk_caller_has_its_share_of_a_flush_while_others_wait_and_all_of_it_alone(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let door = stage.store.shut().await;
     let first = callers(&stage, [work()]);
     until("the first flush", || stage.store.inserts().len() == 1).await;
@@ -294,18 +296,18 @@ async fn a_bulk_caller_has_its_share_of_a_flush_while_others_wait_and_all_of_it_
     assert_eq!(stage.store.insert_sizes(), [1, 110, 900, 1_000]);
 }
 
-#[tokio::test]
-async fn a_flush_keeps_within_its_bytes() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_flush_keeps_within_its_bytes(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let large = || NewJob::bytes("work", vec![b' '; FLUSH_BYTES / 5]);
     let stored = soon(stage.engine.enqueue_all(vec![large(); 8])).await;
     assert!(stored.iter().all(Result::is_ok));
     assert_eq!(stage.store.insert_sizes(), [4, 4]);
 }
 
-#[tokio::test]
-async fn a_dropped_caller_drops_its_answer_and_not_its_job() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_dropped_caller_drops_its_answer_and_not_its_job(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let door = stage.store.shut().await;
     let first = callers(&stage, [work()]);
     until("the first flush", || stage.store.inserts().len() == 1).await;
@@ -315,6 +317,7 @@ async fn a_dropped_caller_drops_its_answer_and_not_its_job() {
     drop(door);
     assert!(all(first).await[0].is_ok());
     until("the second flush", || stage.store.inserts().len() == 2).await;
+    stage.settle_down().await;
     assert!(
         soon(stage.engine.fetch(JobId::named("left behind")))
             .await
@@ -322,9 +325,9 @@ async fn a_dropped_caller_drops_its_answer_and_not_its_job() {
     );
 }
 
-#[tokio::test]
-async fn a_full_lane_lets_callers_wait_and_past_their_deadline_nothing_is_stored() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_full_lane_lets_callers_wait_and_past_their_deadline_nothing_is_stored(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let door = stage.store.shut().await;
     let inside = callers(&stage, (0..LANE_ITEMS).map(|_| work()));
     stage.settle_down().await;
@@ -346,9 +349,9 @@ async fn a_full_lane_lets_callers_wait_and_past_their_deadline_nothing_is_stored
     assert_eq!(outside.map_err(|error| error.kind()), Err(Kind::NotFound));
 }
 
-#[tokio::test]
-async fn lanes_drain_before_the_engine_is_closed() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn lanes_drain_before_the_engine_is_closed(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let door = stage.store.shut().await;
     let inside = callers(&stage, (0..200).map(|_| work()));
     until("the first flush", || stage.store.inserts().len() == 1).await;
@@ -364,9 +367,9 @@ async fn lanes_drain_before_the_engine_is_closed() {
     assert!(all(inside).await.iter().all(Result::is_ok));
 }
 
-#[tokio::test]
-async fn a_lane_whose_flush_panicked_tells_its_callers_and_goes_on() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_lane_whose_flush_panicked_tells_its_callers_and_goes_on(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut panics = true;
     stage.store.rule(move |call| match call {
         Call::Apply(_) if std::mem::take(&mut panics) => panic!("the store has a fault"),
@@ -379,9 +382,9 @@ async fn a_lane_whose_flush_panicked_tells_its_callers_and_goes_on() {
     assert_eq!(cancelled.map(|job| job.id()), Ok(id));
 }
 
-#[tokio::test]
-async fn settlements_share_a_flush_too() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn settlements_share_a_flush_too(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let stored = stage.engine.enqueue_all(vec![work(); 20]).await;
     assert!(stored.iter().all(Result::is_ok));
     let jobs = stage.claim(20).await;
@@ -398,15 +401,17 @@ async fn settlements_share_a_flush_too() {
             Ok(vec![SettleVerdict::Settled])
         );
     }
-    assert_eq!(
-        stage.store.applies().iter().map(Vec::len).collect::<Vec<_>>(),
-        [20]
+    // The first flush takes who is there when the store is asked, and the second one all others.
+    let flushes: Vec<_> = stage.store.applies().iter().map(Vec::len).collect();
+    assert!(
+        flushes.len() <= 2 && flushes.iter().sum::<usize>() == 20,
+        "{flushes:?}"
     );
 }
 
-#[tokio::test]
-async fn a_claim_of_which_no_answer_came_is_answered_by_what_it_brought() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_of_which_no_answer_came_is_answered_by_what_it_brought(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue_all(vec![work(); 5]).await;
     let before = stage.claim(2).await;
     stage.clock.advance(seconds(1));

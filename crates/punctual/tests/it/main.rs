@@ -12,22 +12,16 @@ mod lane;
 mod model;
 #[cfg(feature = "target-http")]
 mod nginx;
-#[cfg(feature = "postgres")]
+mod polling;
 mod postgres;
-#[cfg(feature = "redis")]
 mod redis;
 mod results;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "redis")),
-    allow(dead_code, reason = "no store alone uses all of it")
-)]
 mod rows;
 mod rules;
-#[cfg(feature = "sqlite")]
 mod sqlite;
 mod stage;
 mod stepping;
+mod stores;
 #[cfg(feature = "target-command")]
 mod target_command;
 #[cfg(any(feature = "target-http", feature = "target-command"))]

@@ -183,7 +183,6 @@ fn the_memory_store_is_like_itself() {
     });
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn the_sqlite_store_is_like_the_memory_store() {
     use punctual::store::sqlite::{SqliteOptions, SqliteStore};
@@ -198,7 +197,6 @@ fn the_sqlite_store_is_like_the_memory_store() {
     });
 }
 
-#[cfg(feature = "postgres")]
 #[test]
 fn the_postgres_store_is_like_the_memory_store() {
     use crate::postgres::server::{House, open};
@@ -209,7 +207,6 @@ fn the_postgres_store_is_like_the_memory_store() {
     });
 }
 
-#[cfg(feature = "redis")]
 #[test]
 fn the_redis_store_is_like_the_memory_store() {
     use punctual::store::redis::{RedisOptions, RedisStore};

@@ -20,7 +20,6 @@ use crate::rows::{insert, is_there, job, success, try_claim as claim};
 /// How long a test waits for what must happen, before it fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-#[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms() {
     let Some(url) = server::shared() else { return };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use macro_rules_attribute::apply;
 use punctual::engine::{Ending, ResultError};
 use punctual::job::{FailureReason, Job};
 use punctual::limits::{RESCAN, RESULT_ROWS, WAITERS};
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, done, settlement, soon, work};
+use crate::stores::{Place, on_each_store};
 
 type Waiting = JoinHandle<Result<Ending, Error>>;
 
@@ -37,9 +39,9 @@ fn is_done(ending: &Result<Ending, Error>, with: &'static str) -> bool {
     matches!(ending, Ok(Ending::Succeeded(_, result)) if *result == Bytes::from_static(with.as_bytes()))
 }
 
-#[tokio::test]
-async fn every_ending_is_told_apart() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn every_ending_is_told_apart(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = running(&stage).await;
     let pending = stage.engine.result(job.id(), seconds(0)).await;
     assert!(matches!(pending, Ok(Ending::Pending(_))));
@@ -82,9 +84,9 @@ async fn every_ending_is_told_apart() {
     }
 }
 
-#[tokio::test]
-async fn waiters_are_woken_by_own_and_by_foreign_endings() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn waiters_are_woken_by_own_and_by_foreign_endings(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let neighbour = stage.neighbour();
     for settles in [&stage.engine, &neighbour] {
         let job = running(&stage).await;
@@ -100,9 +102,9 @@ async fn waiters_are_woken_by_own_and_by_foreign_endings() {
     }
 }
 
-#[tokio::test]
-async fn callers_of_one_key_share_one_result() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn callers_of_one_key_share_one_result(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let callers: Vec<_> = (0..64)
         .map(|_| {
             let engine = stage.engine.clone();
@@ -132,9 +134,9 @@ async fn callers_of_one_key_share_one_result() {
     }
 }
 
-#[tokio::test]
-async fn ten_thousand_waiters_cost_a_few_dozen_reads() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn ten_thousand_waiters_cost_a_few_dozen_reads(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut ids = Vec::new();
     for _ in 0..10 {
         ids.extend(
@@ -170,9 +172,9 @@ async fn ten_thousand_waiters_cost_a_few_dozen_reads() {
     assert!(reads <= 4 * ids.len() / RESULT_ROWS, "{reads} reads");
 }
 
-#[tokio::test]
-async fn a_hint_of_anything_reads_all_that_is_waited_for_at_once_and_then_with_a_gap() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_hint_of_anything_reads_all_that_is_waited_for_at_once_and_then_with_a_gap(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let stored = stage.engine.enqueue_all(vec![work(); 5]).await;
     let waiters: Vec<_> = stored
         .iter()
@@ -193,9 +195,9 @@ async fn a_hint_of_anything_reads_all_that_is_waited_for_at_once_and_then_with_a
     waiters.iter().for_each(JoinHandle::abort);
 }
 
-#[tokio::test]
-async fn an_ending_of_which_no_signal_came_is_found_at_the_rescan() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_ending_of_which_no_signal_came_is_found_at_the_rescan(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = running(&stage).await;
     let waiter = waiting(&stage.engine, job.id());
     stage.settle_down().await;
@@ -212,9 +214,9 @@ async fn an_ending_of_which_no_signal_came_is_found_at_the_rescan() {
     assert!(is_done(&ending(waiter).await, "1"));
 }
 
-#[tokio::test]
-async fn a_waiter_that_leaves_cancels_nothing_and_leaves_nothing_behind() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_waiter_that_leaves_cancels_nothing_and_leaves_nothing_behind(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = running(&stage).await;
     let (leaves, stays) = (waiting(&stage.engine, job.id()), waiting(&stage.engine, job.id()));
     stage.settle_down().await;
@@ -234,9 +236,9 @@ async fn a_waiter_that_leaves_cancels_nothing_and_leaves_nothing_behind() {
     assert_eq!(stage.store.fetches().len(), reads, "somebody is still waited for");
 }
 
-#[tokio::test]
-async fn a_read_that_began_before_a_waiter_came_tells_it_nothing() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_read_that_began_before_a_waiter_came_tells_it_nothing(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let answers = Arc::new(Notify::new());
     let mut late = Some(Arc::clone(&answers));
     stage.store.rule(move |call| match call {
@@ -257,9 +259,9 @@ async fn a_read_that_began_before_a_waiter_came_tells_it_nothing() {
     assert!(matches!(ending(waiter).await, Ok(Ending::Cancelled(..))));
 }
 
-#[tokio::test]
-async fn a_wait_that_is_over_answers_how_the_job_stands() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_wait_that_is_over_answers_how_the_job_stands(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = running(&stage).await;
     let engine = stage.engine.clone();
     let waiter = tokio::spawn(async move { engine.result(job.id(), seconds(7)).await });
@@ -267,9 +269,9 @@ async fn a_wait_that_is_over_answers_how_the_job_stands() {
     assert!(matches!(ending(waiter).await, Ok(Ending::Pending(_))));
 }
 
-#[tokio::test]
-async fn a_job_that_is_deleted_is_not_waited_for_any_longer() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_that_is_deleted_is_not_waited_for_any_longer(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let waiter = waiting(&stage.engine, id);
     stage.settle_down().await;
@@ -280,9 +282,9 @@ async fn a_job_that_is_deleted_is_not_waited_for_any_longer() {
     );
 }
 
-#[tokio::test]
-async fn waiting_is_refused_where_nothing_is_kept() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn waiting_is_refused_where_nothing_is_kept(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.keep("brief", seconds(0)).await;
     let id = stage
         .engine
@@ -296,9 +298,9 @@ async fn waiting_is_refused_where_nothing_is_kept() {
     assert!(stage.engine.check_waitable(&"default".into()).await.is_ok());
 }
 
-#[tokio::test]
-async fn what_is_left_of_a_job_to_hold_its_key_has_no_result() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn what_is_left_of_a_job_to_hold_its_key_has_no_result(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.keep("default", seconds(0)).await;
     let job = work().unique("k").unique_for(minutes(5));
     let id = stage.engine.enqueue(job).await.expect("it is stored").id();
@@ -312,9 +314,9 @@ async fn what_is_left_of_a_job_to_hold_its_key_has_no_result() {
     }
 }
 
-#[tokio::test]
-async fn a_store_that_cannot_be_read_is_told_to_who_comes_and_outlasted_by_who_waits() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_store_that_cannot_be_read_is_told_to_who_comes_and_outlasted_by_who_waits(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = running(&stage).await;
     let waiter = waiting(&stage.engine, job.id());
     stage.settle_down().await;
@@ -335,9 +337,9 @@ async fn a_store_that_cannot_be_read_is_told_to_who_comes_and_outlasted_by_who_w
     assert!(is_done(&ending(waiter).await, "1"));
 }
 
-#[tokio::test]
-async fn more_waiters_than_there_is_room_for_are_refused() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn more_waiters_than_there_is_room_for_are_refused(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = running(&stage).await;
     let mut waiters = Vec::new();
     for _ in 0..WAITERS {

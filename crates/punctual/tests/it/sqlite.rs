@@ -23,7 +23,6 @@ use crate::rows::{claim, insert, is_there, job, job_of, success};
 /// How long a test waits for what must happen, before it fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-#[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_sqlite_store_conforms() {
     let folder = folder();

@@ -1,4 +1,4 @@
-//! An engine on a memory store that can be held up, fail and lose its answers, under a clock that is stepped.
+//! An engine on a store that can be held up, fail and lose its answers, under a clock that is stepped.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,17 @@ use punctual::job::{Job, OnLost, Options};
 use punctual::queue::{QueueName, QueueSettings, Retention};
 use punctual::run::{Claim, ClaimFrom, Outcome, RunId, Settlement, WorkerId};
 use punctual::source::Source;
-use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate, FaultyStore};
 use punctual::{Engine, JobId, NewJob, Timestamp, seconds};
+
+use crate::polling;
+use crate::stores::Place;
 
 /// A store that fails as a test wants, and what it was asked.
 pub(crate) struct WatchedStore {
     pub(crate) faulty: Arc<FaultyStore>,
-    /// What stands behind it.
-    pub(crate) memory: Arc<MemoryStore>,
+    /// What stands behind it: the store as another process has it, at the time of the stage.
+    pub(crate) behind: Arc<FaultyStore>,
     asked: Arc<Mutex<Asked>>,
 }
 
@@ -32,11 +34,12 @@ struct Asked {
 }
 
 impl WatchedStore {
-    fn new(clock: &ManualClock) -> WatchedStore {
-        let memory = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
+    async fn new(place: &Place, clock: &ManualClock) -> WatchedStore {
+        let store = FaultyStore::new(place.open_heard().await).on_clock(Arc::new(clock.clone()));
+        let behind = Arc::new(store);
         let store = WatchedStore {
-            faulty: Arc::new(FaultyStore::new(memory.clone())),
-            memory,
+            faulty: Arc::new(FaultyStore::new(behind.clone())),
+            behind,
             asked: Arc::default(),
         };
         store.rule(|_| Fate::Pass);
@@ -108,18 +111,18 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Without a caretaker, so that nothing happens of itself.
-    pub(crate) fn quiet() -> Stage {
-        Stage::with(false)
+    pub(crate) async fn quiet(place: &Place) -> Stage {
+        Stage::with(place, false).await
     }
 
-    pub(crate) fn with_caretaker() -> Stage {
-        Stage::with(true)
+    pub(crate) async fn with_caretaker(place: &Place) -> Stage {
+        Stage::with(place, true).await
     }
 
-    fn with(caretaker: bool) -> Stage {
+    async fn with(place: &Place, caretaker: bool) -> Stage {
         let noon: Timestamp = "2026-06-01T12:00:00Z".parse().expect("an instant");
         let clock = ManualClock::new(noon, 7);
-        let store = WatchedStore::new(&clock);
+        let store = WatchedStore::new(place, &clock).await;
         let engine = engine_on(&store, &clock, caretaker);
         Stage { clock, store, engine }
     }
@@ -170,11 +173,10 @@ impl Stage {
         self.settle_down().await;
     }
 
-    /// Lets every task go as far as it can without time going on: more turns than any chain of wake-ups has links.
+    /// Lets every task go as far as it can without time going on: more turns than any chain of wake-ups has links, after the
+    /// last answer of the store.
     pub(crate) async fn settle_down(&self) {
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
+        settle_down(100, &self.store.behind).await;
     }
 }
 
@@ -225,6 +227,19 @@ pub(crate) fn work_once() -> NewJob {
         ..Options::default()
     };
     job
+}
+
+/// Lets every task of this thread have so many turns, and so many again for as long as the store has something to answer.
+pub(crate) async fn settle_down(turns: usize, store: &FaultyStore) {
+    loop {
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        if !store.is_serving() {
+            return;
+        }
+        polling::until("the store has answered", async || !store.is_serving()).await;
+    }
 }
 
 /// Waits for a condition that other tasks bring about without time going on.

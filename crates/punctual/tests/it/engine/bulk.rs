@@ -1,5 +1,6 @@
 //! One verb for all jobs that a filter matches.
 
+use macro_rules_attribute::apply;
 use punctual::engine::{Bulk, BulkVerb, Bulked, Filter, View};
 use punctual::job::State;
 use punctual::limits::{BULK_JOBS, BULK_REFUSALS, BULK_ROWS};
@@ -8,6 +9,7 @@ use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, NewJob, hours};
 
 use crate::stage::{Stage, done, settlement, work};
+use crate::stores::{Place, on_each_store};
 
 fn all(verb: BulkVerb) -> Bulk {
     Bulk {
@@ -49,9 +51,9 @@ async fn to_the_end(stage: &Stage, mut bulk: Bulk) -> (Bulked, usize) {
     panic!("it never ends");
 }
 
-#[tokio::test]
-async fn thousands_of_jobs_are_counted_then_cancelled_in_several_calls_and_others_stay() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn thousands_of_jobs_are_counted_then_cancelled_in_several_calls_and_others_stay(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let later = |n: usize| work().delay(hours(1)).tag(format!("t{}", n % 2));
     stored(&stage, (0..5_000).map(later).collect()).await;
     let mut bulk = all(cancel());
@@ -76,9 +78,9 @@ async fn thousands_of_jobs_are_counted_then_cancelled_in_several_calls_and_other
     assert_eq!(counts.queues[0].jobs[State::Cancelled as usize], 2_500);
 }
 
-#[tokio::test]
-async fn a_running_job_is_told_to_stop_once_and_is_not_deleted() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_running_job_is_told_to_stop_once_and_is_not_deleted(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stored(&stage, vec![work(), work(), work()]).await;
     let running = stage.claim(1).await.remove(0);
     let (cancelled, _) = to_the_end(&stage, all(cancel())).await;
@@ -91,9 +93,9 @@ async fn a_running_job_is_told_to_stop_once_and_is_not_deleted() {
     assert_eq!((*id, why.kind()), (running.id(), Kind::Conflict));
 }
 
-#[tokio::test]
-async fn ended_jobs_begin_a_new_life_unless_their_key_is_anothers() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn ended_jobs_begin_a_new_life_unless_their_key_is_anothers(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let held = stored(&stage, vec![work().unique("k"), work()]).await[0];
     for job in stage.claim(2).await {
         let settled = stage.engine.settle(vec![settlement(&job, done("1"))]).await;
@@ -107,9 +109,9 @@ async fn ended_jobs_begin_a_new_life_unless_their_key_is_anothers() {
     assert_eq!(retried.refusals[0].0, held);
 }
 
-#[tokio::test]
-async fn a_job_that_moves_on_meanwhile_is_changed_only_if_the_filter_still_matches() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_that_moves_on_meanwhile_is_changed_only_if_the_filter_still_matches(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let ids = stored(&stage, vec![work(), work().priority(0)]).await;
     let mut bulk = all(cancel());
     bulk.filter.view = View::Waiting;
@@ -138,9 +140,9 @@ async fn a_job_that_moves_on_meanwhile_is_changed_only_if_the_filter_still_match
     assert_eq!((second.state, second.cancel), (State::Running, None));
 }
 
-#[tokio::test]
-async fn a_store_that_fails_midway_is_told_and_the_same_call_again_does_the_rest() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_store_that_fails_midway_is_told_and_the_same_call_again_does_the_rest(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stored(&stage, (0..350).map(|_| work()).collect()).await;
     let mut calls = 0;
     stage.store.rule(move |call| match call {
@@ -160,9 +162,9 @@ async fn a_store_that_fails_midway_is_told_and_the_same_call_again_does_the_rest
     assert_eq!((deleted.matched, deleted.changed), (150, 150));
 }
 
-#[tokio::test]
-async fn what_cannot_be_is_refused_before_anything_is_done() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn what_cannot_be_is_refused_before_anything_is_done(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stored(&stage, vec![work()]).await;
     let mut none = all(cancel());
     none.limit = 0;
@@ -175,9 +177,9 @@ async fn what_cannot_be_is_refused_before_anything_is_done() {
     assert!(stage.store.applies().is_empty());
 }
 
-#[tokio::test]
-async fn only_the_first_refusals_are_told_one_by_one() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn only_the_first_refusals_are_told_one_by_one(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stored(&stage, (0..BULK_REFUSALS + 5).map(|_| work()).collect()).await;
     stage.claim(BULK_REFUSALS + 5).await;
     let (refused, _) = to_the_end(&stage, all(BulkVerb::Delete)).await;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use macro_rules_attribute::apply;
 use punctual::job::{FailureReason, Job, State};
 use punctual::limits::{KEEP_SUCCEEDED, LEASE, PRUNE_SCAN};
 use punctual::run::{Beat, BeatRun, BeatVerdict, Outcome, WorkerInfo};
@@ -11,15 +12,16 @@ use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, days, hours, minutes, seconds};
 
 use crate::stage::{Stage, claim, done, settlement, work, work_once};
+use crate::stores::{Place, on_each_store};
 
 async fn state(stage: &Stage, id: JobId) -> Result<State, Kind> {
     let row = stage.engine.fetch(id).await;
     row.map(|job| job.status.state).map_err(|error| error.kind())
 }
 
-#[tokio::test]
-async fn a_job_of_a_killed_worker_is_claimable_two_seconds_after_its_lease() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_job_of_a_killed_worker_is_claimable_two_seconds_after_its_lease(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let lost = stage.claim(1).await.remove(0);
     stage.advance(LEASE - seconds(1)).await;
@@ -32,9 +34,9 @@ async fn a_job_of_a_killed_worker_is_claimable_two_seconds_after_its_lease() {
     assert_eq!(stage.engine.totals().reclaimed, 1);
 }
 
-#[tokio::test]
-async fn work_that_must_not_run_twice_fails_when_its_worker_is_lost() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn work_that_must_not_run_twice_fails_when_its_worker_is_lost(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage
         .engine
         .enqueue(work_once())
@@ -50,9 +52,9 @@ async fn work_that_must_not_run_twice_fails_when_its_worker_is_lost() {
     );
 }
 
-#[tokio::test]
-async fn a_job_that_was_not_started_by_its_deadline_has_failed() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_job_that_was_not_started_by_its_deadline_has_failed(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let deadline = stage.engine.now() + seconds(20);
     let id = stage
         .engine
@@ -70,9 +72,9 @@ async fn a_job_that_was_not_started_by_its_deadline_has_failed() {
     );
 }
 
-#[tokio::test]
-async fn after_a_step_of_the_clock_the_living_can_beat_first() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn after_a_step_of_the_clock_the_living_can_beat_first(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     assert_eq!(stage.claim(1).await.len(), 1);
     stage.advance(seconds(2)).await;
@@ -83,10 +85,10 @@ async fn after_a_step_of_the_clock_the_living_can_beat_first() {
     assert_eq!(state(&stage, id).await, Ok(State::Waiting));
 }
 
-#[tokio::test]
-async fn after_a_leap_of_time_nobody_with_a_longer_lease_is_taken_for_lost() {
+#[apply(on_each_store)]
+async fn after_a_leap_of_time_nobody_with_a_longer_lease_is_taken_for_lost(place: Place) {
     for sleeps in [false, true] {
-        let stage = Stage::with_caretaker();
+        let stage = Stage::with_caretaker(&place).await;
         let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
         let mut patient = claim("patient", 1);
         patient.lease = minutes(5);
@@ -111,7 +113,7 @@ async fn leased_elsewhere(stage: &Stage) -> Job {
     stage.engine.enqueue(work()).await.expect("it is stored");
     let mut patient = claim("patient", 1);
     patient.lease = minutes(5);
-    let claimed = stage.store.memory.claim(patient).await;
+    let claimed = stage.store.behind.claim(patient).await;
     claimed.expect("the store serves claims").jobs.remove(0)
 }
 
@@ -138,16 +140,16 @@ async fn beat_elsewhere(stage: &Stage, run: &Job) {
     };
     stage
         .store
-        .memory
+        .behind
         .beat(beat)
         .await
         .expect("the store serves beats");
 }
 
-#[tokio::test]
-async fn after_a_leap_of_time_the_leases_of_other_processes_last_as_long_as_before() {
+#[apply(on_each_store)]
+async fn after_a_leap_of_time_the_leases_of_other_processes_last_as_long_as_before(place: Place) {
     for sleeps in [false, true] {
-        let stage = Stage::with_caretaker();
+        let stage = Stage::with_caretaker(&place).await;
         let run = leased_elsewhere(&stage).await;
         stage.advance(seconds(100)).await;
         beat_elsewhere(&stage, &run).await;
@@ -163,9 +165,9 @@ async fn after_a_leap_of_time_the_leases_of_other_processes_last_as_long_as_befo
     }
 }
 
-#[tokio::test]
-async fn a_lease_that_was_prolonged_after_a_leap_ends_when_it_says() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_lease_that_was_prolonged_after_a_leap_ends_when_it_says(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let run = leased_elsewhere(&stage).await;
     stage.advance(seconds(2)).await;
     stage.clock.step_to(stage.engine.now() + hours(1));
@@ -177,10 +179,10 @@ async fn a_lease_that_was_prolonged_after_a_leap_ends_when_it_says() {
     assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting));
 }
 
-#[tokio::test]
-async fn a_deferred_run_that_was_prolonged_after_a_leap_ends_when_it_says_and_another_one_late() {
+#[apply(on_each_store)]
+async fn a_deferred_run_that_was_prolonged_after_a_leap_ends_when_it_says_and_another_one_late(place: Place) {
     for prolongs in [false, true] {
-        let stage = Stage::with_caretaker();
+        let stage = Stage::with_caretaker(&place).await;
         let run = leased_elsewhere(&stage).await;
         let defer = settlement(&run, Outcome::Defer(minutes(5)));
         let token = stage.engine.token(defer.id).await.expect("the store is there");
@@ -200,9 +202,9 @@ async fn a_deferred_run_that_was_prolonged_after_a_leap_ends_when_it_says_and_an
     }
 }
 
-#[tokio::test]
-async fn a_leap_that_is_taken_back_prolongs_no_lease() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_leap_that_is_taken_back_prolongs_no_lease(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let run = leased_elsewhere(&stage).await;
     stage.advance(seconds(2)).await;
     stage.clock.step_to(stage.engine.now() + hours(1));
@@ -214,9 +216,9 @@ async fn a_leap_that_is_taken_back_prolongs_no_lease() {
     assert_eq!(state(&stage, run.id()).await, Ok(State::Waiting));
 }
 
-#[tokio::test]
-async fn after_a_suspend_the_living_can_beat_first() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn after_a_suspend_the_living_can_beat_first(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     assert_eq!(stage.claim(1).await.len(), 1);
     stage.advance(seconds(2)).await;
@@ -227,9 +229,9 @@ async fn after_a_suspend_the_living_can_beat_first() {
     assert_eq!(state(&stage, id).await, Ok(State::Waiting));
 }
 
-#[tokio::test]
-async fn a_step_back_holds_nothing_up() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_step_back_holds_nothing_up(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     stage.advance(seconds(2)).await;
     stage.clock.step_to(stage.engine.now() - hours(1));
@@ -239,9 +241,9 @@ async fn a_step_back_holds_nothing_up() {
     assert_eq!(state(&stage, id).await, Ok(State::Waiting));
 }
 
-#[tokio::test]
-async fn chores_are_taken_up_again_when_the_store_is_back() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn chores_are_taken_up_again_when_the_store_is_back(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     assert_eq!(stage.claim(1).await.len(), 1);
     stage.store.rule(|call| match call {
@@ -255,9 +257,9 @@ async fn chores_are_taken_up_again_when_the_store_is_back() {
     assert_eq!(state(&stage, id).await, Ok(State::Waiting));
 }
 
-#[tokio::test]
-async fn ended_jobs_are_pruned_when_they_were_kept_long_enough() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn ended_jobs_are_pruned_when_they_were_kept_long_enough(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let windowed = work().unique("k").unique_for(KEEP_SUCCEEDED * 2);
     let mut ids = Vec::new();
     for job in [work(), windowed, work().delay(hours(999))] {
@@ -281,9 +283,9 @@ async fn ended_jobs_are_pruned_when_they_were_kept_long_enough() {
     assert_eq!(stage.engine.totals().pruned, 1);
 }
 
-#[tokio::test]
-async fn a_queues_own_retention_is_read_when_pruning() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_queues_own_retention_is_read_when_pruning(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     stage.engine.cancel(id, "", None).await.expect("it waits");
     stage.advance(minutes(5)).await;
@@ -293,9 +295,9 @@ async fn a_queues_own_retention_is_read_when_pruning() {
     assert_eq!(state(&stage, id).await, Err(Kind::NotFound));
 }
 
-#[tokio::test]
-async fn pruning_goes_on_page_by_page() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn pruning_goes_on_page_by_page(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     stage.engine.enqueue_all(vec![work(); 2_500]).await;
     for _ in 0..3 {
         let settlements = stage
@@ -322,9 +324,9 @@ async fn succeed(stage: &Stage, jobs: usize) {
     }
 }
 
-#[tokio::test]
-async fn a_long_history_holds_up_no_lost_run() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn a_long_history_holds_up_no_lost_run(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     succeed(&stage, 5_000).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let mut patient = claim("patient", 1);
@@ -354,9 +356,9 @@ async fn a_long_history_holds_up_no_lost_run() {
     assert!(taken_back.is_some() && taken_back < last_page, "{events:?}");
 }
 
-#[tokio::test]
-async fn what_is_kept_longer_is_not_read_again_and_again() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn what_is_kept_longer_is_not_read_again_and_again(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     stage.keep("default", days(365)).await;
     succeed(&stage, 3).await;
     stage.clock.advance(KEEP_SUCCEEDED * 2);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{FutureExt, StreamExt};
+use macro_rules_attribute::apply;
 use punctual::change::Change;
 use punctual::job::State;
 use punctual::queue::{QueueName, QueueSettings};
@@ -11,13 +12,13 @@ use punctual::run::{ClaimFrom, Claimed};
 use punctual::signals::Signal;
 use punctual::source::Source;
 use punctual::store::Store;
-use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, JobId, Kind, minutes, seconds};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::stage::{Stage, claim, done, settlement, soon, until, work};
+use crate::stores::{Place, on_each_store};
 
 fn waiting(engine: &Engine, worker: &str, max: usize) -> JoinHandle<Result<Claimed, Error>> {
     let engine = engine.clone();
@@ -30,27 +31,27 @@ async fn jobs(waiting: JoinHandle<Result<Claimed, Error>>) -> usize {
     claimed.expect("the store serves claims").jobs.len()
 }
 
-#[tokio::test]
-async fn a_waiting_claim_is_woken_by_what_is_enqueued() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_waiting_claim_is_woken_by_what_is_enqueued(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting = waiting(&stage.engine, "w", 10);
     until("the first look", || stage.store.claims() == 1).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_waiting_claim_hears_of_another_processs_jobs() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_waiting_claim_hears_of_another_processs_jobs(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting = waiting(&stage.engine, "w", 10);
     until("the first look", || stage.store.claims() == 1).await;
     stage.neighbour().enqueue(work()).await.expect("it is stored");
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_job_that_comes_while_a_claim_looks_is_not_missed() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_that_comes_while_a_claim_looks_is_not_missed(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let answers = Arc::new(Notify::new());
     let mut late = Some(Arc::clone(&answers));
     stage.store.rule(move |call| match call {
@@ -68,9 +69,9 @@ async fn a_job_that_comes_while_a_claim_looks_is_not_missed() {
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_claim_sleeps_until_the_next_job_is_due_and_never_starts_it_early() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_sleeps_until_the_next_job_is_due_and_never_starts_it_early(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let due = stage.engine.now() + seconds(2);
     stage.engine.enqueue(work().at(due)).await.expect("it is stored");
     let waiting = waiting(&stage.engine, "w", 10);
@@ -86,9 +87,9 @@ async fn a_claim_sleeps_until_the_next_job_is_due_and_never_starts_it_early() {
     assert_eq!(stage.store.claims(), 2);
 }
 
-#[tokio::test]
-async fn a_claim_of_a_job_by_its_name_sleeps_until_that_job_is_due() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_of_a_job_by_its_name_sleeps_until_that_job_is_due(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work().delay(seconds(2))).await;
     let mut claim = claim("w", 1);
     claim.from = ClaimFrom::Ids(vec![id.expect("it is stored").id()]);
@@ -100,9 +101,9 @@ async fn a_claim_of_a_job_by_its_name_sleeps_until_that_job_is_due() {
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_job_for_later_changes_when_a_claim_wakes_and_does_not_wake_it() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_for_later_changes_when_a_claim_wakes_and_does_not_wake_it(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting = waiting(&stage.engine, "w", 10);
     until("the first look", || stage.store.claims() == 1).await;
     stage
@@ -117,9 +118,9 @@ async fn a_job_for_later_changes_when_a_claim_wakes_and_does_not_wake_it() {
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn one_job_wakes_one_of_a_hundred_claims() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn one_job_wakes_one_of_a_hundred_claims(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting: Vec<_> = (0..100)
         .map(|n| waiting(&stage.engine, &format!("w{n}"), 1))
         .collect();
@@ -133,9 +134,9 @@ async fn one_job_wakes_one_of_a_hundred_claims() {
     assert!(waiting[0].is_finished(), "who waits longest is first");
 }
 
-#[tokio::test]
-async fn many_jobs_in_one_flush_wake_as_many_claims_as_there_are_jobs() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn many_jobs_in_one_flush_wake_as_many_claims_as_there_are_jobs(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting: Vec<_> = (0..20)
         .map(|n| waiting(&stage.engine, &format!("w{n}"), 1))
         .collect();
@@ -148,9 +149,9 @@ async fn many_jobs_in_one_flush_wake_as_many_claims_as_there_are_jobs() {
     .await;
 }
 
-#[tokio::test]
-async fn one_of_many_claims_wakes_when_a_job_is_due() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn one_of_many_claims_wakes_when_a_job_is_due(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage
         .engine
         .enqueue(work().delay(seconds(2)))
@@ -167,9 +168,9 @@ async fn one_of_many_claims_wakes_when_a_job_is_due() {
     assert_eq!(stage.store.claims(), 52);
 }
 
-#[tokio::test]
-async fn a_claim_that_leaves_passes_its_wake_up_on() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_that_leaves_passes_its_wake_up_on(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let first = waiting(&stage.engine, "first", 1);
     stage.settle_down().await;
     let second = waiting(&stage.engine, "second", 1);
@@ -186,9 +187,9 @@ async fn a_claim_that_leaves_passes_its_wake_up_on() {
     assert_eq!(jobs(second).await, 1);
 }
 
-#[tokio::test]
-async fn a_claim_ends_empty_when_its_wait_is_over() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_ends_empty_when_its_wait_is_over(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let engine = stage.engine.clone();
     let waiting = tokio::spawn(async move { engine.claim(claim("w", 1), seconds(12)).await });
     stage.advance_until("the answer", || waiting.is_finished()).await;
@@ -196,9 +197,9 @@ async fn a_claim_ends_empty_when_its_wait_is_over() {
     assert_eq!(stage.store.claims(), 4, "at once, at two rescans and at the end");
 }
 
-#[tokio::test]
-async fn a_lost_signal_costs_no_more_than_a_rescan() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_lost_signal_costs_no_more_than_a_rescan(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting = waiting(&stage.engine, "w", 1);
     until("the first look", || stage.store.claims() == 1).await;
     let row = stage
@@ -222,9 +223,9 @@ async fn a_lost_signal_costs_no_more_than_a_rescan() {
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_place_under_a_limit_that_becomes_free_wakes_a_claim() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_place_under_a_limit_that_becomes_free_wakes_a_claim(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let limited = QueueSettings {
         max_running: Some(1),
         ..QueueSettings::default()
@@ -248,9 +249,9 @@ async fn a_place_under_a_limit_that_becomes_free_wakes_a_claim() {
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_pause_that_is_lifted_wakes_a_claim() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_pause_that_is_lifted_wakes_a_claim(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let paused = QueueSettings {
         paused: Some("the printer is out of paper".into()),
         ..QueueSettings::default()
@@ -278,9 +279,9 @@ async fn a_pause_that_is_lifted_wakes_a_claim() {
     assert_eq!(jobs(waiting).await, 1);
 }
 
-#[tokio::test]
-async fn a_claim_that_waits_is_told_when_the_engine_is_closed() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_that_waits_is_told_when_the_engine_is_closed(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let waiting = waiting(&stage.engine, "w", 1);
     until("the first look", || stage.store.claims() == 1).await;
     stage.engine.close().await.expect("it closes");
@@ -290,13 +291,13 @@ async fn a_claim_that_waits_is_told_when_the_engine_is_closed() {
 
 #[tokio::test]
 async fn a_claim_that_is_looked_up_does_not_answer_what_has_ended_meanwhile() {
-    let stage = Stage::quiet();
+    let stage = Stage::quiet(&Place::memory()).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
-    let memory = Arc::clone(&stage.store.memory);
+    let memory = Arc::clone(&stage.store.behind);
     stage.store.rule(move |call| match call {
         Call::Claim(_) => Fate::Lose(Error::unknown("the connection broke")),
         Call::Fetch(ids) => {
-            end_at_once(&memory, ids);
+            end_at_once(&*memory, ids);
             Fate::Pass
         }
         _ => Fate::Pass,
@@ -305,9 +306,9 @@ async fn a_claim_that_is_looked_up_does_not_answer_what_has_ended_meanwhile() {
     assert_eq!(claimed.map_err(|error| error.kind()), Err(Kind::Internal));
 }
 
-#[tokio::test]
-async fn a_claim_whose_answer_was_lost_is_looked_up_when_the_store_is_back() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_claim_whose_answer_was_lost_is_looked_up_when_the_store_is_back(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let looks = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&looks);
@@ -328,7 +329,7 @@ async fn a_claim_whose_answer_was_lost_is_looked_up_when_the_store_is_back() {
 }
 
 /// Ends these jobs behind everybody's back. A memory store answers at once.
-fn end_at_once(memory: &MemoryStore, ids: &[JobId]) {
+fn end_at_once(memory: &dyn Store, ids: &[JobId]) {
     let rows = memory
         .fetch(ids)
         .now_or_never()
@@ -348,9 +349,9 @@ fn end_at_once(memory: &MemoryStore, ids: &[JobId]) {
         .expect("it writes");
 }
 
-#[tokio::test]
-async fn workers_hear_of_cancels_at_once() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn workers_hear_of_cancels_at_once(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let mut cancels = stage.engine.cancels();
     let mut claim = claim("w", 1);
@@ -364,9 +365,11 @@ async fn workers_hear_of_cancels_at_once() {
     assert_eq!(soon(cancels.next()).await, Some(id));
 }
 
-#[tokio::test]
-async fn workers_find_the_cancels_of_another_process_when_all_they_hear_is_that_something_happened() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn workers_find_the_cancels_of_another_process_when_all_they_hear_is_that_something_happened(
+    place: Place,
+) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue_all(vec![work(); 3]).await;
     let running = stage.claim(3).await;
     let mut status = running[1].status.clone();
@@ -385,17 +388,17 @@ async fn workers_find_the_cancels_of_another_process_when_all_they_hear_is_that_
     );
 }
 
-#[tokio::test]
-async fn the_cancels_end_with_the_engine() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn the_cancels_end_with_the_engine(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut cancels = stage.engine.cancels();
     stage.engine.close().await.expect("it closes");
     assert_eq!(soon(cancels.next()).await, None);
 }
 
-#[tokio::test]
-async fn a_queue_that_no_job_could_name_cannot_be_set() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_queue_that_no_job_could_name_cannot_be_set(place: Place) {
+    let stage = Stage::quiet(&place).await;
     for name in ["", "two words", &"q".repeat(129)] {
         let refused = stage.engine.set_queue(name, QueueSettings::default(), None).await;
         assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Invalid));

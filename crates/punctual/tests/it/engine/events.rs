@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use macro_rules_attribute::apply;
 use punctual::engine::{Happening, Watcher};
 use punctual::job::{Job, State};
 use punctual::limits::{
@@ -14,14 +15,15 @@ use punctual::testing::{Call, Fate};
 use punctual::{JobId, Kind, seconds};
 
 use crate::stage::{Stage, done, settlement, soon, until, work};
+use crate::stores::{Place, on_each_store};
 
 async fn next(watcher: &mut Watcher) -> Happening {
     soon(watcher.next()).await.expect("the engine is open").happening
 }
 
-#[tokio::test]
-async fn a_watcher_that_fell_behind_the_line_is_told_so_and_goes_on_with_what_is_kept() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_watcher_that_fell_behind_the_line_is_told_so_and_goes_on_with_what_is_kept(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut slow = stage.engine.watch(None).expect("there is room");
     let mut last = None;
     for _ in 0..EVENTS + 10 {
@@ -46,9 +48,9 @@ async fn a_watcher_that_fell_behind_the_line_is_told_so_and_goes_on_with_what_is
     assert!(told <= EVENTS, "{told} events were kept");
 }
 
-#[tokio::test]
-async fn a_watcher_that_comes_back_in_time_misses_nothing_and_a_late_one_is_told_so() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_watcher_that_comes_back_in_time_misses_nothing_and_a_late_one_is_told_so(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut watcher = stage.engine.watch(None).expect("there is room");
     let ids = ["a", "b", "c"].map(punctual::JobId::named);
     for id in ids {
@@ -79,9 +81,9 @@ async fn a_watcher_that_comes_back_in_time_misses_nothing_and_a_late_one_is_told
     assert_eq!(next(&mut late).await, Happening::Reset);
 }
 
-#[tokio::test]
-async fn watchers_are_bounded_and_hear_when_the_engine_closes() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn watchers_are_bounded_and_hear_when_the_engine_closes(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut all: Vec<Watcher> = (0..WATCHERS)
         .map(|_| stage.engine.watch(None).expect("there is room"))
         .collect();
@@ -99,7 +101,7 @@ async fn ends_elsewhere(stage: &Stage, name: &str) -> JobId {
     let mut job: Job = stage.engine.admit(new).expect("it may be inserted");
     job.status.state = State::Succeeded;
     job.status.ended_at = Some(stage.engine.now());
-    let inserted = stage.store.memory.insert(std::slice::from_ref(&job)).await;
+    let inserted = stage.store.behind.insert(std::slice::from_ref(&job)).await;
     inserted.expect("it is stored");
     job.id()
 }
@@ -111,9 +113,9 @@ fn ended(happening: &Happening) -> Option<JobId> {
     }
 }
 
-#[tokio::test]
-async fn a_watcher_is_told_to_look_when_hints_were_lost() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_watcher_is_told_to_look_when_hints_were_lost(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
     let mut watcher = stage.engine.watch(None).expect("there is room");
@@ -143,9 +145,9 @@ async fn a_watcher_is_told_to_look_when_hints_were_lost() {
     assert_eq!(ended(&next(&mut watcher).await), Some(id));
 }
 
-#[tokio::test]
-async fn all_that_ended_elsewhere_is_told_and_a_reset_where_it_is_too_much() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn all_that_ended_elsewhere_is_told_and_a_reset_where_it_is_too_much(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut watcher = stage.engine.watch(None).expect("there is room");
     stage.clock.advance(seconds(1));
     for round in 0..2 {
@@ -173,9 +175,9 @@ async fn all_that_ended_elsewhere_is_told_and_a_reset_where_it_is_too_much() {
     assert_eq!(ended(&next(&mut watcher).await), Some(last));
 }
 
-#[tokio::test]
-async fn ends_that_hints_told_of_in_a_rush_are_no_reason_for_a_reset() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn ends_that_hints_told_of_in_a_rush_are_no_reason_for_a_reset(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut watcher = stage.engine.watch(None).expect("there is room");
     for _ in 0..EVENT_PAGES * 2 {
         let jobs: Vec<_> = (0..EVENT_ROWS).map(|_| work().delay(seconds(60))).collect();
@@ -203,11 +205,11 @@ async fn ends_that_hints_told_of_in_a_rush_are_no_reason_for_a_reset() {
     }
 }
 
-#[tokio::test]
-async fn hints_that_never_stop_do_not_keep_a_watcher_from_ends_that_none_of_them_names() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn hints_that_never_stop_do_not_keep_a_watcher_from_ends_that_none_of_them_names(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut watcher = stage.engine.watch(None).expect("there is room");
-    let store = stage.store.memory.clone();
+    let store = stage.store.behind.clone();
     let rush = tokio::spawn(async move {
         loop {
             for _ in 0..4 * EVENT_ROWS {
@@ -224,9 +226,9 @@ async fn hints_that_never_stop_do_not_keep_a_watcher_from_ends_that_none_of_them
     rush.abort();
 }
 
-#[tokio::test]
-async fn a_line_that_breaks_off_ends_its_watchers_and_who_comes_back_is_told_to_look() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_line_that_breaks_off_ends_its_watchers_and_who_comes_back_is_told_to_look(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut first = stage.engine.watch(None).expect("there is room");
     let mut second = stage.engine.watch(None).expect("there is room");
     stage.store.signals().send(&[Signal::Ended(JobId::named("a"))]);

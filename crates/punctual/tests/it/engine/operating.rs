@@ -1,5 +1,6 @@
 //! What operators do.
 
+use macro_rules_attribute::apply;
 use punctual::change::Edit;
 use punctual::job::State;
 use punctual::limits::SETTINGS_AGE;
@@ -10,10 +11,11 @@ use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, minutes, seconds};
 
 use crate::stage::{Stage, claim, done, settlement, work};
+use crate::stores::{Place, on_each_store};
 
-#[tokio::test]
-async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_nothing() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_nothing(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let cancelled = stage.engine.cancel(id, "no", None).await.expect("it waits");
     assert_eq!(cancelled.status.state, State::Cancelled);
@@ -24,9 +26,9 @@ async fn a_waiting_job_is_cancelled_at_once_and_cancelling_it_again_changes_noth
     assert_eq!(stage.engine.fetch(id).await, Ok(cancelled));
 }
 
-#[tokio::test]
-async fn a_cancel_is_answered_as_one_where_nothing_is_kept() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_cancel_is_answered_as_one_where_nothing_is_kept(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let cancelled = stage.engine.cancel(id, "no", None).await.expect("it waits");
@@ -36,9 +38,9 @@ async fn a_cancel_is_answered_as_one_where_nothing_is_kept() {
     assert_eq!(kind, Err(Kind::NotFound));
 }
 
-#[tokio::test]
-async fn what_has_ended_cannot_be_cancelled_and_what_is_not_there_cannot_be_anything() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn what_has_ended_cannot_be_cancelled_and_what_is_not_there_cannot_be_anything(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
     stage
@@ -52,9 +54,9 @@ async fn what_has_ended_cannot_be_cancelled_and_what_is_not_there_cannot_be_anyt
     assert_eq!(unknown.map_err(|error| error.kind()), Err(Kind::NotFound));
 }
 
-#[tokio::test]
-async fn an_ended_job_is_retried_unless_its_key_is_anothers() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_ended_job_is_retried_unless_its_key_is_anothers(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage
         .engine
         .enqueue(work().unique("k"))
@@ -81,9 +83,9 @@ async fn an_ended_job_is_retried_unless_its_key_is_anothers() {
     assert_eq!(stage.claim(1).await[0].id(), id);
 }
 
-#[tokio::test]
-async fn a_retried_job_takes_its_key_back_from_an_ended_job_whose_window_is_over() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_retried_job_takes_its_key_back_from_an_ended_job_whose_window_is_over(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let first = stage.engine.enqueue(work().unique("k")).await;
     let first = first.expect("it is stored").id();
     stage.engine.cancel(first, "", None).await.expect("it waits");
@@ -100,9 +102,9 @@ async fn a_retried_job_takes_its_key_back_from_an_ended_job_whose_window_is_over
     assert_eq!(second.status.unique_key, None);
 }
 
-#[tokio::test]
-async fn a_queue_that_was_set_is_said_to_be_although_it_cannot_be_read_again() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_queue_that_was_set_is_said_to_be_although_it_cannot_be_read_again(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.store.rule(|call| match call {
         Call::Records => Fate::Refuse(Error::unavailable("it is down")),
         _ => Fate::Pass,
@@ -116,9 +118,9 @@ async fn a_queue_that_was_set_is_said_to_be_although_it_cannot_be_read_again() {
     assert_eq!(rev, 1);
 }
 
-#[tokio::test]
-async fn settings_that_cannot_be_read_again_stay_in_force() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn settings_that_cannot_be_read_again_stay_in_force(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     stage.clock.advance(SETTINGS_AGE);
@@ -131,9 +133,9 @@ async fn settings_that_cannot_be_read_again_stay_in_force() {
     assert_eq!(gone.map_err(|error| error.kind()), Err(Kind::NotFound));
 }
 
-#[tokio::test]
-async fn an_engine_that_is_closed_reads_but_writes_and_claims_nothing() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_engine_that_is_closed_reads_but_writes_and_claims_nothing(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     stage.engine.close().await.expect("it closes");
     let claims = stage.store.claims();
@@ -151,9 +153,9 @@ async fn an_engine_that_is_closed_reads_but_writes_and_claims_nothing() {
     assert_eq!(row.status.state, State::Waiting);
 }
 
-#[tokio::test]
-async fn a_job_is_edited_and_deleted_only_at_the_version_that_was_seen() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_is_edited_and_deleted_only_at_the_version_that_was_seen(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let seen = stage
         .engine
         .enqueue(work())
@@ -183,9 +185,9 @@ async fn a_job_is_edited_and_deleted_only_at_the_version_that_was_seen() {
     );
 }
 
-#[tokio::test]
-async fn a_job_is_cancelled_retried_and_hurried_only_at_the_version_that_was_seen() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_is_cancelled_retried_and_hurried_only_at_the_version_that_was_seen(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let enqueued = stage.engine.enqueue(work().delay(minutes(9))).await;
     let seen = enqueued.expect("it is stored").row().clone();
     let (id, engine) = (seen.id(), &stage.engine);
@@ -205,9 +207,9 @@ async fn a_job_is_cancelled_retried_and_hurried_only_at_the_version_that_was_see
     assert_eq!(stale.version_there(), Some(retried.status.rev));
 }
 
-#[tokio::test]
-async fn a_job_for_later_can_be_run_now() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_for_later_can_be_run_now(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage
         .engine
         .enqueue(work().delay(minutes(9)))
@@ -219,9 +221,9 @@ async fn a_job_for_later_can_be_run_now() {
     assert_eq!(stage.claim(1).await.len(), 1);
 }
 
-#[tokio::test]
-async fn jobs_are_listed_and_counted() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn jobs_are_listed_and_counted(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage
         .engine
         .enqueue_all(vec![work(), work().delay(seconds(9))])

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 
 use bytes::Bytes;
+use macro_rules_attribute::apply;
 use punctual::engine::Follower;
 use punctual::job::{Backoff, Job};
 use punctual::limits::{FOLLOW_PAUSE, FOLLOWERS, OUTPUT_BYTES};
@@ -15,6 +16,7 @@ use punctual::{Kind, hours};
 use tokio::task::JoinSet;
 
 use crate::stage::{Stage, done, settlement, soon, work};
+use crate::stores::{Place, on_each_store};
 
 fn run_of(job: &Job) -> RunId {
     RunId {
@@ -53,9 +55,9 @@ async fn next(stage: &Stage, follower: &mut Follower) -> Option<String> {
     Some(String::from_utf8(page.bytes.to_vec()).expect("it is text"))
 }
 
-#[tokio::test]
-async fn output_is_followed_from_before_the_run_begins_to_its_end() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn output_is_followed_from_before_the_run_begins_to_its_end(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let mut follower = stage.engine.follow(id, None, 0).expect("there is room");
     let (first, job) = tokio::join!(next(&stage, &mut follower), async {
@@ -72,9 +74,9 @@ async fn output_is_followed_from_before_the_run_begins_to_its_end() {
     assert_eq!(next(&stage, &mut follower).await, None);
 }
 
-#[tokio::test]
-async fn a_run_that_is_tried_again_ends_its_follower() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_run_that_is_tried_again_ends_its_follower(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let new = work().backoff(Backoff::Fixed(hours(1)));
     let id = stage.engine.enqueue(new).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
@@ -95,9 +97,9 @@ async fn a_run_that_is_tried_again_ends_its_follower() {
     assert_eq!(kept.bytes, "no luck\n");
 }
 
-#[tokio::test]
-async fn followers_are_bounded_and_one_that_leaves_makes_room() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn followers_are_bounded_and_one_that_leaves_makes_room(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let mut all: Vec<Follower> = (0..FOLLOWERS)
         .map(|_| stage.engine.follow(id, None, 0).expect("there is room"))
@@ -108,9 +110,9 @@ async fn followers_are_bounded_and_one_that_leaves_makes_room() {
     stage.engine.follow(id, None, 0).expect("there is room again");
 }
 
-#[tokio::test]
-async fn a_follower_that_fell_behind_is_given_what_is_kept_with_its_place() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_follower_that_fell_behind_is_given_what_is_kept_with_its_place(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
     assert!(put_out(&stage, &job, &"x".repeat(2 * OUTPUT_BYTES)).await);
@@ -128,9 +130,9 @@ async fn a_follower_that_fell_behind_is_given_what_is_kept_with_its_place() {
     );
 }
 
-#[tokio::test]
-async fn many_followers_share_their_looks_at_the_rows_of_their_jobs() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn many_followers_share_their_looks_at_the_rows_of_their_jobs(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let mut following = JoinSet::new();
     for _ in 0..50 {
         let id = stage.engine.enqueue(work()).await.expect("it is stored").id();

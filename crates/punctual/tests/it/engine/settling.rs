@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use macro_rules_attribute::apply;
 use punctual::job::{Backoff, State};
 use punctual::run::{Beat, BeatRun, Outcome, RetryCause, RunId, SettleVerdict, WorkerId, WorkerInfo};
 use punctual::source::Source;
@@ -11,6 +12,7 @@ use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, Kind, milliseconds, seconds};
 
 use crate::stage::{Stage, claim, done, settlement, soon, until, work};
+use crate::stores::{Place, on_each_store};
 
 fn failed() -> Outcome {
     Outcome::Retry {
@@ -20,9 +22,9 @@ fn failed() -> Outcome {
     }
 }
 
-#[tokio::test]
-async fn an_outcome_stands_once_and_is_stale_ever_after() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_outcome_stands_once_and_is_stale_ever_after(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
     for (outcome, verdict) in [
@@ -44,9 +46,9 @@ async fn an_outcome_stands_once_and_is_stale_ever_after() {
     );
 }
 
-#[tokio::test]
-async fn a_settlement_without_its_row_is_read_and_one_of_a_deleted_job_is_stale() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_settlement_without_its_row_is_read_and_one_of_a_deleted_job_is_stale(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue_all(vec![work(); 2]).await;
     let jobs = stage.claim(2).await;
     let mut settlements: Vec<_> = jobs.iter().map(|job| settlement(job, done("1"))).collect();
@@ -58,9 +60,9 @@ async fn a_settlement_without_its_row_is_read_and_one_of_a_deleted_job_is_stale(
     assert_eq!(verdicts, Ok(vec![SettleVerdict::Settled, SettleVerdict::Stale]));
 }
 
-#[tokio::test]
-async fn a_settle_is_decided_again_on_the_row_that_a_heartbeat_changed() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_settle_is_decided_again_on_the_row_that_a_heartbeat_changed(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     beat(&stage.engine, &job).await;
@@ -96,9 +98,9 @@ async fn beat(engine: &Engine, job: &punctual::job::Job) {
     engine.beat(beat).await.expect("the store serves beats");
 }
 
-#[tokio::test]
-async fn a_settle_goes_on_trying_until_the_store_is_back() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_settle_goes_on_trying_until_the_store_is_back(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     stage.store.rule(|call| match call {
@@ -121,9 +123,9 @@ async fn a_settle_goes_on_trying_until_the_store_is_back() {
     );
 }
 
-#[tokio::test]
-async fn an_outcome_that_was_written_without_an_answer_is_not_called_stale() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_outcome_that_was_written_without_an_answer_is_not_called_stale(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     let mut calls = 0;
@@ -151,9 +153,9 @@ async fn an_outcome_that_was_written_without_an_answer_is_not_called_stale() {
     );
 }
 
-#[tokio::test]
-async fn a_settle_that_cannot_be_written_ends_with_the_engine() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_settle_that_cannot_be_written_ends_with_the_engine(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
     stage.store.rule(|call| match call {
@@ -168,9 +170,9 @@ async fn a_settle_that_cannot_be_written_ends_with_the_engine() {
     assert_eq!(verdict.map_err(|error| error.kind()), Err(Kind::Unavailable));
 }
 
-#[tokio::test]
-async fn retries_come_after_their_delay_until_none_is_left() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn retries_come_after_their_delay_until_none_is_left(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let job = work().max_attempts(3).backoff(Backoff::Fixed(seconds(10)));
     let id = stage.engine.enqueue(job).await.expect("it is stored").id();
     for attempt in 1..=3 {
@@ -188,9 +190,9 @@ async fn retries_come_after_their_delay_until_none_is_left() {
     assert_eq!((row.status.state, row.status.history.len()), (State::Failed, 3));
 }
 
-#[tokio::test]
-async fn a_running_job_is_cancelled_in_two_steps() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_running_job_is_cancelled_in_two_steps(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = stage
         .engine
         .enqueue(work().unique("k"))
@@ -227,9 +229,9 @@ async fn a_running_job_is_cancelled_in_two_steps() {
     );
 }
 
-#[tokio::test]
-async fn a_queue_without_retention_keeps_nothing() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_queue_without_retention_keeps_nothing(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.keep("default", seconds(0)).await;
     let id = stage.engine.enqueue(work()).await.expect("it is stored").id();
     let job = stage.claim(1).await.remove(0);
@@ -241,9 +243,9 @@ async fn a_queue_without_retention_keeps_nothing() {
     );
 }
 
-#[tokio::test]
-async fn an_engine_that_is_dropped_lets_go_of_its_store() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn an_engine_that_is_dropped_lets_go_of_its_store(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     stage.engine.enqueue(work()).await.expect("it is stored");
     let waiting = {
         let engine = stage.engine.clone();
@@ -302,9 +304,9 @@ fn refuse_results(stage: &Stage, refused: impl Fn(&punctual::change::Change) -> 
     });
 }
 
-#[tokio::test]
-async fn a_result_that_the_store_refuses_fails_its_job_and_no_other() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_result_that_the_store_refuses_fails_its_job_and_no_other(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue_all(vec![work(); 3]).await;
     let jobs = stage.claim(3).await;
     let bad = jobs[1].id();
@@ -329,9 +331,9 @@ async fn a_result_that_the_store_refuses_fails_its_job_and_no_other() {
     }
 }
 
-#[tokio::test]
-async fn an_outcome_that_the_store_can_never_take_is_given_up_and_counted() {
-    let stage = Stage::with_caretaker();
+#[apply(on_each_store)]
+async fn an_outcome_that_the_store_can_never_take_is_given_up_and_counted(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
     stage.engine.enqueue_all(vec![work(); 2]).await;
     let jobs = stage.claim(2).await;
     let bad = jobs[0].id();
@@ -348,9 +350,9 @@ async fn an_outcome_that_the_store_can_never_take_is_given_up_and_counted() {
     assert_eq!((row.status.state, row.status.attempt), (State::Waiting, 1));
 }
 
-#[tokio::test]
-async fn a_row_that_cannot_be_read_keeps_no_other_run_from_being_settled() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_row_that_cannot_be_read_keeps_no_other_run_from_being_settled(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage.engine.enqueue_all(vec![work(); 5]).await;
     let jobs = stage.claim(5).await;
     let bad = jobs[2].id();

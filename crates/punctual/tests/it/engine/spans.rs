@@ -12,6 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::stage::{Stage, claim, done, work};
+use crate::stores::Place;
 
 thread_local! {
     /// The names of the spans that began on this thread, where a test listens.
@@ -54,7 +55,7 @@ async fn hear<T>(verb: &'static str, answer: impl Future<Output = T>) {
 async fn every_verb_of_the_engine_is_one_span_of_its_name() {
     tracing::subscriber::set_global_default(Ear).expect("no other test listens");
     HEARD.set(Some(Vec::new()));
-    let stage = Stage::quiet();
+    let stage = Stage::quiet(&Place::memory()).await;
     let engine = &stage.engine;
     let id = JobId::named("job");
     hear("enqueue", engine.enqueue(work().id(id))).await;

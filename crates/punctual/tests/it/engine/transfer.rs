@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use macro_rules_attribute::apply;
 use punctual::change::RecordKind;
 use punctual::engine::{Imported, Moved};
 use punctual::job::State;
@@ -13,6 +14,7 @@ use punctual::testing::{Call, Fate};
 use punctual::{Engine, Error, JobId, Kind, hours};
 
 use crate::stage::{Stage, done, settlement, work};
+use crate::stores::{Place, on_each_store};
 
 /// Everything that an engine exports.
 async fn all(engine: &Engine) -> Vec<Moved> {
@@ -40,8 +42,8 @@ async fn one_claimed(stage: &Stage) -> (punctual::job::Job, RunId) {
 }
 
 /// Jobs that wait, hold keys, have been tried twice, have ended and run, some with output.
-async fn mixed() -> Stage {
-    let stage = Stage::quiet();
+async fn mixed(place: &Place) -> Stage {
+    let stage = Stage::quiet(place).await;
     stage.keep("default", hours(1)).await;
     let enqueue = async |name: &str| {
         let job = work().id(JobId::named(name)).unique(name);
@@ -80,9 +82,9 @@ fn count(imported: &[Result<Imported, Error>], what: Imported) -> usize {
     imported.iter().filter(|one| **one == Ok(what)).count()
 }
 
-#[tokio::test]
-async fn what_is_moved_is_the_same_in_every_store() {
-    let from = mixed().await;
+#[apply(on_each_store)]
+async fn what_is_moved_is_the_same_in_every_store(place: Place) {
+    let from = mixed(&Place::memory()).await;
     let jobs = all(&from.engine).await;
     let runs = |moved: &Moved| moved.output.len();
     assert_eq!(jobs.iter().map(runs).sum::<usize>(), 5);
@@ -91,13 +93,18 @@ async fn what_is_moved_is_the_same_in_every_store() {
             .any(|moved| moved.output.iter().any(|kept| kept.left_out > 0))
     );
 
-    let to = Stage::quiet();
+    let to = Stage::quiet(&place).await;
     let imported = to.engine.import(jobs.clone()).await;
     assert_eq!(count(&imported, Imported::Added), jobs.len());
     assert_eq!(all(&to.engine).await, jobs);
     let again = to.engine.import(jobs.clone()).await;
     assert_eq!(count(&again, Imported::There), jobs.len());
     assert_eq!(all(&to.engine).await, jobs);
+
+    // It comes back as it went.
+    let back = Stage::quiet(&Place::memory()).await;
+    back.engine.import(all(&to.engine).await).await;
+    assert_eq!(all(&back.engine).await, jobs);
 
     // A run that was moved is as good there.
     let running = jobs.iter().find(|moved| moved.job.status.state == State::Running);
@@ -106,29 +113,9 @@ async fn what_is_moved_is_the_same_in_every_store() {
     assert_eq!(verdicts, Ok(vec![SettleVerdict::Settled]));
 }
 
-#[cfg(feature = "sqlite")]
-#[tokio::test]
-async fn jobs_move_from_memory_into_a_file_and_back() {
-    let from = mixed().await;
-    let jobs = all(&from.engine).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
-    let file = Engine::builder()
-        .caretaker(false)
-        .open(&url)
-        .await
-        .expect("it opens");
-    file.import(jobs.clone()).await;
-    assert_eq!(all(&file).await, jobs);
-    let back = Stage::quiet();
-    back.engine.import(all(&file).await).await;
-    assert_eq!(all(&back.engine).await, jobs);
-    file.close().await.expect("it ends");
-}
-
-#[tokio::test]
-async fn an_import_that_stops_at_any_write_is_begun_again_where_it_stopped() {
-    let from = mixed().await;
+#[apply(on_each_store)]
+async fn an_import_that_stops_at_any_write_is_begun_again_where_it_stopped(place: Place) {
+    let from = mixed(&place).await;
     let jobs: Vec<Moved> = all(&from.engine).await;
     let jobs: Vec<Moved> = jobs
         .into_iter()
@@ -136,7 +123,7 @@ async fn an_import_that_stops_at_any_write_is_begun_again_where_it_stopped() {
         .collect();
     let mut stopped = 0;
     for stop in 0.. {
-        let to = Stage::quiet();
+        let to = Stage::quiet(&place).await;
         let mut writes = 0;
         to.store.rule(move |call| match call {
             Call::Insert(_) | Call::Apply(_) | Call::AppendOutput(_) => {
@@ -161,11 +148,11 @@ async fn an_import_that_stops_at_any_write_is_begun_again_where_it_stopped() {
     assert!(stopped > 2 * jobs.len());
 }
 
-#[tokio::test]
-async fn what_is_there_stays_as_it_is() {
-    let from = mixed().await;
+#[apply(on_each_store)]
+async fn what_is_there_stays_as_it_is(place: Place) {
+    let from = mixed(&place).await;
     let jobs = all(&from.engine).await;
-    let to = Stage::quiet();
+    let to = Stage::quiet(&place).await;
     let other = work().id(JobId::named("waiting 0")).priority(1);
     to.engine.enqueue(other).await.expect("it is stored");
     to.engine
@@ -190,12 +177,12 @@ async fn what_is_there_stays_as_it_is() {
     assert_eq!(there.body.priority, 1);
 }
 
-#[tokio::test]
-async fn records_are_moved_and_none_is_overwritten() {
-    let from = mixed().await;
+#[apply(on_each_store)]
+async fn records_are_moved_and_none_is_overwritten(place: Place) {
+    let from = mixed(&place).await;
     let records = from.engine.export_records(RecordKind::Queue, None).await;
     let record = records.expect("it can be read").pop().expect("one queue is set");
-    let to = Stage::quiet();
+    let to = Stage::quiet(&place).await;
     let import = async || {
         let document = record.document.clone();
         to.engine.import_record(record.kind, &record.name, document).await
@@ -207,9 +194,9 @@ async fn records_are_moved_and_none_is_overwritten() {
     assert_eq!(refused, Err(Kind::Conflict));
 }
 
-#[tokio::test]
-async fn a_row_that_no_rule_made_is_refused_and_others_are_not() {
-    let from = mixed().await;
+#[apply(on_each_store)]
+async fn a_row_that_no_rule_made_is_refused_and_others_are_not(place: Place) {
+    let from = mixed(&place).await;
     let jobs = all(&from.engine).await;
     type Spoil = fn(&mut Moved);
     let spoils: [(&str, Spoil); 5] = [
@@ -222,7 +209,7 @@ async fn a_row_that_no_rule_made_is_refused_and_others_are_not() {
         ("/output", |moved| moved.output = vec![Default::default()]),
     ];
     for (pointer, spoil) in spoils {
-        let to = Stage::quiet();
+        let to = Stage::quiet(&place).await;
         let waits = |moved: &Moved| moved.job.status.state == State::Waiting;
         let mut some: Vec<Moved> = jobs
             .iter()

@@ -1,6 +1,7 @@
 //! Unique jobs: one live job a key, in all four modes.
 
 use futures_util::FutureExt;
+use macro_rules_attribute::apply;
 use punctual::change::Change;
 use punctual::job::OnConflict;
 use punctual::limits::CONFLICT_ROUNDS;
@@ -10,6 +11,7 @@ use punctual::testing::{Call, Fate};
 use punctual::{Error, JobId, Kind, NewJob, minutes, seconds};
 
 use crate::stage::{Stage, done, settlement, soon, work};
+use crate::stores::{Place, on_each_store};
 
 fn keyed(payload: &'static str, on_conflict: OnConflict) -> NewJob {
     NewJob::bytes("work", payload)
@@ -38,10 +40,10 @@ async fn by_64(stage: &Stage, on_conflict: OnConflict) -> Vec<Result<(JobId, boo
     answers
 }
 
-#[tokio::test]
-async fn sixty_four_callers_of_one_key_are_given_one_job() {
+#[apply(on_each_store)]
+async fn sixty_four_callers_of_one_key_are_given_one_job(place: Place) {
     for on_conflict in [OnConflict::Existing, OnConflict::Replace, OnConflict::Debounce] {
-        let stage = Stage::quiet();
+        let stage = Stage::quiet(&place).await;
         let answers: Vec<_> = by_64(&stage, on_conflict).await.into_iter().flatten().collect();
         assert_eq!(answers.len(), 64);
         assert!(answers.iter().all(|(id, _)| *id == answers[0].0));
@@ -53,9 +55,9 @@ async fn sixty_four_callers_of_one_key_are_given_one_job() {
     }
 }
 
-#[tokio::test]
-async fn who_asks_for_it_is_told_of_a_conflict() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn who_asks_for_it_is_told_of_a_conflict(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let answers = by_64(&stage, OnConflict::Reject).await;
     let (given, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!((given.len(), refused.len()), (1, 63));
@@ -66,9 +68,9 @@ async fn who_asks_for_it_is_told_of_a_conflict() {
     );
 }
 
-#[tokio::test]
-async fn a_waiting_holder_takes_the_new_payload_and_instant() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_waiting_holder_takes_the_new_payload_and_instant(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let first = stage
         .engine
         .enqueue(keyed("1", OnConflict::Existing).delay(seconds(9)))
@@ -87,9 +89,9 @@ async fn a_waiting_holder_takes_the_new_payload_and_instant() {
     assert_eq!((row.body.payload.as_ref(), row.status.due), (b"2".as_ref(), due));
 }
 
-#[tokio::test]
-async fn a_debounce_pushes_the_instant_and_keeps_the_payload() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_debounce_pushes_the_instant_and_keeps_the_payload(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let first = stage
         .engine
         .enqueue(keyed("1", OnConflict::Existing).delay(seconds(9)))
@@ -106,9 +108,9 @@ async fn a_debounce_pushes_the_instant_and_keeps_the_payload() {
     assert_eq!((row.body.payload.as_ref(), row.status.due), (b"1".as_ref(), due));
 }
 
-#[tokio::test]
-async fn a_running_holder_is_left_alone() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_running_holder_is_left_alone(place: Place) {
+    let stage = Stage::quiet(&place).await;
     stage
         .engine
         .enqueue(keyed("1", OnConflict::Existing))
@@ -125,9 +127,9 @@ async fn a_running_holder_is_left_alone() {
     }
 }
 
-#[tokio::test]
-async fn the_key_is_free_when_the_job_has_ended() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn the_key_is_free_when_the_job_has_ended(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let first = stage
         .engine
         .enqueue(keyed("1", OnConflict::Reject))
@@ -147,9 +149,9 @@ async fn the_key_is_free_when_the_job_has_ended() {
     assert_ne!(second.id(), first.id());
 }
 
-#[tokio::test]
-async fn an_ended_holder_past_its_window_is_evicted() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn an_ended_holder_past_its_window_is_evicted(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let windowed = || keyed("1", OnConflict::Reject).unique_for(minutes(5));
     let first = stage.engine.enqueue(windowed()).await.expect("it is stored");
     let job = stage.claim(1).await.remove(0);
@@ -181,11 +183,11 @@ async fn an_ended_holder_past_its_window_is_evicted() {
 
 #[tokio::test]
 async fn an_insert_is_tried_anew_when_the_holder_moves_on_meanwhile() {
-    let stage = Stage::quiet();
+    let stage = Stage::quiet(&Place::memory()).await;
     let first = stage.engine.enqueue(keyed("1", OnConflict::Existing)).await;
     let first = first.expect("it is stored").row().clone();
     // The holder goes between the insert that meets it and the look at it.
-    let memory = std::sync::Arc::clone(&stage.store.memory);
+    let memory = std::sync::Arc::clone(&stage.store.behind);
     let mut holder = Some(first.clone());
     stage.store.rule(move |call| {
         if let Call::Fetch(_) = call
@@ -202,9 +204,9 @@ async fn an_insert_is_tried_anew_when_the_holder_moves_on_meanwhile() {
     stage.engine.fetch(second.id()).await.expect("it is there");
 }
 
-#[tokio::test]
-async fn a_batch_is_folded_as_if_its_jobs_had_come_one_after_the_other() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_batch_is_folded_as_if_its_jobs_had_come_one_after_the_other(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let batch = vec![
         keyed("1", OnConflict::Existing),
         work(),
@@ -229,9 +231,9 @@ async fn a_batch_is_folded_as_if_its_jobs_had_come_one_after_the_other() {
     assert_eq!(kinds, [Some(Kind::Conflict), Some(Kind::Invalid)]);
 }
 
-#[tokio::test]
-async fn the_same_job_sent_again_is_the_same_job_and_another_under_its_id_is_a_conflict() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn the_same_job_sent_again_is_the_same_job_and_another_under_its_id_is_a_conflict(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = JobId::named("invoice 7");
     let first = stage.engine.enqueue(work().id(id)).await.expect("it is stored");
     stage.clock.advance(seconds(3));
@@ -246,9 +248,9 @@ async fn the_same_job_sent_again_is_the_same_job_and_another_under_its_id_is_a_c
     assert_eq!(other.map_err(|error| error.kind()), Err(Kind::Conflict));
 }
 
-#[tokio::test]
-async fn a_refusal_in_a_batch_is_the_refuseds_own() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_refusal_in_a_batch_is_the_refuseds_own(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let holder = stage.engine.enqueue(keyed("0", OnConflict::Existing)).await;
     let holder = holder.expect("it is stored").id();
     let batch = vec![
@@ -273,9 +275,9 @@ async fn a_refusal_in_a_batch_is_the_refuseds_own() {
     assert_eq!(answers[1].as_ref().map(|job| job.id()), Ok(holder));
 }
 
-#[tokio::test]
-async fn a_job_whose_id_is_taken_takes_nobody_of_its_key_with_it() {
-    let stage = Stage::quiet();
+#[apply(on_each_store)]
+async fn a_job_whose_id_is_taken_takes_nobody_of_its_key_with_it(place: Place) {
+    let stage = Stage::quiet(&place).await;
     let id = JobId::named("taken");
     stage.engine.enqueue(work().id(id)).await.expect("it is stored");
     let batch = vec![
@@ -295,13 +297,13 @@ async fn a_job_whose_id_is_taken_takes_nobody_of_its_key_with_it() {
 
 #[tokio::test]
 async fn a_job_that_is_said_to_be_refused_was_never_stored() {
-    let stage = Stage::quiet();
-    let memory = std::sync::Arc::clone(&stage.store.memory);
+    let stage = Stage::quiet(&Place::memory()).await;
+    let memory = std::sync::Arc::clone(&stage.store.behind);
     let id = JobId::named("new");
     // However often it is inserted, a holder is there, and is gone when it is looked at.
     let mut holders: Vec<_> = Vec::new();
     for n in 0..CONFLICT_ROUNDS {
-        let engine = Stage::quiet().engine;
+        let engine = Stage::quiet(&Place::memory()).await.engine;
         let holder = keyed("1", OnConflict::Existing).id(JobId::named(&n.to_string()));
         holders.push(engine.enqueue(holder).await.expect("it is stored").row().clone());
     }

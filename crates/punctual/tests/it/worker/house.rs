@@ -1,4 +1,4 @@
-//! A worker's surroundings: an engine in memory, a clock that is stepped, and a gate between the two and the worker.
+//! A worker's surroundings: an engine on a store, a clock that is stepped, and a gate between the two and the worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,12 +11,14 @@ use punctual::job::{Job, Status};
 use punctual::run::{Beat, Beaten, Claim, Claimed, RunId, SettleVerdict, Settlement};
 use punctual::source::Source;
 use punctual::store::Answer;
-use punctual::store::memory::MemoryStore;
 use punctual::testing::FaultyStore;
 use punctual::worker::Worker;
 use punctual::{Engine, Error, JobId, NewJob, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::stage::settle_down;
+use crate::stores::Place;
 
 /// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,30 +46,32 @@ pub(super) struct Gate {
 
 impl House {
     /// A house whose time stands still until the test lets it pass, and where nobody takes back what is overdue.
-    pub(super) fn new() -> House {
-        House::stepped(false)
+    pub(super) async fn new(place: &Place) -> House {
+        House::stepped(place, false).await
     }
 
     /// As [`House::new`], but what is overdue is taken back.
-    pub(super) fn with_caretaker() -> House {
-        House::stepped(true)
+    pub(super) async fn with_caretaker(place: &Place) -> House {
+        House::stepped(place, true).await
     }
 
     /// A house in real time.
-    pub(super) fn in_real_time() -> House {
+    pub(super) async fn in_real_time(place: &Place) -> House {
         let manual = ManualClock::new(Timestamp::EPOCH, 7);
-        House::with(Arc::new(SystemClock::new()), manual, true)
+        let store = FaultyStore::new(place.open().await);
+        House::with(store, Arc::new(SystemClock::new()), manual, true)
     }
 
-    fn stepped(caretaker: bool) -> House {
+    async fn stepped(place: &Place, caretaker: bool) -> House {
         let now: Timestamp = "2026-12-01T09:00:00Z".parse().expect("it is an instant");
         let manual = ManualClock::new(now, 7);
-        House::with(Arc::new(manual.clone()), manual, caretaker)
+        let clock: Arc<dyn Clock> = Arc::new(manual.clone());
+        let store = FaultyStore::new(place.open_heard().await).on_clock(clock.clone());
+        House::with(store, clock, manual, caretaker)
     }
 
-    fn with(clock: Arc<dyn Clock>, manual: ManualClock, caretaker: bool) -> House {
-        let memory = MemoryStore::new(clock.clone());
-        let store = Arc::new(FaultyStore::new(Arc::new(memory)));
+    fn with(store: FaultyStore, clock: Arc<dyn Clock>, manual: ManualClock, caretaker: bool) -> House {
+        let store = Arc::new(store);
         let engine = Engine::builder()
             .clock(clock.clone())
             .caretaker(caretaker)
@@ -125,9 +129,7 @@ impl House {
 
     /// Lets all tasks of this thread do what they can without time passing.
     pub(super) async fn quiet(&self) {
-        for _ in 0..200 {
-            tokio::task::yield_now().await;
-        }
+        settle_down(200, &self.store).await;
     }
 
     /// Lets time pass, from one sleeper's waking to the next.

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use macro_rules_attribute::apply;
 use punctual::job::State as JobState;
 use punctual::limits::LAST_CLAIM;
 use punctual::run::{Outcome, SettleVerdict};
@@ -17,6 +18,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::house::House;
 use super::{Note, note};
+use crate::stores::{Place, on_each_store};
 
 /// Keeps the warnings and errors of its thread.
 #[derive(Clone, Default)]
@@ -58,11 +60,11 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-#[tokio::test]
-async fn a_run_that_its_token_settled_before_it_could_be_deferred_is_no_cause_for_a_warning() {
+#[apply(on_each_store)]
+async fn a_run_that_its_token_settled_before_it_could_be_deferred_is_no_cause_for_a_warning(place: Place) {
+    let house = House::new(&place).await;
     let log = Log::default();
     let _listening = tracing::subscriber::set_default(log.clone());
-    let house = House::new();
     let id = house.enqueue(note("quick")).await;
     let engine = house.engine.clone();
     let worker = Worker::new(&house.engine)
@@ -89,11 +91,11 @@ async fn a_run_that_its_token_settled_before_it_could_be_deferred_is_no_cause_fo
     assert_eq!(log.said(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn an_outcome_that_the_store_refuses_is_told_once() {
+#[apply(on_each_store)]
+async fn an_outcome_that_the_store_refuses_is_told_once(place: Place) {
+    let house = House::new(&place).await;
     let log = Log::default();
     let _listening = tracing::subscriber::set_default(log.clone());
-    let house = House::new();
     house.enqueue(note("refused")).await;
     house.store.rule(|call| match call {
         Call::Apply(_) => Fate::Refuse(Error::internal("a fault of the store")),

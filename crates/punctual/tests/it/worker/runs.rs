@@ -1,6 +1,7 @@
 //! From a job to its outcome.
 
 use bytes::Bytes;
+use macro_rules_attribute::apply;
 use punctual::job::{FailureReason, State as JobState};
 use punctual::run::AttemptOutcome;
 use punctual::worker::{FromRun, Run, State, Stop, StopReason};
@@ -9,10 +10,11 @@ use tokio::sync::mpsc;
 
 use super::house::{House, until};
 use super::{Note, Told, endless, heeding, note};
+use crate::stores::{Place, on_each_store};
 
-#[tokio::test]
-async fn a_job_is_run_and_its_result_kept_as_json() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_job_is_run_and_its_result_kept_as_json(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("hello")).await;
     let worker = house
         .worker()
@@ -25,9 +27,9 @@ async fn a_job_is_run_and_its_result_kept_as_json() {
     assert_eq!(status.result.as_deref(), Some(&b"\"HELLO\""[..]));
 }
 
-#[tokio::test]
-async fn a_job_starts_when_it_is_due_and_not_before() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_job_starts_when_it_is_due_and_not_before(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("later").delay(minutes(5))).await;
     let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
     let _worker = house.start(worker);
@@ -38,9 +40,9 @@ async fn a_job_starts_when_it_is_due_and_not_before() {
     assert_eq!(house.status(id).await.state, JobState::Succeeded);
 }
 
-#[tokio::test]
-async fn an_error_is_another_attempt_and_tells_its_cause() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn an_error_is_another_attempt_and_tells_its_cause(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("twelve").max_attempts(2)).await;
     let worker = house.worker().handle(|note: Note| async move {
         let number: u8 = note.text.parse()?;
@@ -61,9 +63,9 @@ async fn an_error_is_another_attempt_and_tells_its_cause() {
     assert_eq!(failure.reason, FailureReason::Exhausted);
 }
 
-#[tokio::test]
-async fn a_handler_says_what_is_to_become_of_the_job() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_handler_says_what_is_to_become_of_the_job(place: Place) {
+    let house = House::new(&place).await;
     let mut ids = Vec::new();
     for text in ["fail", "cancel", "snooze", "retry", "defer"] {
         ids.push(house.enqueue(note(text)).await);
@@ -100,9 +102,9 @@ async fn a_handler_says_what_is_to_become_of_the_job() {
     assert_eq!(house.status(ids[4]).await.alarm, Some(begun + minutes(10)));
 }
 
-#[tokio::test]
-async fn a_panic_is_an_attempt_that_failed_and_harms_no_other_run() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_panic_is_an_attempt_that_failed_and_harms_no_other_run(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("panic").max_attempts(1)).await;
     let other = house.enqueue(note("fine")).await;
     let worker = house.worker().concurrency(1).handle(|note: Note| async move {
@@ -123,9 +125,9 @@ async fn a_panic_is_an_attempt_that_failed_and_harms_no_other_run() {
     assert_eq!(house.status(other).await.state, JobState::Succeeded);
 }
 
-#[tokio::test]
-async fn a_payload_that_does_not_decode_fails_without_a_further_attempt() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_payload_that_does_not_decode_fails_without_a_further_attempt(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(NewJob::bytes("note", "not json")).await;
     let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
     let _worker = house.start(worker);
@@ -139,9 +141,9 @@ async fn a_payload_that_does_not_decode_fails_without_a_further_attempt() {
     );
 }
 
-#[tokio::test]
-async fn an_untyped_handler_is_handed_bytes_and_answers_bytes() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn an_untyped_handler_is_handed_bytes_and_answers_bytes(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(NewJob::bytes("raw", &b"\x00\xff"[..])).await;
     let worker = house
         .worker()
@@ -153,9 +155,9 @@ async fn an_untyped_handler_is_handed_bytes_and_answers_bytes() {
     assert_eq!(house.status(id).await.result.as_deref(), Some(&b"\x00\xff!"[..]));
 }
 
-#[tokio::test]
-async fn a_handler_that_does_not_heed_is_dropped_at_its_timeout() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_handler_that_does_not_heed_is_dropped_at_its_timeout(place: Place) {
+    let house = House::new(&place).await;
     let id = house
         .enqueue(note("slow").timeout(seconds(90)).max_attempts(1))
         .await;
@@ -183,9 +185,9 @@ async fn a_handler_that_does_not_heed_is_dropped_at_its_timeout() {
     assert_eq!(status.history[0].error.as_deref(), Some("timed out after 1m30s"));
 }
 
-#[tokio::test]
-async fn a_result_within_the_grace_counts_and_an_error_then_is_a_timeout() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_result_within_the_grace_counts_and_an_error_then_is_a_timeout(place: Place) {
+    let house = House::new(&place).await;
     let mut ids = Vec::new();
     for text in ["done", "error", "stuck"] {
         ids.push(
@@ -228,9 +230,9 @@ async fn a_result_within_the_grace_counts_and_an_error_then_is_a_timeout() {
     );
 }
 
-#[tokio::test]
-async fn a_cancelled_run_is_told_at_once_and_ends_as_cancelled() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_cancelled_run_is_told_at_once_and_ends_as_cancelled(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("cancel me")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = house.worker().handle(move |note: Note, run: Run| {
@@ -252,9 +254,9 @@ async fn a_cancelled_run_is_told_at_once_and_ends_as_cancelled() {
     assert_eq!(status.cancel.as_deref(), Some("a test wants it"));
 }
 
-#[tokio::test]
-async fn progress_is_seen_while_the_run_goes_on() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn progress_is_seen_while_the_run_goes_on(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("long")).await;
     let worker = house.worker().handle(|_: Note, run: Run| async move {
         run.progress(&"half-way")?;
@@ -279,9 +281,9 @@ impl FromRun for Name {
     }
 }
 
-#[tokio::test]
-async fn a_handler_is_handed_the_state_and_what_else_it_asks_for() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_handler_is_handed_the_state_and_what_else_it_asks_for(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("who am I")).await;
     let worker = house.worker().state("a greeting").state(7_u32).handle(
         |_: Note, run: Run, greeting: State<&'static str>, State(number): State<u32>, name: Name| async move {
@@ -295,9 +297,9 @@ async fn a_handler_is_handed_the_state_and_what_else_it_asks_for() {
     assert_eq!(house.status(id).await.result.as_deref(), Some(wanted.as_bytes()));
 }
 
-#[tokio::test]
-async fn a_worker_without_the_state_of_a_handler_does_not_start() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_worker_without_the_state_of_a_handler_does_not_start(place: Place) {
+    let house = House::new(&place).await;
     let worker = house
         .worker()
         .handle(|note: Note, _: State<u32>| async move { Ok(note.text) });
@@ -305,9 +307,9 @@ async fn a_worker_without_the_state_of_a_handler_does_not_start() {
     assert!(refused.to_string().contains("State<u32>"), "{refused}");
 }
 
-#[tokio::test]
-async fn a_kind_with_two_handlers_does_not_start() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_kind_with_two_handlers_does_not_start(place: Place) {
+    let house = House::new(&place).await;
     let worker = house
         .worker()
         .handle(|note: Note| async move { Ok(note.text) })
@@ -323,9 +325,9 @@ async fn a_kind_with_two_handlers_does_not_start() {
     );
 }
 
-#[tokio::test]
-async fn settings_out_of_bounds_do_not_start() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn settings_out_of_bounds_do_not_start(place: Place) {
+    let house = House::new(&place).await;
     for worker in [
         house.worker().concurrency(0),
         house.worker().lease(punctual::milliseconds(10)),
@@ -339,9 +341,9 @@ async fn settings_out_of_bounds_do_not_start() {
     }
 }
 
-#[tokio::test]
-async fn a_blocking_handler_works_on_another_thread_and_its_panic_is_caught() {
-    let house = House::in_real_time();
+#[apply(on_each_store)]
+async fn a_blocking_handler_works_on_another_thread_and_its_panic_is_caught(place: Place) {
+    let house = House::in_real_time(&place).await;
     let fine = house.enqueue(note("fine")).await;
     let panics = house.enqueue(note("panic").max_attempts(1)).await;
     let stuck = house

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use macro_rules_attribute::apply;
 use punctual::job::State as JobState;
 use punctual::limits::LAST_CLAIM;
 use punctual::run::AttemptOutcome;
@@ -14,10 +15,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::house::House;
 use super::{Note, Told, endless, heeding, note, wait_then_answer};
+use crate::stores::{Place, on_each_store};
 
-#[tokio::test]
-async fn an_idle_worker_stops_within_a_second() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn an_idle_worker_stops_within_a_second(place: Place) {
+    let house = House::new(&place).await;
     let worker = house.start(house.worker());
     house.pass(seconds(3)).await;
     worker.shutdown.cancel();
@@ -26,9 +28,9 @@ async fn an_idle_worker_stops_within_a_second() {
     assert_eq!(worker.stopped().await, Ok(()));
 }
 
-#[tokio::test]
-async fn a_soft_stop_lets_runs_end_and_claims_nothing_more() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_soft_stop_lets_runs_end_and_claims_nothing_more(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("takes ten seconds")).await;
     let handler = wait_then_answer(&house.clock, seconds(10));
     let worker = house.worker().handle(handler);
@@ -45,9 +47,9 @@ async fn a_soft_stop_lets_runs_end_and_claims_nothing_more() {
     assert_eq!((later.state, later.run), (JobState::Waiting, 0));
 }
 
-#[tokio::test]
-async fn a_soft_stop_asks_and_then_puts_back_what_cannot_end_in_time() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_soft_stop_asks_and_then_puts_back_what_cannot_end_in_time(place: Place) {
+    let house = House::new(&place).await;
     let heeds = house.enqueue(note("heeds")).await;
     let ignores = house.enqueue(note("ignores")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -85,9 +87,9 @@ async fn a_soft_stop_asks_and_then_puts_back_what_cannot_end_in_time() {
     }
 }
 
-#[tokio::test]
-async fn a_hard_stop_drops_everything_and_puts_it_back() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_hard_stop_drops_everything_and_puts_it_back(place: Place) {
+    let house = House::new(&place).await;
     let running = house.enqueue(note("running")).await;
     let reserved = house.enqueue(note("reserved")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -122,9 +124,9 @@ async fn a_hard_stop_drops_everything_and_puts_it_back() {
     assert_eq!(outcome(house.status(reserved).await), released);
 }
 
-#[tokio::test]
-async fn a_hard_stop_settles_what_was_done_while_the_rest_of_its_output_was_on_its_way() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_hard_stop_settles_what_was_done_while_the_rest_of_its_output_was_on_its_way(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("done")).await;
     house.store.rule(|call| match call {
         Call::AppendOutput(..) => Fate::Late(Arc::default()),
@@ -144,9 +146,9 @@ async fn a_hard_stop_settles_what_was_done_while_the_rest_of_its_output_was_on_i
     assert_eq!(house.status(id).await.state, JobState::Succeeded);
 }
 
-#[tokio::test]
-async fn a_hard_stop_puts_back_what_a_claim_under_way_brings() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_hard_stop_puts_back_what_a_claim_under_way_brings(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("claimed, and not answered yet")).await;
     let answered = Arc::new(Notify::new());
     let late = answered.clone();
@@ -173,9 +175,9 @@ async fn a_hard_stop_puts_back_what_a_claim_under_way_brings() {
     assert_eq!(status.history[0].outcome, AttemptOutcome::Released);
 }
 
-#[tokio::test]
-async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("claimed, and never answered")).await;
     house.store.rule(|call| match call {
         Call::Claim(_) => Fate::Late(Arc::default()),
@@ -195,10 +197,10 @@ async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim() {
     );
 }
 
-#[tokio::test]
-async fn what_a_claim_brings_after_the_worker_has_stopped_is_put_back() {
+#[apply(on_each_store)]
+async fn what_a_claim_brings_after_the_worker_has_stopped_is_put_back(place: Place) {
     for stops_softly in [true, false] {
-        let house = House::new();
+        let house = House::new(&place).await;
         let id = house.enqueue(note("claimed, and answered very late")).await;
         let answered = Arc::new(Notify::new());
         let late = answered.clone();
@@ -230,9 +232,9 @@ async fn what_a_claim_brings_after_the_worker_has_stopped_is_put_back() {
     }
 }
 
-#[tokio::test]
-async fn a_soft_stop_puts_prefetched_jobs_back_at_once() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_soft_stop_puts_prefetched_jobs_back_at_once(place: Place) {
+    let house = House::new(&place).await;
     let running = house.enqueue(note("running")).await;
     let reserved = house.enqueue(note("reserved")).await;
     let handler = wait_then_answer(&house.clock, seconds(5));
@@ -250,9 +252,9 @@ async fn a_soft_stop_puts_prefetched_jobs_back_at_once() {
     assert_eq!(worker.stopped().await, Ok(()));
 }
 
-#[tokio::test]
-async fn a_stop_without_a_source_says_what_it_left_behind() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_stop_without_a_source_says_what_it_left_behind(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("done, but nobody hears of it")).await;
     let handler = wait_then_answer(&house.clock, seconds(2));
     let worker = house.worker().handle(handler);
@@ -270,9 +272,9 @@ async fn a_stop_without_a_source_says_what_it_left_behind() {
     assert_eq!(house.status(id).await.state, JobState::Running);
 }
 
-#[tokio::test]
-async fn a_dropped_worker_drops_what_it_ran_and_beats_no_more() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_dropped_worker_drops_what_it_ran_and_beats_no_more(place: Place) {
+    let house = House::new(&place).await;
     house.enqueue(note("dropped")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = house.worker().handle(move |note: Note| {
@@ -298,9 +300,9 @@ async fn a_dropped_worker_drops_what_it_ran_and_beats_no_more() {
     assert_eq!(house.source.beats.load(Ordering::Relaxed), beats);
 }
 
-#[tokio::test]
-async fn the_first_signal_stops_softly_and_the_second_one_at_once() {
-    let house = House::in_real_time();
+#[apply(on_each_store)]
+async fn the_first_signal_stops_softly_and_the_second_one_at_once(place: Place) {
+    let house = House::in_real_time(&place).await;
     let id = house.enqueue(note("endless")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = house

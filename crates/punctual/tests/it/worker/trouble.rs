@@ -1,20 +1,23 @@
 //! Lost leases, failing sources, unknown kinds, handlers that block.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use macro_rules_attribute::apply;
 use punctual::job::{OnLost, State as JobState};
 use punctual::run::AttemptOutcome;
 use punctual::testing::{Call, Fate};
 use punctual::worker::{Run, Stop, StopReason};
 use punctual::{Error, NewJob, minutes, seconds};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::house::{House, until};
 use super::{Note, Told, heeding, note, wait_then_answer};
+use crate::stores::{Place, on_each_store};
 
-#[tokio::test]
-async fn a_lease_that_no_heartbeat_prolongs_is_given_up_before_its_end() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_lease_that_no_heartbeat_prolongs_is_given_up_before_its_end(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("lost")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = house.worker().handle(move |note: Note, run: Run| {
@@ -48,16 +51,19 @@ async fn a_lease_that_no_heartbeat_prolongs_is_given_up_before_its_end() {
     );
 }
 
-#[tokio::test]
-async fn a_run_that_another_worker_took_over_is_told_and_its_result_refused() {
-    let house = House::with_caretaker();
+#[apply(on_each_store)]
+async fn a_run_that_another_worker_took_over_is_told_and_its_result_refused(place: Place) {
+    let house = House::with_caretaker(&place).await;
     let id = house.enqueue(note("contended")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
+    let taken_over = Arc::new(Notify::new());
+    let may_end = taken_over.clone();
     let handler = move |note: Note, run: Run| {
-        let tell = tell.clone();
+        let (tell, may_end) = (tell.clone(), may_end.clone());
         async move {
             if run.attempt() == 1 {
                 heeding(run, note.text, tell).await;
+                may_end.notified().await;
                 return Ok("the first one".to_owned());
             }
             Ok("the second one".to_owned())
@@ -71,6 +77,8 @@ async fn a_run_that_another_worker_took_over_is_told_and_its_result_refused() {
     let _second = house.start(house.worker().handle(handler));
     house.source.beats_shut.store(false, Ordering::Relaxed);
     house.pass(seconds(2)).await;
+    taken_over.notify_one();
+    house.quiet().await;
 
     assert_eq!(told.try_recv(), Ok(Told::Began("contended".to_owned())));
     assert_eq!(told.try_recv(), Ok(Told::AskedToStop(StopReason::LeaseLost)));
@@ -85,9 +93,9 @@ async fn a_run_that_another_worker_took_over_is_told_and_its_result_refused() {
     assert!(!first.is_stopped());
 }
 
-#[tokio::test]
-async fn an_outcome_is_kept_until_the_source_is_back() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn an_outcome_is_kept_until_the_source_is_back(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(note("patient")).await;
     let handler = wait_then_answer(&house.clock, seconds(1));
     let worker = house.worker().handle(handler);
@@ -105,9 +113,9 @@ async fn an_outcome_is_kept_until_the_source_is_back() {
     );
 }
 
-#[tokio::test]
-async fn an_outcome_that_the_store_can_never_take_is_let_go_and_its_job_begins_anew() {
-    let house = House::with_caretaker();
+#[apply(on_each_store)]
+async fn an_outcome_that_the_store_can_never_take_is_let_go_and_its_job_begins_anew(place: Place) {
+    let house = House::with_caretaker(&place).await;
     let id = house.enqueue(note("refused")).await;
     let mut refused = 0;
     house.store.rule(move |call| match call {
@@ -136,9 +144,9 @@ impl Drop for Bomb {
     }
 }
 
-#[tokio::test]
-async fn a_run_whose_task_breaks_is_let_go_and_begins_anew_when_its_lease_is_over() {
-    let house = House::with_caretaker();
+#[apply(on_each_store)]
+async fn a_run_whose_task_breaks_is_let_go_and_begins_anew_when_its_lease_is_over(place: Place) {
+    let house = House::with_caretaker(&place).await;
     let id = house.enqueue(note("broken once")).await;
     let worker = house
         .worker()
@@ -162,9 +170,9 @@ async fn a_run_whose_task_breaks_is_let_go_and_begins_anew_when_its_lease_is_ove
     assert!(worker.is_stopped(), "nothing is left to wait for");
 }
 
-#[tokio::test]
-async fn a_backlog_in_one_queue_does_not_starve_the_others() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_backlog_in_one_queue_does_not_starve_the_others(place: Place) {
+    let house = House::new(&place).await;
     for at in 0..20 {
         house.enqueue(note(&format!("first {at}")).queue("first")).await;
     }
@@ -188,9 +196,9 @@ async fn a_backlog_in_one_queue_does_not_starve_the_others() {
     assert_eq!(begun[1..3], ["second", "third"]);
 }
 
-#[tokio::test]
-async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers(place: Place) {
+    let house = House::new(&place).await;
     house.source.shut.store(true, Ordering::Relaxed);
     let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
     let _worker = house.start(worker);
@@ -204,9 +212,9 @@ async fn a_worker_whose_claims_fail_asks_ever_less_often_and_recovers() {
     assert_eq!(house.status(id).await.state, JobState::Succeeded);
 }
 
-#[tokio::test]
-async fn a_claim_whose_answer_was_lost_starts_what_it_brought_and_nothing_twice() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_claim_whose_answer_was_lost_starts_what_it_brought_and_nothing_twice(place: Place) {
+    let house = House::new(&place).await;
     let first = house.enqueue(note("first")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let answer = wait_then_answer(&house.clock, minutes(1));
@@ -240,9 +248,9 @@ async fn a_claim_whose_answer_was_lost_starts_what_it_brought_and_nothing_twice(
     assert_eq!(house.source.stale.load(Ordering::Relaxed), 0);
 }
 
-#[tokio::test]
-async fn a_job_of_unknown_kind_is_put_back_for_longer_each_time_at_no_cost() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_job_of_unknown_kind_is_put_back_for_longer_each_time_at_no_cost(place: Place) {
+    let house = House::new(&place).await;
     let id = house.enqueue(NewJob::bytes("unheard-of", "{}")).await;
     let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
     let _worker = house.start(worker);
@@ -255,9 +263,9 @@ async fn a_job_of_unknown_kind_is_put_back_for_longer_each_time_at_no_cost() {
     }
 }
 
-#[tokio::test]
-async fn prefetched_jobs_are_beaten_and_start_as_slots_come_free() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn prefetched_jobs_are_beaten_and_start_as_slots_come_free(place: Place) {
+    let house = House::new(&place).await;
     let mut ids = Vec::new();
     for text in ["first", "second", "third"] {
         ids.push(house.enqueue(note(text)).await);
@@ -283,9 +291,9 @@ async fn prefetched_jobs_are_beaten_and_start_as_slots_come_free() {
     }
 }
 
-#[tokio::test]
-async fn a_job_that_must_not_run_twice_is_not_prefetched() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_job_that_must_not_run_twice_is_not_prefetched(place: Place) {
+    let house = House::new(&place).await;
     let running = house.enqueue(note("running").on_lost(OnLost::Fail)).await;
     let waiting = house.enqueue(note("waiting").on_lost(OnLost::Fail)).await;
     let handler = wait_then_answer(&house.clock, minutes(1));
@@ -303,9 +311,9 @@ async fn a_job_that_must_not_run_twice_is_not_prefetched() {
     assert_eq!(house.status(waiting).await.state, JobState::Succeeded);
 }
 
-#[tokio::test]
-async fn a_handler_that_blocks_its_thread_does_not_starve_the_heartbeat() {
-    let house = House::in_real_time();
+#[apply(on_each_store)]
+async fn a_handler_that_blocks_its_thread_does_not_starve_the_heartbeat(place: Place) {
+    let house = House::in_real_time(&place).await;
     let id = house.enqueue(note("blocks")).await;
     let gate = house.source.clone();
     // One thread for all, and a handler that blocks it until the heartbeat has been heard nevertheless.
@@ -331,9 +339,9 @@ async fn a_handler_that_blocks_its_thread_does_not_starve_the_heartbeat() {
     assert_eq!(worker.stopped().await, Ok(()));
 }
 
-#[tokio::test]
-async fn a_lease_grows_old_while_the_machine_sleeps() {
-    let house = House::new();
+#[apply(on_each_store)]
+async fn a_lease_grows_old_while_the_machine_sleeps(place: Place) {
+    let house = House::new(&place).await;
     house.enqueue(note("asleep")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = house.worker().handle(move |note: Note, run: Run| {
@@ -350,11 +358,11 @@ async fn a_lease_grows_old_while_the_machine_sleeps() {
     assert_eq!(told.try_recv(), Ok(Told::AskedToStop(StopReason::LeaseLost)));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_workers_share_a_line_and_run_each_job_once() {
-    let house = House::in_real_time();
+#[apply(on_each_store)]
+async fn two_workers_share_a_line_and_run_each_job_once(place: Place) {
+    let house = House::in_real_time(&place).await;
     let mut ids = Vec::new();
-    for number in 0..2_000 {
+    for number in 0..500 {
         ids.push(house.enqueue(note(&number.to_string())).await);
     }
     let runs = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::new()));
@@ -397,7 +405,7 @@ fn a_blocking_handler_that_waited_for_its_thread_until_its_run_was_over_never_be
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let house = House::new();
+        let house = House::new(&Place::memory()).await;
         let (tell, mut told) = mpsc::unbounded_channel();
         let (release, released) = std::sync::mpsc::channel::<()>();
         let released = std::sync::Mutex::new(released);

@@ -1,0 +1,116 @@
+//! The four stores, for the tests that hold on each. The tests of the server include this file, too.
+//!
+//! ```ignore
+//! #[apply(on_each_store)]
+//! async fn a_job_is_there(place: Place) { … }
+//! ```
+//!
+//! makes the tests `a_job_is_there::on_memory`, `…::on_sqlite`, `…::on_postgres` and `…::on_redis`. A server that the run
+//! was asked to leave out takes its tests along.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::StreamExt;
+use punctual::clock::SystemClock;
+use punctual::signals::Signal;
+use punctual::store::{Store, url};
+use tempfile::TempDir;
+
+use crate::postgres::server::House;
+use crate::redis::server::{namespace, shared as shared_redis};
+
+/// Makes of one test one on each store.
+macro_rules! on_each_store {
+    ($(#[$note:meta])* async fn $name:ident($place:ident: Place $(,)?) $body:block) => {
+        $(#[$note])*
+        async fn $name($place: Place) $body
+
+        mod $name {
+            use crate::stores::Place;
+
+            #[tokio::test]
+            async fn on_memory() {
+                super::$name(Place::memory()).await;
+            }
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                super::$name(Place::sqlite()).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                if let Some(place) = Place::postgres() {
+                    super::$name(place).await;
+                }
+            }
+
+            #[tokio::test]
+            async fn on_redis() {
+                if let Some(place) = Place::redis() {
+                    super::$name(place).await;
+                }
+            }
+        }
+    };
+}
+pub(crate) use on_each_store;
+
+/// Where the stores of one test are kept. They go with it.
+pub(crate) enum Place {
+    Memory,
+    Folder(TempDir, AtomicU32),
+    Postgres(House),
+    Redis(String),
+}
+
+impl Place {
+    pub(crate) fn memory() -> Place {
+        Place::Memory
+    }
+
+    pub(crate) fn sqlite() -> Place {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        Place::Folder(folder, AtomicU32::new(0))
+    }
+
+    /// Nothing if the run was asked to leave it out.
+    pub(crate) fn postgres() -> Option<Place> {
+        House::shared().map(Place::Postgres)
+    }
+
+    /// Nothing if the run was asked to leave it out.
+    pub(crate) fn redis() -> Option<Place> {
+        shared_redis().map(Place::Redis)
+    }
+
+    /// The URL of a store with nothing in it, and of another one each time.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Place::Memory => "memory:".to_owned(),
+            Place::Folder(folder, made) => {
+                let file = format!("{}.db", made.fetch_add(1, Ordering::Relaxed));
+                format!("sqlite:{}", folder.path().join(file).display())
+            }
+            Place::Postgres(house) => house.next(),
+            Place::Redis(server) => namespace(server),
+        }
+    }
+
+    /// A store with nothing in it.
+    pub(crate) async fn open(&self) -> Arc<dyn Store> {
+        let store = url::open(&self.url(), Arc::new(SystemClock::new())).await;
+        store.expect("the store opens")
+    }
+
+    /// The same, once it hears the other processes: a server's store says so, and no test wants to hear of it later.
+    pub(crate) async fn open_heard(&self) -> Arc<dyn Store> {
+        let store = self.open().await;
+        if matches!(self, Place::Postgres(_) | Place::Redis(_)) {
+            let mut heard = store.signals().listen();
+            while heard.next().await.expect("the store is there") != Signal::Lost {}
+        }
+        store
+    }
+}
