@@ -4,7 +4,7 @@ use crate::house::House;
 
 #[tokio::test]
 async fn an_answer_carries_the_id_of_its_request() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let given = [("X-Request-Id", "build-17/step:3")];
     let answer = house.ask("GET", "/healthz", &given, b"").await;
     assert_eq!(answer.header("x-request-id"), Some("build-17/step:3"));
@@ -15,7 +15,7 @@ async fn an_answer_carries_the_id_of_its_request() {
 
 #[tokio::test]
 async fn an_id_that_is_none_is_replaced_by_a_fresh_one() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let long = "x".repeat(129);
     let mut ids = Vec::new();
     for given in ["", "two words", "\"quoted\"", "caf\u{e9}", &long] {
@@ -39,7 +39,7 @@ async fn an_id_that_is_none_is_replaced_by_a_fresh_one() {
 
 #[tokio::test]
 async fn a_request_that_the_guard_refuses_has_an_id_too() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let refused = house
         .ask("GET", "/v1/jobs", &[("Host", "evil.example")], b"")
         .await;

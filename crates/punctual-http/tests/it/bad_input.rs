@@ -196,7 +196,7 @@ const BODIES: &[(&str, u16, &[&str])] = &[
 
 #[tokio::test]
 async fn a_bad_job_is_refused_and_pointed_at() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for (body, status, places) in BODIES {
         let answer = house.post("/v1/jobs", body).await;
         let mut found = answer.problem(*status);
@@ -211,7 +211,7 @@ async fn a_bad_job_is_refused_and_pointed_at() {
 
 #[tokio::test]
 async fn rules_tell_every_bad_field_at_once() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let body = r#"{"kind": "", "priority": 99, "max_attempts": 0, "queue": "a b"}"#;
     let found = house.post("/v1/jobs", body).await.problem(422);
     for place in ["/kind", "/priority", "/max_attempts", "/queue"] {
@@ -227,7 +227,7 @@ async fn what_is_wrong_is_told_without_words_of_rust() {
     const RUST: [&str; 10] = [
         "i64", "f64", "variant", "sequence", "map", "struct", "enum", "tuple", "string", "expected",
     ];
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for value in [
         "1.5",
         "1e30",
@@ -282,7 +282,7 @@ const FIELDS: &[&str] = &[
 
 #[tokio::test]
 async fn a_field_that_is_null_is_as_if_it_were_not_there() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for body in [
         r#"{"kind": "mail", "id": null, "payload": null, "payload_base64": null, "queue": null, "priority": null,
             "run_at": null, "delay": null, "tags": null, "timeout": null, "max_attempts": null, "backoff": null,
@@ -306,7 +306,7 @@ async fn a_field_that_is_null_is_as_if_it_were_not_there() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let large = format!(
         r#"{{"kind": "mail", "payload": "{}"}}"#,
         "x".repeat(10 * 1024 * 1024)
@@ -334,7 +334,7 @@ async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() {
 
 #[tokio::test]
 async fn the_latest_instant_is_taken_and_told_to_who_asks_for_a_later_one() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for field in ["run_at", "start_deadline"] {
         let body = |instant: &str| format!(r#"{{"kind": "mail", "{field}": "{instant}"}}"#);
         let beyond = house.post("/v1/jobs", body("9999-12-31T00:00:00Z")).await;
@@ -347,7 +347,7 @@ async fn the_latest_instant_is_taken_and_told_to_who_asks_for_a_later_one() {
 
 #[tokio::test]
 async fn deep_json_is_refused() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for depth in [200, 100_000] {
         let deep = "[".repeat(depth) + &"]".repeat(depth);
         let payload = house
@@ -365,7 +365,7 @@ async fn deep_json_is_refused() {
 
 #[tokio::test]
 async fn text_that_is_not_utf_8_is_refused() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     house
         .post("/v1/jobs", b"{\"kind\": \"\xff\xfe\"}")
         .await
@@ -386,7 +386,7 @@ async fn text_that_is_not_utf_8_is_refused() {
 
 #[tokio::test]
 async fn a_body_of_another_type_is_refused() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let body = br#"{"kind": "mail"}"#;
     house.ask("POST", "/v1/jobs", &[], body).await.problem(415);
     for other in [
@@ -406,7 +406,7 @@ async fn a_body_of_another_type_is_refused() {
 
 #[tokio::test]
 async fn a_bad_query_is_refused_and_its_parameter_named() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let queries = [
         ("/v1/jobs?state=asleep", "state"),
         ("/v1/jobs?phase=waiting", "phase"),
@@ -448,7 +448,7 @@ async fn a_bad_query_is_refused_and_its_parameter_named() {
 
 #[tokio::test]
 async fn a_bad_cancel_changes_nothing() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await
@@ -472,7 +472,7 @@ async fn a_bad_cancel_changes_nothing() {
 
 #[tokio::test]
 async fn a_path_that_is_no_text_is_a_problem_as_others_are() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for (method, path) in [
         ("GET", "/v1/jobs/%ff"),
         ("DELETE", "/v1/jobs/%ff"),
@@ -490,7 +490,7 @@ async fn a_path_that_is_no_text_is_a_problem_as_others_are() {
 
 #[tokio::test]
 async fn parameters_that_nobody_reads_are_refused() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use punctual::store::memory::MemoryStore;
+use macro_rules_attribute::apply;
 use punctual::testing::{Call, Fate, FaultyStore};
 use punctual::{Engine, Error, JobId};
 use punctual_http::server::ServerSettings;
@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::house::{Answer, House, within};
+use crate::stores::{Place, on_each_store};
 
 const PATH: &str = "/v1/jobs/batch";
 
@@ -26,9 +27,9 @@ fn statuses(answer: &Answer) -> Vec<u64> {
         .collect()
 }
 
-#[tokio::test]
-async fn each_job_is_answered_in_order_and_a_bad_one_fails_alone() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn each_job_is_answered_in_order_and_a_bad_one_fails_alone(place: Place) {
+    let house = House::open(&place).await;
     let batch = json!([
         {"kind": "mail", "payload": 0},
         {"kind": "mail", "priority": 99, "run_at": "soon"},
@@ -76,9 +77,9 @@ async fn each_job_is_answered_in_order_and_a_bad_one_fails_alone() {
     assert_eq!(house.jobs().await, 2);
 }
 
-#[tokio::test]
-async fn a_thousand_jobs_are_stored_and_sent_again_they_are_the_same_jobs() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_thousand_jobs_are_stored_and_sent_again_they_are_the_same_jobs(place: Place) {
+    let house = House::open(&place).await;
     let id = |n: usize| JobId::named(&n.to_string()).to_string();
     let batch: Vec<Value> = (0..1_000)
         .map(|n| json!({"id": id(n), "kind": "mail", "payload": n}))
@@ -94,9 +95,9 @@ async fn a_thousand_jobs_are_stored_and_sent_again_they_are_the_same_jobs() {
     assert_eq!(house.jobs().await, 1_000);
 }
 
-#[tokio::test]
-async fn a_batch_larger_than_any_other_body_is_read_as_it_comes() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_batch_larger_than_any_other_body_is_read_as_it_comes(place: Place) {
+    let house = House::open(&place).await;
     let payload = "x".repeat(200_000);
     let mut stream = TcpStream::connect(house.address).await.expect("it listens");
     let head = format!(
@@ -125,9 +126,9 @@ async fn a_batch_larger_than_any_other_body_is_read_as_it_comes() {
     assert_eq!(statuses(&answer), [201; 50]);
 }
 
-#[tokio::test]
-async fn a_body_that_is_no_list_of_jobs_is_refused_as_a_whole() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_body_that_is_no_list_of_jobs_is_refused_as_a_whole(place: Place) {
+    let house = House::open(&place).await;
     for (body, status) in [
         ("", 400),
         ("{}", 422),
@@ -153,9 +154,9 @@ async fn a_body_that_is_no_list_of_jobs_is_refused_as_a_whole() {
     assert_eq!(house.jobs().await, 0);
 }
 
-#[tokio::test]
-async fn too_many_jobs_and_too_long_a_job_are_refused() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn too_many_jobs_and_too_long_a_job_are_refused(place: Place) {
+    let house = House::open(&place).await;
     let many = Value::from(vec![json!({"kind": "mail"}); 1_001]).to_string();
     house.post(PATH, many).await.problem(413);
     assert_eq!(house.jobs().await, 0, "a small body is stored once it is read");
@@ -173,9 +174,9 @@ async fn too_many_jobs_and_too_long_a_job_are_refused() {
     assert_eq!(house.jobs().await, 0);
 }
 
-#[tokio::test]
-async fn a_body_that_breaks_off_answers_for_what_was_stored_before() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_body_that_breaks_off_answers_for_what_was_stored_before(place: Place) {
+    let house = House::open(&place).await;
     let payload = "x".repeat(250_000);
     let jobs = vec![format!(r#"{{"kind": "mail", "payload": "{payload}"}}"#); 6].join(",");
     let answer = house.post(PATH, format!("[{jobs}, oops]")).await;
@@ -189,13 +190,13 @@ async fn a_body_that_breaks_off_answers_for_what_was_stored_before() {
     assert_eq!(house.jobs().await, stored.len());
 }
 
-#[tokio::test]
-async fn a_batch_that_comes_too_slowly_is_given_up() {
+#[apply(on_each_store)]
+async fn a_batch_that_comes_too_slowly_is_given_up(place: Place) {
     let settings = ServerSettings {
         body_deadline: Duration::from_millis(100),
         ..ServerSettings::default()
     };
-    let engine = Engine::open("memory:").await.expect("memory opens");
+    let engine = place.engine().await;
     let house = House::with(engine, settings).await;
     let headers = [("Content-Type", "application/json"), ("Content-Length", "1000")];
     house
@@ -204,9 +205,9 @@ async fn a_batch_that_comes_too_slowly_is_given_up() {
         .problem(408);
 }
 
-#[tokio::test]
-async fn a_store_that_is_down_is_told_for_each_job() {
-    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+#[apply(on_each_store)]
+async fn a_store_that_is_down_is_told_for_each_job(place: Place) {
+    let store = Arc::new(FaultyStore::new(place.open().await));
     let house = House::on(Engine::builder().caretaker(false).on(store.clone())).await;
     store.rule(|call| match call {
         Call::Insert(_) => Fate::Refuse(Error::unavailable("the disk is full")),
@@ -217,9 +218,9 @@ async fn a_store_that_is_down_is_told_for_each_job() {
     assert_eq!(answer.body["items"][0]["problem"]["detail"], "the disk is full");
 }
 
-#[tokio::test]
-async fn the_client_sends_batches() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn the_client_sends_batches(place: Place) {
+    let house = House::open(&place).await;
     let job = |body: Value| serde_json::from_value::<NewJob>(body).expect("a job");
     let jobs = [
         job(json!({"kind": "mail"})),

@@ -1,11 +1,13 @@
 //! Cancel, retry and delete for all that a filter matches.
 
+use macro_rules_attribute::apply;
 use punctual::run::Outcome;
 use punctual::{NewJob, hours};
 use punctual_http::wire::{Bulk, Bulked, ListQuery, Verb};
 use serde_json::json;
 
 use crate::house::{House, done};
+use crate::stores::{Place, on_each_store};
 
 /// Puts this many jobs into a queue, every third of them with the tag `third`.
 async fn fill(house: &House, queue: &str, count: usize) {
@@ -40,9 +42,9 @@ async fn to_the_end(house: &House, verb: Verb, mut bulk: Bulk) -> (Bulked, usize
     panic!("it never ends");
 }
 
-#[tokio::test]
-async fn thousands_are_counted_cancelled_retried_and_deleted_page_by_page() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn thousands_are_counted_cancelled_retried_and_deleted_page_by_page(place: Place) {
+    let house = House::open(&place).await;
     fill(&house, "a", 4_500).await;
     fill(&house, "b", 300).await;
     let filter = |query| Some(ListQuery::from_query(Some(query)).expect("they are known"));
@@ -79,9 +81,9 @@ async fn thousands_are_counted_cancelled_retried_and_deleted_page_by_page() {
     assert_eq!(house.jobs().await, 300, "those of the other queue");
 }
 
-#[tokio::test]
-async fn what_cannot_be_changed_is_told_by_name() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn what_cannot_be_changed_is_told_by_name(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     let job = house.claim("default").await;
     let refused = house
@@ -116,9 +118,9 @@ async fn what_cannot_be_changed_is_told_by_name() {
     );
 }
 
-#[tokio::test]
-async fn a_slip_in_a_bulk_verb_is_pointed_at_and_changes_nothing() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_slip_in_a_bulk_verb_is_pointed_at_and_changes_nothing(place: Place) {
+    let house = House::open(&place).await;
     house.post("/v1/jobs", r#"{"kind": "mail"}"#).await;
     house.run_next("default", done("1")).await;
     for (verb, body, pointers) in [

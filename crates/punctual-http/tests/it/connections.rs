@@ -13,7 +13,7 @@ use crate::house::{Answer, House, within};
 
 #[tokio::test]
 async fn garbage_is_answered_or_dropped_and_the_server_lives_on() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"GET\r\n\r\n",
@@ -35,7 +35,7 @@ async fn garbage_is_answered_or_dropped_and_the_server_lives_on() {
 
 #[tokio::test]
 async fn what_is_no_request_at_all_is_answered_with_a_problem_as_well() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let host = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
     for (request, status) in [
         ("GET\r\n\r\n".to_owned(), 400),
@@ -54,7 +54,7 @@ async fn what_is_no_request_at_all_is_answered_with_a_problem_as_well() {
 
 #[tokio::test]
 async fn headers_without_end_are_cut_off() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let mut stream = TcpStream::connect(house.address).await.expect("it listens");
     stream
         .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
@@ -74,7 +74,7 @@ async fn headers_without_end_are_cut_off() {
 
 #[tokio::test]
 async fn several_requests_share_a_connection() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let mut stream = TcpStream::connect(house.address).await.expect("it listens");
     let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
     let pipeline = format!("{request}\r\n{request}Connection: close\r\n\r\n");
@@ -88,7 +88,7 @@ async fn several_requests_share_a_connection() {
 
 #[tokio::test]
 async fn a_request_under_way_ends_before_the_server_stops() {
-    let mut house = House::open().await;
+    let mut house = House::in_memory().await;
     let body = br#"{"kind": "mail"}"#;
     let head = format!(
         "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -234,7 +234,7 @@ async fn a_client_that_reads_no_answer_loses_its_connection() {
 
 #[tokio::test]
 async fn a_client_that_sends_all_before_it_reads_is_told_why_it_was_refused() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let json = "Content-Type: application/json\r\n";
     let large = "x".repeat(10 * 1024 * 1024);
     let length = format!("Content-Length: {}\r\n", large.len());
@@ -257,7 +257,7 @@ async fn a_client_that_sends_all_before_it_reads_is_told_why_it_was_refused() {
 
 #[tokio::test]
 async fn a_client_that_never_ends_is_not_heard_out() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let mut stream = connect(&house).await;
     let head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("it reads");

@@ -12,7 +12,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/openapi.json
 
 #[tokio::test]
 async fn the_document_is_as_it_was_blessed() {
-    let told = House::open().await.get("/openapi.json").await;
+    let told = House::in_memory().await.get("/openapi.json").await;
     assert_eq!(told.status, 200);
     assert_eq!(told.header("content-type"), Some("application/json"));
     if std::env::var_os("PUNCTUAL_TEST_BLESS").is_some() {
@@ -26,7 +26,7 @@ async fn the_document_is_as_it_was_blessed() {
 
 #[tokio::test]
 async fn every_schema_that_is_named_is_there_and_used() {
-    let document = House::open().await.get("/openapi.json").await.body;
+    let document = House::in_memory().await.get("/openapi.json").await.body;
     let there = document["components"]["schemas"].as_object().expect("schemas");
     let there: BTreeSet<String> = there.keys().cloned().collect();
     let mut named = BTreeSet::new();
@@ -36,7 +36,7 @@ async fn every_schema_that_is_named_is_there_and_used() {
 
 #[tokio::test]
 async fn bodies_of_requests_have_no_other_fields_and_every_error_is_a_problem_document() {
-    let document = House::open().await.get("/openapi.json").await.body;
+    let document = House::in_memory().await.get("/openapi.json").await.body;
     let paths = document["paths"].as_object().expect("paths");
     let operations = paths
         .values()
@@ -59,7 +59,7 @@ async fn bodies_of_requests_have_no_other_fields_and_every_error_is_a_problem_do
 
 #[tokio::test]
 async fn the_page_brings_all_it_needs_and_may_load_nothing_else() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for (path, media_type) in [
         ("/docs", "text/html"),
         ("/docs/page.js", "text/javascript"),

@@ -20,7 +20,7 @@ async fn an_address_beyond_loopback_is_refused() {
 
 #[tokio::test]
 async fn a_taken_address_says_so() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let error = Server::bind(house.engine.clone(), house.address)
         .await
         .err()
@@ -31,7 +31,7 @@ async fn a_taken_address_says_so() {
 
 #[tokio::test]
 async fn web_pages_cannot_reach_the_server() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let port = house.address.port();
     for host in ["evil.example", "evil.example:7373", "169.254.169.254"] {
         house
@@ -64,7 +64,7 @@ async fn web_pages_cannot_reach_the_server() {
 
 #[tokio::test]
 async fn what_is_not_there_is_told_in_problem_documents() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     for path in [
         "/",
         "/v1",
@@ -84,7 +84,7 @@ async fn what_is_not_there_is_told_in_problem_documents() {
 
 #[tokio::test]
 async fn the_server_says_whether_it_lives_and_is_ready() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     assert_eq!(house.get("/healthz").await.status, 200);
     let ready = house.get("/readyz").await;
     assert_eq!(
@@ -95,7 +95,7 @@ async fn the_server_says_whether_it_lives_and_is_ready() {
 
 #[tokio::test]
 async fn the_client_tells_an_unreachable_server_from_one_that_refuses() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let refused = house.client().job("17").await.expect_err("a bad id");
     assert!(
         matches!(&refused, ClientError::Refused(problem) if problem.status == 400),

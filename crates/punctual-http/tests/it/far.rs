@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use macro_rules_attribute::apply;
 use punctual::job::{Job, NewJob};
 use punctual::run::{
     Beat, BeatRun, BeatVerdict, Outcome, RetryCause, RunId, SettleVerdict, Settlement, WorkerInfo,
@@ -19,6 +20,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::house::{DEADLINE, House, within};
+use crate::stores::{Place, on_each_store};
 
 /// A worker on a client, until it is told to stop.
 fn work(worker: Worker) -> (oneshot::Sender<()>, JoinHandle<Result<(), punctual::Error>>) {
@@ -29,9 +31,9 @@ fn work(worker: Worker) -> (oneshot::Sender<()>, JoinHandle<Result<(), punctual:
     (stop, working)
 }
 
-#[tokio::test]
-async fn a_far_worker_runs_jobs_as_a_near_one_does() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_far_worker_runs_jobs_as_a_near_one_does(place: Place) {
+    let house = House::open(&place).await;
     let worker = Worker::new(house.client())
         .handle_kind("echo", |payload: Bytes, run: Run| async move {
             assert_eq!(run.job().body.tags, ["a tag"]);
@@ -77,9 +79,9 @@ async fn a_far_worker_runs_jobs_as_a_near_one_does() {
         .expect("it stops");
 }
 
-#[tokio::test]
-async fn a_far_worker_hands_its_run_on_by_its_token() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_far_worker_hands_its_run_on_by_its_token(place: Place) {
+    let house = House::open(&place).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = Worker::new(house.client()).handle_kind("render", move |_, run: Run| {
         let tell = tell.clone();
@@ -104,9 +106,9 @@ async fn a_far_worker_hands_its_run_on_by_its_token() {
     assert_eq!(result["result"], 7, "{result}");
 }
 
-#[tokio::test]
-async fn a_cancel_reaches_a_far_worker_at_once() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_cancel_reaches_a_far_worker_at_once(place: Place) {
+    let house = House::open(&place).await;
     let worker = Worker::new(house.client())
         // Its next heartbeat comes too late for this test.
         .lease(minutes(30))
@@ -152,9 +154,9 @@ async fn a_cancel_reaches_a_far_worker_at_once() {
         .expect("it stops");
 }
 
-#[tokio::test]
-async fn a_far_worker_outlives_its_server_and_brings_its_outcome_home() {
-    let mut house = House::open().await;
+#[apply(on_each_store)]
+async fn a_far_worker_outlives_its_server_and_brings_its_outcome_home(place: Place) {
+    let mut house = House::open(&place).await;
     let engine = house.engine.clone();
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let runs = Arc::new(AtomicU32::new(0));
@@ -231,9 +233,9 @@ fn beat(lease: Duration, runs: &[(RunId, &'static str)]) -> Beat {
 /// JSON that not every reader can read: half of a character that takes two halves.
 const HALF: &str = r#""\ud800""#;
 
-#[tokio::test]
-async fn a_run_that_says_something_odd_of_its_progress_does_not_take_its_worker_down() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_run_that_says_something_odd_of_its_progress_does_not_take_its_worker_down(place: Place) {
+    let house = House::open(&place).await;
     let far: Arc<dyn Source> = house.client().into();
     let mut runs = Vec::new();
     for progress in [HALF, "1"] {
@@ -246,9 +248,9 @@ async fn a_run_that_says_something_odd_of_its_progress_does_not_take_its_worker_
     assert_eq!(row.status.progress.as_deref(), Some(&b"1"[..]));
 }
 
-#[tokio::test]
-async fn every_outcome_of_a_handler_comes_home_whatever_is_in_it() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn every_outcome_of_a_handler_comes_home_whatever_is_in_it(place: Place) {
+    let house = House::open(&place).await;
     let far: Arc<dyn Source> = house.client().into();
     let deep = "[".repeat(300) + &"]".repeat(300);
     for outcome in [

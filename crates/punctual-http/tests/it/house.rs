@@ -1,4 +1,4 @@
-//! A server on an engine in memory, and ways to talk to it.
+//! A server on an engine, and ways to talk to it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::stores::Place;
 
 /// No test waits longer for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -37,8 +39,14 @@ pub(crate) struct Answer {
 }
 
 impl House {
-    pub(crate) async fn open() -> House {
-        House::on(Engine::open("memory:").await.expect("memory opens")).await
+    /// On a store with nothing in it.
+    pub(crate) async fn open(place: &Place) -> House {
+        House::on(place.engine().await).await
+    }
+
+    /// On a store in memory: for what ends before a store is asked, or is the same whatever it answers.
+    pub(crate) async fn in_memory() -> House {
+        House::open(&Place::memory()).await
     }
 
     pub(crate) async fn on(engine: Engine) -> House {

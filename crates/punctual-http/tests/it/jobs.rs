@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use macro_rules_attribute::apply;
 use punctual::run::{Outcome, RetryCause};
-use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate, FaultyStore};
 use punctual::{Engine, Kind};
 use punctual_http::wire::{ListQuery, NewJob};
@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::house::{DEADLINE, House, done, within};
+use crate::stores::{Place, on_each_store};
 
-#[tokio::test]
-async fn a_posted_job_is_created_and_can_be_read_again() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_posted_job_is_created_and_can_be_read_again(place: Place) {
+    let house = House::open(&place).await;
     let body = json!({
         "kind": "mail", "payload": {"user": 7}, "queue": "post", "priority": 2, "run_at": "2099-12-01T10:00:00+01:00",
         "timeout": "90s", "max_attempts": 3, "backoff": {"type": "fixed", "delay": "5s"}, "tags": ["a"],
@@ -42,9 +43,9 @@ async fn a_posted_job_is_created_and_can_be_read_again() {
     assert!(read.body["unique"]["until"].is_string());
 }
 
-#[tokio::test]
-async fn a_job_that_holds_the_key_is_answered_in_place_of_a_new_one() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_job_that_holds_the_key_is_answered_in_place_of_a_new_one(place: Place) {
+    let house = House::open(&place).await;
     let body = r#"{"kind": "mail", "unique": {"key": "k"}}"#;
     let first = house.post("/v1/jobs", body).await;
     let second = house.post("/v1/jobs", body).await;
@@ -63,9 +64,9 @@ async fn a_job_that_holds_the_key_is_answered_in_place_of_a_new_one() {
     third.problem(409);
 }
 
-#[tokio::test]
-async fn the_same_id_and_body_again_is_the_same_job_and_another_body_is_a_conflict() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn the_same_id_and_body_again_is_the_same_job_and_another_body_is_a_conflict(place: Place) {
+    let house = House::open(&place).await;
     let body = r#"{"id": "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11", "kind": "mail", "payload": 1}"#;
     let first = house.post("/v1/jobs", body).await;
     let again = house.post("/v1/jobs", body).await;
@@ -77,9 +78,9 @@ async fn the_same_id_and_body_again_is_the_same_job_and_another_body_is_a_confli
         .problem(409);
 }
 
-#[tokio::test]
-async fn numbers_and_bytes_of_a_payload_come_back_as_they_were_sent() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn numbers_and_bytes_of_a_payload_come_back_as_they_were_sent(place: Place) {
+    let house = House::open(&place).await;
     for payload in [
         "12345678901234567890123456789",
         "1.00",
@@ -106,9 +107,9 @@ async fn numbers_and_bytes_of_a_payload_come_back_as_they_were_sent() {
     assert_eq!(row.body.payload, &[0xff, 0x00][..]);
 }
 
-#[tokio::test]
-async fn a_list_is_read_page_by_page() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_list_is_read_page_by_page(place: Place) {
+    let house = House::open(&place).await;
     for n in 0..5 {
         house
             .post(
@@ -146,9 +147,9 @@ async fn a_list_is_read_page_by_page() {
     );
 }
 
-#[tokio::test]
-async fn a_list_shows_what_each_filter_matches() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_list_shows_what_each_filter_matches(place: Place) {
+    let house = House::open(&place).await;
     let post = async |body: &str| house.post("/v1/jobs", body).await.id().to_string();
     let soon =
         post(r#"{"kind": "mail", "run_at": "2099-01-01T00:00:00Z", "queue": "a", "tags": ["t"]}"#).await;
@@ -180,9 +181,9 @@ async fn a_list_shows_what_each_filter_matches() {
     }
 }
 
-#[tokio::test]
-async fn a_cancelled_job_says_why() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_cancelled_job_says_why(place: Place) {
+    let house = House::open(&place).await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await
@@ -202,9 +203,9 @@ async fn a_cancelled_job_says_why() {
     );
 }
 
-#[tokio::test]
-async fn cancel_needs_no_body_and_a_job_that_has_ended_cannot_be_cancelled() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn cancel_needs_no_body_and_a_job_that_has_ended_cannot_be_cancelled(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     house.run_next("default", done("1")).await;
     house
@@ -221,9 +222,9 @@ async fn cancel_needs_no_body_and_a_job_that_has_ended_cannot_be_cancelled() {
     );
 }
 
-#[tokio::test]
-async fn a_running_job_shows_its_lease_and_is_cancelling_until_its_run_has_stopped() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_running_job_shows_its_lease_and_is_cancelling_until_its_run_has_stopped(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     let job = house.claim("default").await;
     let shown = house.get(&format!("/v1/jobs/{id}")).await.body;
@@ -244,9 +245,9 @@ async fn a_running_job_shows_its_lease_and_is_cancelling_until_its_run_has_stopp
     );
 }
 
-#[tokio::test]
-async fn a_secret_in_a_call_is_stored_and_never_read_back() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_secret_in_a_call_is_stored_and_never_read_back(place: Place) {
+    let house = House::open(&place).await;
     let body = r#"{"kind": "http", "delay": "1h", "payload": {"method": "GET", "url": "https://example.com/",
                    "headers": {"Authorization": "Bearer hunter2", "accept": "text/plain"}}}"#;
     let posted = house.post("/v1/jobs", body).await;
@@ -271,9 +272,9 @@ async fn a_secret_in_a_call_is_stored_and_never_read_back() {
     );
 }
 
-#[tokio::test]
-async fn a_weak_tag_matches_nothing_and_any_member_of_a_list_will_do() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_weak_tag_matches_nothing_and_any_member_of_a_list_will_do(place: Place) {
+    let house = House::open(&place).await;
     let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;
     let path = format!("/v1/jobs/{}", posted.id());
     let cancel = format!("{path}/cancel");
@@ -298,9 +299,9 @@ async fn a_weak_tag_matches_nothing_and_any_member_of_a_list_will_do() {
     assert_eq!(house.ask("DELETE", &path, &lines, b"").await.status, 204);
 }
 
-#[tokio::test]
-async fn a_job_that_moves_on_while_its_etag_is_compared_is_not_cancelled() {
-    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+#[apply(on_each_store)]
+async fn a_job_that_moves_on_while_its_etag_is_compared_is_not_cancelled(place: Place) {
+    let store = Arc::new(FaultyStore::new(place.open().await));
     let house = House::on(Engine::builder().caretaker(false).on(store.clone())).await;
     let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;
     let etag = posted.header("etag").expect("an ETag").to_owned();
@@ -328,9 +329,9 @@ async fn a_job_that_moves_on_while_its_etag_is_compared_is_not_cancelled() {
     assert_eq!(row, Ok(hurried), "nothing was cancelled");
 }
 
-#[tokio::test]
-async fn delete_compares_the_etag_and_takes_no_running_job() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn delete_compares_the_etag_and_takes_no_running_job(place: Place) {
+    let house = House::open(&place).await;
     let posted = house.post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#).await;
     let path = format!("/v1/jobs/{}", posted.id());
     let etag = posted.header("etag").expect("an ETag").to_owned();
@@ -360,9 +361,9 @@ async fn delete_compares_the_etag_and_takes_no_running_job() {
         .problem(409);
 }
 
-#[tokio::test]
-async fn attempts_tell_what_went_wrong_and_what_runs_now() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn attempts_tell_what_went_wrong_and_what_runs_now(place: Place) {
+    let house = House::open(&place).await;
     let id = house
         .post(
             "/v1/jobs",
@@ -392,9 +393,9 @@ async fn attempts_tell_what_went_wrong_and_what_runs_now() {
     );
 }
 
-#[tokio::test]
-async fn the_client_reads_what_the_server_writes() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn the_client_reads_what_the_server_writes(place: Place) {
+    let house = House::open(&place).await;
     let client = house.client();
     let new: NewJob =
         serde_json::from_str(r#"{"kind": "mail", "payload": {"n": 1.50}, "unique": {"key": "k"}}"#)

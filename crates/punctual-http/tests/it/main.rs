@@ -1,5 +1,7 @@
 //! The server from outside: in this process, on a free port, through the client or through bare TCP.
 
+#![allow(clippy::disallowed_methods, reason = "tests make names of their own")]
+
 mod access;
 mod bad_input;
 mod batch;
@@ -12,9 +14,13 @@ mod house;
 mod jobs;
 mod operating;
 mod outage;
+mod postgres;
 mod queues;
+mod redis;
 mod runs;
 mod secrets;
+#[path = "../../../punctual/tests/it/stores.rs"]
+mod stores;
 mod streams;
 mod waiting;
 mod workers;

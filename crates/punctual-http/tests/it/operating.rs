@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use macro_rules_attribute::apply;
 use punctual::engine::Engine;
 use punctual::job::State;
 use punctual::run::Outcome;
-use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate, FaultyStore};
 use punctual::{Kind, minutes};
 use punctual_http::wire::{JobEdit, NewJob};
 use serde_json::{Value, json};
 
 use crate::house::{Answer, House, done};
+use crate::stores::{Place, on_each_store};
 
 async fn patch(house: &House, path: &str, body: Value) -> Answer {
     let headers = [("Content-Type", "application/json")];
@@ -27,9 +28,9 @@ async fn posted(house: &House, body: Value) -> (String, Answer) {
     (format!("/v1/jobs/{}", posted.id()), posted)
 }
 
-#[tokio::test]
-async fn an_edit_changes_what_it_names_and_answers_the_job() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn an_edit_changes_what_it_names_and_answers_the_job(place: Place) {
+    let house = House::open(&place).await;
     let job = json!({"kind": "mail", "payload": 1, "delay": "1h", "timeout": "5s", "max_attempts": 3, "tags": ["old"]});
     let (path, _) = posted(&house, job).await;
     let edit = json!({"run_at": "2099-12-01T10:00:00+01:00", "priority": 1, "payload": {"n": 1.50}, "tags": ["new"],
@@ -48,9 +49,9 @@ async fn an_edit_changes_what_it_names_and_answers_the_job() {
     assert_eq!(read.header("etag"), edited.header("etag"));
 }
 
-#[tokio::test]
-async fn an_edit_by_delay_counts_from_now_and_null_gives_a_value_up() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn an_edit_by_delay_counts_from_now_and_null_gives_a_value_up(place: Place) {
+    let house = House::open(&place).await;
     let (path, answer) = posted(
         &house,
         json!({"kind": "mail", "priority": 1, "tags": ["a"], "delay": "5h"}),
@@ -71,9 +72,9 @@ async fn an_edit_by_delay_counts_from_now_and_null_gives_a_value_up() {
     assert!(row.status.due >= before + minutes(5) && row.status.due <= house.engine.now() + minutes(5));
 }
 
-#[tokio::test]
-async fn each_bad_field_of_an_edit_is_pointed_at_and_nothing_is_changed() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn each_bad_field_of_an_edit_is_pointed_at_and_nothing_is_changed(place: Place) {
+    let house = House::open(&place).await;
     let (path, first) = posted(
         &house,
         json!({"kind": "http", "delay": "1h", "payload": {"method": "GET", "url": "http://x.y/"}}),
@@ -110,9 +111,9 @@ async fn each_bad_field_of_an_edit_is_pointed_at_and_nothing_is_changed() {
     assert_eq!(house.get(&path).await.header("etag"), first.header("etag"));
 }
 
-#[tokio::test]
-async fn a_job_that_has_started_cannot_be_edited() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_job_that_has_started_cannot_be_edited(place: Place) {
+    let house = House::open(&place).await;
     let (path, _) = posted(&house, json!({"kind": "mail"})).await;
     let job = house.claim("default").await;
     patch(&house, &path, json!({"priority": 1})).await.problem(409);
@@ -120,9 +121,9 @@ async fn a_job_that_has_started_cannot_be_edited() {
     patch(&house, &path, json!({"priority": 1})).await.problem(409);
 }
 
-#[tokio::test]
-async fn a_job_is_run_now_rather_than_later_and_retried_once_it_has_ended() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_job_is_run_now_rather_than_later_and_retried_once_it_has_ended(place: Place) {
+    let house = House::open(&place).await;
     let (path, _) = posted(&house, json!({"kind": "mail", "delay": "1h"})).await;
     let run = house.ask("POST", &format!("{path}/run"), &[], b"").await;
     assert_eq!((run.status, &run.body["phase"]), (200, &json!("ready")));
@@ -151,9 +152,9 @@ async fn a_job_is_run_now_rather_than_later_and_retried_once_it_has_ended() {
     }
 }
 
-#[tokio::test]
-async fn every_verb_compares_the_etag_it_is_given_and_answers_the_next_one() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn every_verb_compares_the_etag_it_is_given_and_answers_the_next_one(place: Place) {
+    let house = House::open(&place).await;
     let (path, first) = posted(&house, json!({"kind": "mail", "delay": "1h"})).await;
     let mut etag = first.header("etag").expect("an ETag").to_owned();
     for (method, verb, body) in [
@@ -184,9 +185,9 @@ async fn every_verb_compares_the_etag_it_is_given_and_answers_the_next_one() {
     assert_eq!(house.ask("DELETE", &path, &headers, b"").await.status, 204);
 }
 
-#[tokio::test]
-async fn an_edit_of_a_payload_under_an_etag_reads_its_job_once() {
-    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+#[apply(on_each_store)]
+async fn an_edit_of_a_payload_under_an_etag_reads_its_job_once(place: Place) {
+    let store = Arc::new(FaultyStore::new(place.open().await));
     let house = House::on(Engine::builder().on(store.clone())).await;
     let call = json!({"method": "GET", "url": "http://a/"});
     let job = json!({"kind": "http", "delay": "1h", "payload": call});
@@ -211,9 +212,9 @@ async fn an_edit_of_a_payload_under_an_etag_reads_its_job_once() {
     assert_eq!(reads.load(Ordering::Relaxed), 1);
 }
 
-#[tokio::test]
-async fn the_client_changes_jobs_and_keeps_what_the_server_said_of_a_refusal() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn the_client_changes_jobs_and_keeps_what_the_server_said_of_a_refusal(place: Place) {
+    let house = House::open(&place).await;
     let client = house.client();
     let new: NewJob = serde_json::from_value(json!({"kind": "mail", "delay": "1h"})).expect("a job");
     let posted = client.enqueue(&new, None).await.expect("it is created").job;

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use macro_rules_attribute::apply;
 use punctual::engine::Engine;
-use punctual::store::memory::MemoryStore;
 use punctual::testing::{Fate, FaultyStore};
 use punctual::{Error, Kind};
 
 use crate::house::{Answer, House, done};
+use crate::stores::{Place, on_each_store};
 
 const JOB: &str = r#"{"kind": "mail"}"#;
 
 /// A server whose store can be taken away.
-async fn house() -> (House, Arc<FaultyStore>) {
-    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+async fn house(place: &Place) -> (House, Arc<FaultyStore>) {
+    let store = Arc::new(FaultyStore::new(place.open().await));
     (House::on(Engine::builder().on(store.clone())).await, store)
 }
 
@@ -23,9 +24,9 @@ fn try_again_later(answer: &Answer) {
     assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
 }
 
-#[tokio::test]
-async fn while_the_store_is_away_every_door_says_to_try_again() {
-    let (house, store) = house().await;
+#[apply(on_each_store)]
+async fn while_the_store_is_away_every_door_says_to_try_again(place: Place) {
+    let (house, store) = house(&place).await;
     let id = house.post("/v1/jobs", JOB).await.id();
     store.rule(|_| Fate::Refuse(Error::unavailable("the store is away")));
 
@@ -46,9 +47,9 @@ async fn while_the_store_is_away_every_door_says_to_try_again() {
     assert_eq!(told.kind(), Kind::Unavailable);
 }
 
-#[tokio::test]
-async fn a_store_that_comes_back_is_used_again_by_itself() {
-    let (house, store) = house().await;
+#[apply(on_each_store)]
+async fn a_store_that_comes_back_is_used_again_by_itself(place: Place) {
+    let (house, store) = house(&place).await;
     store.rule(|_| Fate::Refuse(Error::unavailable("the store is away")));
     try_again_later(&house.post("/v1/jobs", JOB).await);
     store.rule(|_| Fate::Pass);
@@ -61,9 +62,9 @@ async fn a_store_that_comes_back_is_used_again_by_itself() {
     assert_eq!((result.status, &result.body["state"]), (200, &"succeeded".into()));
 }
 
-#[tokio::test]
-async fn a_store_that_does_not_answer_is_not_ready() {
-    let (house, store) = house().await;
+#[apply(on_each_store)]
+async fn a_store_that_does_not_answer_is_not_ready(place: Place) {
+    let (house, store) = house(&place).await;
     let door = store.shut().await;
     try_again_later(&house.get("/readyz").await);
     drop(door);

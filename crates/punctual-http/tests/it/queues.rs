@@ -1,10 +1,12 @@
 //! Queues: what they are set to, paused and emptied of.
 
+use macro_rules_attribute::apply;
 use punctual::run::Outcome;
 use punctual_http::wire::{NewRate, Purge, QueueLimits};
 use serde_json::{Value, json};
 
 use crate::house::{Answer, House, done};
+use crate::stores::{Place, on_each_store};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -24,9 +26,9 @@ async fn enqueue(house: &House, queue: &str, count: usize) {
     }
 }
 
-#[tokio::test]
-async fn a_queue_that_nobody_made_is_open_and_unlimited() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_queue_that_nobody_made_is_open_and_unlimited(place: Place) {
+    let house = House::open(&place).await;
     let queue = house.get("/v1/queues/mail").await;
     assert_eq!((queue.status, queue.header("etag")), (200, Some("\"0\"")));
     let counts = json!({"waiting": 0, "running": 0, "succeeded": 0, "failed": 0, "cancelled": 0});
@@ -41,9 +43,9 @@ async fn a_queue_that_nobody_made_is_open_and_unlimited() {
     );
 }
 
-#[tokio::test]
-async fn queues_are_listed_by_name_with_their_settings_counts_and_oldest_ready_job() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn queues_are_listed_by_name_with_their_settings_counts_and_oldest_ready_job(place: Place) {
+    let house = House::open(&place).await;
     enqueue(&house, "b", 2).await;
     house.run_next("b", done("1")).await;
     put(&house, "a%2Fx", &[], &json!({"max_running": 3})).await;
@@ -72,9 +74,9 @@ async fn queues_are_listed_by_name_with_their_settings_counts_and_oldest_ready_j
     );
 }
 
-#[tokio::test]
-async fn a_queue_is_limited_as_it_was_seen_or_not_at_all() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_queue_is_limited_as_it_was_seen_or_not_at_all(place: Place) {
+    let house = House::open(&place).await;
     let limits = json!({"max_running": 3, "rate": {"n": 10, "per": "1s"}, "retention": {"succeeded": "0s"}});
     let set = put(&house, "mail", &[("If-Match", "\"0\"")], &limits).await;
     assert_eq!((set.status, set.header("etag")), (200, Some("\"1\"")), "{set:?}");
@@ -93,9 +95,9 @@ async fn a_queue_is_limited_as_it_was_seen_or_not_at_all() {
     );
 }
 
-#[tokio::test]
-async fn limits_that_cannot_be_are_pointed_at_all_at_once() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn limits_that_cannot_be_are_pointed_at_all_at_once(place: Place) {
+    let house = House::open(&place).await;
     let wrong = json!({"max_running": -1, "rate": {"n": 0, "per": "1us", "burst": "x"}});
     assert_eq!(
         put(&house, "mail", &[], &wrong).await.problem(422),
@@ -128,9 +130,9 @@ async fn limits_that_cannot_be_are_pointed_at_all_at_once() {
     );
 }
 
-#[tokio::test]
-async fn a_pause_survives_new_limits_and_keeps_its_beginning_until_it_is_ended() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_pause_survives_new_limits_and_keeps_its_beginning_until_it_is_ended(place: Place) {
+    let house = House::open(&place).await;
     let client = house.client();
     let paused = client
         .pause_queue("mail", "the printer burns")
@@ -159,9 +161,9 @@ async fn a_pause_survives_new_limits_and_keeps_its_beginning_until_it_is_ended()
     assert_eq!((open.paused, open.rate.map(|rate| rate.burst)), (None, Some(1)));
 }
 
-#[tokio::test]
-async fn a_purge_counts_first_and_deletes_the_waiting_jobs_of_its_queue_only() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_purge_counts_first_and_deletes_the_waiting_jobs_of_its_queue_only(place: Place) {
+    let house = House::open(&place).await;
     let client = house.client();
     enqueue(&house, "mail", 5).await;
     enqueue(&house, "other", 1).await;
@@ -216,9 +218,9 @@ async fn a_purge_counts_first_and_deletes_the_waiting_jobs_of_its_queue_only() {
     }
 }
 
-#[tokio::test]
-async fn who_waits_for_a_job_that_is_purged_is_told_at_once() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn who_waits_for_a_job_that_is_purged_is_told_at_once(place: Place) {
+    let house = House::open(&place).await;
     house.post("/v1/queues/mail/pause", "{}").await;
     let posted = house
         .post("/v1/jobs", r#"{"kind": "work", "queue": "mail"}"#)

@@ -1,5 +1,6 @@
 //! The routes for whoever a run was deferred to.
 
+use macro_rules_attribute::apply;
 use punctual::job::{Job, NewJob};
 use punctual::minutes;
 use punctual::run::{Outcome, RunId};
@@ -8,6 +9,7 @@ use punctual_http::wire;
 use serde_json::json;
 
 use crate::house::House;
+use crate::stores::{Place, on_each_store};
 
 /// A deferred run of a new job, and the path that its token makes.
 async fn deferred(house: &House) -> (Job, String) {
@@ -26,9 +28,9 @@ async fn deferred(house: &House) -> (Job, String) {
     (job, format!("/v1/runs/{}", token.expect("an engine has tokens")))
 }
 
-#[tokio::test]
-async fn whoever_holds_the_token_prolongs_a_run_and_settles_it_once() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn whoever_holds_the_token_prolongs_a_run_and_settles_it_once(place: Place) {
+    let house = House::open(&place).await;
     let (job, path) = deferred(&house).await;
     let beat = r#"{"lease": "1h", "progress": {"pages": 3}}"#;
     let answer = house.post(&format!("{path}/beat"), beat).await;
@@ -51,9 +53,9 @@ async fn whoever_holds_the_token_prolongs_a_run_and_settles_it_once() {
     }
 }
 
-#[tokio::test]
-async fn each_outcome_may_be_told_by_token() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn each_outcome_may_be_told_by_token(place: Place) {
+    let house = House::open(&place).await;
     for (outcome, state) in [
         (json!({"done": null}), "succeeded"),
         (json!({"done_base64": "/w=="}), "succeeded"),
@@ -73,9 +75,9 @@ async fn each_outcome_may_be_told_by_token() {
     }
 }
 
-#[tokio::test]
-async fn a_cancel_is_told_with_the_next_beat() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_cancel_is_told_with_the_next_beat(place: Place) {
+    let house = House::open(&place).await;
     let (job, path) = deferred(&house).await;
     house
         .engine
@@ -86,9 +88,9 @@ async fn a_cancel_is_told_with_the_next_beat() {
     assert_eq!((answer.status, answer.body), (200, json!({"verdict": "cancel"})));
 }
 
-#[tokio::test]
-async fn what_is_no_token_and_what_says_nothing_is_refused_and_changes_nothing() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn what_is_no_token_and_what_says_nothing_is_refused_and_changes_nothing(place: Place) {
+    let house = House::open(&place).await;
     let (job, path) = deferred(&house).await;
     let done = r#"{"outcome": {"done": 1}}"#;
     for token in ["x", "%FF", &"A".repeat(75), &job.id().to_string()] {
@@ -131,9 +133,9 @@ async fn what_is_no_token_and_what_says_nothing_is_refused_and_changes_nothing()
     assert!(row.status.deferred && row.status.progress.is_none());
 }
 
-#[tokio::test]
-async fn the_client_settles_and_prolongs_by_token() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn the_client_settles_and_prolongs_by_token(place: Place) {
+    let house = House::open(&place).await;
     let (_, path) = deferred(&house).await;
     let token = path.trim_start_matches("/v1/runs/");
     let prolong = wire::BeatDeferred {

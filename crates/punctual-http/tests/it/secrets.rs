@@ -6,7 +6,7 @@ use crate::house::House;
 
 #[tokio::test]
 async fn a_credential_that_stands_in_a_job_is_never_told() {
-    let house = House::open().await;
+    let house = House::in_memory().await;
     let job = json!({
         "kind": "http",
         "payload": {

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
+use macro_rules_attribute::apply;
 use punctual::job::Job;
 use punctual::run::{Outcome, RetryCause, RunId};
 use punctual_http::client::Output;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::house::{House, done, within};
+use crate::house::{DEADLINE, House, done, within};
+use crate::stores::{Place, on_each_store};
 
 fn run_of(job: &Job) -> RunId {
     RunId {
@@ -51,9 +53,13 @@ impl Stream {
 
     /// Reads until the answer holds this text; gives all of it up to there.
     async fn until(&mut self, text: &str) -> &str {
-        while !self.heard.contains(text) {
-            assert!(self.more().await, "it ended without {text:?}: {}", self.heard);
-        }
+        let heard = async {
+            while !self.heard.contains(text) {
+                assert!(self.more().await, "it ended without {text:?}: {}", self.heard);
+            }
+        };
+        let in_time = tokio::time::timeout(DEADLINE, heard).await.is_ok();
+        assert!(in_time, "{text:?} did not come: {}", self.heard);
         &self.heard
     }
 
@@ -92,9 +98,9 @@ impl Stream {
     }
 }
 
-#[tokio::test]
-async fn output_says_where_it_ends_and_is_read_on_from_there() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn output_says_where_it_ends_and_is_read_on_from_there(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     let nothing = house.client().output(&id.to_string(), None, 0).await;
     let nothing = nothing.expect("it answers");
@@ -122,9 +128,9 @@ async fn output_says_where_it_ends_and_is_read_on_from_there() {
     assert_eq!(rest.expect("it answers").bytes, "three\n");
 }
 
-#[tokio::test]
-async fn output_is_followed_from_before_the_run_to_its_end_and_a_gap_is_told() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn output_is_followed_from_before_the_run_to_its_end_and_a_gap_is_told(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     let mut stream = Stream::open(&house, &format!("/v1/jobs/{id}/output?follow=true"), "").await;
     let mut pieces = house
@@ -185,9 +191,9 @@ async fn output_is_followed_from_before_the_run_to_its_end_and_a_gap_is_told() {
     assert_eq!((last.run, last.next), (Some(job.status.run), read.next));
 }
 
-#[tokio::test]
-async fn a_run_that_is_to_be_tried_again_ends_the_stream_of_its_output() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_run_that_is_to_be_tried_again_ends_the_stream_of_its_output(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     let job = house.claim("default").await;
     let stream = Stream::open(&house, &format!("/v1/jobs/{id}/output?follow=true"), "").await;
@@ -201,9 +207,9 @@ async fn a_run_that_is_to_be_tried_again_ends_the_stream_of_its_output() {
     assert!(stream.end().await.contains("no luck\n"));
 }
 
-#[tokio::test]
-async fn slips_about_output_are_told_where_they_are() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn slips_about_output_are_told_where_they_are(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     let path = format!("/v1/jobs/{id}/output");
     for (query, place) in [
@@ -247,9 +253,9 @@ async fn slips_about_output_are_told_where_they_are() {
         .problem(415);
 }
 
-#[tokio::test]
-async fn events_tell_what_happens_and_are_resumed_where_they_broke_off() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn events_tell_what_happens_and_are_resumed_where_they_broke_off(place: Place) {
+    let house = House::open(&place).await;
     let mut stream = Stream::open(&house, "/v1/events", "").await;
     stream.until(": watching\n\n").await;
     assert!(
@@ -283,9 +289,9 @@ async fn events_tell_what_happens_and_are_resumed_where_they_broke_off() {
     assert!(!stream.heard.contains("event: reset"), "{}", stream.heard);
 }
 
-#[tokio::test]
-async fn a_watcher_from_another_life_is_told_to_look_again() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_watcher_from_another_life_is_told_to_look_again(place: Place) {
+    let house = House::open(&place).await;
     let foreign = "Last-Event-ID: 0199c1f05b7e7c3e9a0e3f6d2f1c8a11-7\r\n";
     let mut stream = Stream::open(&house, "/v1/events", foreign).await;
     let (_, reset) = stream.event("reset").await;
@@ -297,9 +303,9 @@ async fn a_watcher_from_another_life_is_told_to_look_again() {
     assert_eq!(house.get("/v1/events?tag=x").await.problem(400), ["tag"]);
 }
 
-#[tokio::test]
-async fn events_of_other_queues_and_kinds_are_left_out() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn events_of_other_queues_and_kinds_are_left_out(place: Place) {
+    let house = House::open(&place).await;
     let mut stream = Stream::open(&house, "/v1/events?queue=b&kind=mail", "").await;
     stream.until(": watching\n\n").await;
     for body in [
@@ -315,9 +321,9 @@ async fn events_of_other_queues_and_kinds_are_left_out() {
     assert!(!stream.heard.contains("event: "), "{}", stream.heard);
 }
 
-#[tokio::test]
-async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of(place: Place) {
+    let house = House::open(&place).await;
     let mut stream = Stream::open(&house, "/v1/events", "").await;
     stream.until(": watching\n\n").await;
     let id = house
@@ -342,9 +348,9 @@ async fn a_job_that_is_asked_to_stop_or_deleted_is_told_of() {
     assert_eq!(gone, json!({"id": other.to_string()}));
 }
 
-#[tokio::test]
-async fn workers_hear_which_runs_are_to_stop_those_of_before_first() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn workers_hear_which_runs_are_to_stop_those_of_before_first(place: Place) {
+    let house = House::open(&place).await;
     let mut ids = Vec::new();
     for _ in 0..2 {
         ids.push(house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id());
@@ -357,9 +363,9 @@ async fn workers_hear_which_runs_are_to_stop_those_of_before_first() {
     stream.until(&format!("data: {}\n\n", ids[1])).await;
 }
 
-#[tokio::test]
-async fn a_server_that_stops_ends_its_streams() {
-    let mut house = House::open().await;
+#[apply(on_each_store)]
+async fn a_server_that_stops_ends_its_streams(place: Place) {
+    let mut house = House::open(&place).await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use macro_rules_attribute::apply;
 use punctual::Error;
 use punctual::engine::Engine;
 use punctual::job::{Defaults, JobId};
 use punctual::queue::Retention;
 use punctual::run::Outcome;
-use punctual::store::memory::MemoryStore;
 use punctual::testing::{Call, Fate, FaultyStore};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::house::{Answer, House, done, within};
+use crate::stores::{Place, on_each_store};
 
-#[tokio::test]
-async fn post_with_a_wait_answers_with_the_result() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn post_with_a_wait_answers_with_the_result(place: Place) {
+    let house = House::open(&place).await;
     let (posted, _) = tokio::join!(
         house.post("/v1/jobs?wait=15s", r#"{"kind": "mail", "payload": 3}"#),
         house.run_next("default", done(r#"{"sent": true}"#)),
@@ -30,9 +31,9 @@ async fn post_with_a_wait_answers_with_the_result() {
     );
 }
 
-#[tokio::test]
-async fn a_wait_that_is_over_answers_202_with_the_job_as_it_is() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_wait_that_is_over_answers_202_with_the_job_as_it_is(place: Place) {
+    let house = House::open(&place).await;
     let posted = house
         .post("/v1/jobs?wait=20ms", r#"{"kind": "mail", "delay": "1h"}"#)
         .await;
@@ -47,9 +48,9 @@ async fn a_wait_that_is_over_answers_202_with_the_job_as_it_is() {
     assert_eq!((result.status, &result.body["state"]), (202, &json!("waiting")));
 }
 
-#[tokio::test]
-async fn a_result_tells_a_failure_from_a_success_and_from_a_job_that_never_was() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_result_tells_a_failure_from_a_success_and_from_a_job_that_never_was(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     house
         .run_next(
@@ -69,9 +70,9 @@ async fn a_result_tells_a_failure_from_a_success_and_from_a_job_that_never_was()
     house.get(unknown).await.problem(404);
 }
 
-#[tokio::test]
-async fn a_result_that_is_no_json_is_told_in_base64() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_result_that_is_no_json_is_told_in_base64(place: Place) {
+    let house = House::open(&place).await;
     let id = house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.id();
     house
         .run_next("default", Outcome::Done(bytes::Bytes::from_static(&[0xff])))
@@ -93,9 +94,9 @@ async fn a_result_that_is_no_json_is_told_in_base64() {
     );
 }
 
-#[tokio::test]
-async fn sixty_four_callers_of_one_key_share_one_job_and_one_result() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn sixty_four_callers_of_one_key_share_one_job_and_one_result(place: Place) {
+    let house = House::open(&place).await;
     // With a window, a caller that comes after the end is given the job that has ended.
     let body = r#"{"kind": "mail", "unique": {"key": "k", "window": "1h"}}"#;
     let callers = futures_util::future::join_all((0..64).map(|_| house.post("/v1/jobs?wait=15s", body)));
@@ -109,15 +110,15 @@ async fn sixty_four_callers_of_one_key_share_one_job_and_one_result() {
     assert_eq!(house.jobs().await, 1);
 }
 
-#[tokio::test]
-async fn nobody_can_wait_for_jobs_that_are_deleted_as_they_end() {
+#[apply(on_each_store)]
+async fn nobody_can_wait_for_jobs_that_are_deleted_as_they_end(place: Place) {
     let defaults = Defaults {
         retention: Retention::all(Duration::ZERO),
         ..Defaults::default()
     };
     let engine = Engine::builder()
         .defaults(defaults)
-        .open("memory:")
+        .open(&place.url())
         .await
         .expect("memory opens");
     let house = House::on(engine).await;
@@ -129,9 +130,9 @@ async fn nobody_can_wait_for_jobs_that_are_deleted_as_they_end() {
     assert_eq!(house.post("/v1/jobs", r#"{"kind": "mail"}"#).await.status, 201);
 }
 
-#[tokio::test]
-async fn a_job_that_is_deleted_while_its_caller_waits_was_posted_all_the_same() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_job_that_is_deleted_while_its_caller_waits_was_posted_all_the_same(place: Place) {
+    let house = House::open(&place).await;
     let posting = house.post("/v1/jobs?wait=300s", r#"{"kind": "mail", "delay": "1h"}"#);
     let deleting = async {
         let id = only_job(&house).await;
@@ -144,9 +145,9 @@ async fn a_job_that_is_deleted_while_its_caller_waits_was_posted_all_the_same() 
     assert_eq!(posted.header("location"), Some(format!("/v1/jobs/{id}").as_str()));
 }
 
-#[tokio::test]
-async fn a_store_that_goes_away_during_the_wait_does_not_hide_what_was_posted() {
-    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+#[apply(on_each_store)]
+async fn a_store_that_goes_away_during_the_wait_does_not_hide_what_was_posted(place: Place) {
+    let store = Arc::new(FaultyStore::new(place.open().await));
     let house = House::on(Engine::builder().on(store.clone())).await;
     let mut stored = false;
     store.rule(move |call| match call {
@@ -178,9 +179,9 @@ async fn only_job(house: &House) -> JobId {
     .await
 }
 
-#[tokio::test]
-async fn a_server_that_stops_answers_whoever_waits() {
-    let mut house = House::open().await;
+#[apply(on_each_store)]
+async fn a_server_that_stops_answers_whoever_waits(place: Place) {
+    let mut house = House::open(&place).await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "mail", "delay": "1h"}"#)
         .await

@@ -1,7 +1,8 @@
 //! Workers that claim, beat and settle over HTTP, by hand.
 
+use macro_rules_attribute::apply;
 use punctual::JobId;
-use punctual::engine::{Engine, Filter, Page, View};
+use punctual::engine::{Filter, Page, View};
 use punctual::run::{Outcome, Release, RunId};
 use punctual_http::server::ServerSettings;
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::house::{Answer, House, within};
+use crate::stores::{Place, on_each_store};
 
 /// Asks as a worker in any language does.
 async fn ask(house: &House, verb: &str, body: &Value) -> Answer {
@@ -39,9 +41,9 @@ async fn beat(house: &House, run: &Value) -> Value {
     beaten.body["runs"][0]["verdict"].clone()
 }
 
-#[tokio::test]
-async fn a_claimed_job_is_held_by_beats_until_it_is_settled_once() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_claimed_job_is_held_by_beats_until_it_is_settled_once(place: Place) {
+    let house = House::open(&place).await;
     let id = house
         .post("/v1/jobs", r#"{"kind": "work", "payload": {"n": 1.00}}"#)
         .await
@@ -68,9 +70,9 @@ async fn a_claimed_job_is_held_by_beats_until_it_is_settled_once() {
     assert_eq!(result.body["result"], json!({"sent": true}));
 }
 
-#[tokio::test]
-async fn every_outcome_leads_where_the_library_says() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn every_outcome_leads_where_the_library_says(place: Place) {
+    let house = House::open(&place).await;
     for (outcome, phase) in [
         (json!({"done": null}), "succeeded"),
         (json!({"done_base64": "/w=="}), "succeeded"),
@@ -102,9 +104,9 @@ async fn every_outcome_leads_where_the_library_says() {
     }
 }
 
-#[tokio::test]
-async fn a_claim_waits_for_a_job_and_comes_back_empty_when_its_wait_is_over() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_claim_waits_for_a_job_and_comes_back_empty_when_its_wait_is_over(place: Place) {
+    let house = House::open(&place).await;
     let wish = json!({"worker": "by hand", "wait": "20ms"});
     let none = ask(&house, "claim", &wish).await;
     assert_eq!(
@@ -134,9 +136,9 @@ async fn send_claim(house: &House, wish: &Value) -> TcpStream {
     stream
 }
 
-#[tokio::test]
-async fn a_worker_that_leaves_while_it_waits_takes_no_job_along() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_worker_that_leaves_while_it_waits_takes_no_job_along(place: Place) {
+    let house = House::open(&place).await;
     for _ in 0..5 {
         let stream = send_claim(&house, &json!({"worker": "gone", "wait": "1m", "lease": "1h"})).await;
         // Whether the server has read it, and whether it notices the end first, does not matter.
@@ -150,9 +152,9 @@ async fn a_worker_that_leaves_while_it_waits_takes_no_job_along() {
     }
 }
 
-#[tokio::test]
-async fn jobs_in_an_answer_that_nobody_reads_are_put_back_before_the_server_stops() {
-    let mut house = House::open().await;
+#[apply(on_each_store)]
+async fn jobs_in_an_answer_that_nobody_reads_are_put_back_before_the_server_stops(place: Place) {
+    let mut house = House::open(&place).await;
     // More than the system keeps for a reader.
     let job = json!({"kind": "work", "payload": "x".repeat(250_000)}).to_string();
     for _ in 0..60 {
@@ -178,13 +180,13 @@ async fn jobs_in_an_answer_that_nobody_reads_are_put_back_before_the_server_stop
     assert!(waiting.iter().all(|job| job.attempt == 0 && job.run > 0));
 }
 
-#[tokio::test]
-async fn only_so_many_workers_wait_at_once_and_others_are_told_to_come_again() {
+#[apply(on_each_store)]
+async fn only_so_many_workers_wait_at_once_and_others_are_told_to_come_again(place: Place) {
     let settings = ServerSettings {
         workers: 1,
         ..ServerSettings::default()
     };
-    let engine = Engine::open("memory:").await.expect("memory opens");
+    let engine = place.engine().await;
     let house = House::with(engine, settings).await;
     let wish = json!({"worker": "patient", "wait": "1m"});
     let first = send_claim(&house, &wish).await;
@@ -211,9 +213,9 @@ async fn only_so_many_workers_wait_at_once_and_others_are_told_to_come_again() {
     within(free).await;
 }
 
-#[tokio::test]
-async fn what_no_worker_may_ask_is_pointed_at() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn what_no_worker_may_ask_is_pointed_at(place: Place) {
+    let house = House::open(&place).await;
     for (verb, body, places) in [
         ("claim", json!({}), vec!["/worker"]),
         ("claim", json!({"worker": "w", "colour": 1}), vec!["/colour"]),
@@ -264,9 +266,11 @@ async fn what_no_worker_may_ask_is_pointed_at() {
     }
 }
 
-#[tokio::test]
-async fn of_a_body_that_is_wrong_all_over_a_hundred_places_are_named_and_of_a_long_list_its_length() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn of_a_body_that_is_wrong_all_over_a_hundred_places_are_named_and_of_a_long_list_its_length(
+    place: Place,
+) {
+    let house = House::open(&place).await;
     for verb in ["beat", "settle"] {
         let many = ask(
             &house,
@@ -285,9 +289,9 @@ async fn of_a_body_that_is_wrong_all_over_a_hundred_places_are_named_and_of_a_lo
     }
 }
 
-#[tokio::test]
-async fn what_is_not_exactly_one_outcome_is_pointed_at() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn what_is_not_exactly_one_outcome_is_pointed_at(place: Place) {
+    let house = House::open(&place).await;
     let settle = async |outcome: Value| {
         let run = json!({"id": JobId::named("a").to_string(), "run": 1, "outcome": outcome});
         ask(&house, "settle", &json!({"runs": [run]})).await.problem(422)
@@ -318,9 +322,9 @@ async fn what_is_not_exactly_one_outcome_is_pointed_at() {
     }
 }
 
-#[tokio::test]
-async fn a_worker_is_listed_with_what_it_told_of_itself() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_worker_is_listed_with_what_it_told_of_itself(place: Place) {
+    let house = House::open(&place).await;
     ask(&house, "beat", &json!({"worker": "by hand"})).await;
     let workers = house.client().workers().await.expect("it answers").items;
     assert_eq!(workers.len(), 1);
@@ -331,9 +335,9 @@ async fn a_worker_is_listed_with_what_it_told_of_itself() {
     );
 }
 
-#[tokio::test]
-async fn a_worker_is_told_as_it_is_and_forgotten_once_it_has_stopped() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_worker_is_told_as_it_is_and_forgotten_once_it_has_stopped(place: Place) {
+    let house = House::open(&place).await;
     house.post("/v1/jobs", r#"{"kind": "mail"}"#).await;
     let run = take(&house, json!({})).await;
     let listed = async || house.client().workers().await.expect("it answers").items;
@@ -351,9 +355,9 @@ async fn a_worker_is_told_as_it_is_and_forgotten_once_it_has_stopped() {
     assert_eq!(listed().await.len(), 0);
 }
 
-#[tokio::test]
-async fn a_worker_is_given_a_payload_as_it_was_sent_secrets_and_all() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_worker_is_given_a_payload_as_it_was_sent_secrets_and_all(place: Place) {
+    let house = House::open(&place).await;
     let call = json!({"method": "GET", "url": "http://localhost/", "headers": {"authorization": "Bearer x"}});
     house
         .post("/v1/jobs", json!({"kind": "http", "payload": call}).to_string())
@@ -362,9 +366,9 @@ async fn a_worker_is_given_a_payload_as_it_was_sent_secrets_and_all() {
     assert_eq!(run["job"]["payload"], call);
 }
 
-#[tokio::test]
-async fn a_released_run_is_no_longer_its_workers() {
-    let house = House::open().await;
+#[apply(on_each_store)]
+async fn a_released_run_is_no_longer_its_workers(place: Place) {
+    let house = House::open(&place).await;
     house.post("/v1/jobs", r#"{"kind": "work"}"#).await;
     let near = house.claim("default").await;
     house.settle(&near, Outcome::Release(Release::Unstarted)).await;

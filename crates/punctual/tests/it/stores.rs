@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::StreamExt;
+use punctual::Engine;
 use punctual::clock::SystemClock;
 use punctual::signals::Signal;
 use punctual::store::{Store, url};
@@ -98,10 +99,26 @@ impl Place {
         }
     }
 
+    /// An engine on a store with nothing in it.
+    #[allow(dead_code, reason = "the tests of the server use it")]
+    pub(crate) async fn engine(&self) -> Engine {
+        Engine::builder().on(self.open_heard().await)
+    }
+
     /// A store with nothing in it.
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
-        let store = url::open(&self.url(), Arc::new(SystemClock::new())).await;
-        store.expect("the store opens")
+        open(&self.url()).await
+    }
+
+    /// A store with nothing in it, as two processes have it. Memory has but one.
+    #[allow(dead_code, reason = "the tests of the library use it")]
+    pub(crate) async fn open_twice(&self) -> [Arc<dyn Store>; 2] {
+        let url = self.url();
+        let first = open(&url).await;
+        match self {
+            Place::Memory => [first.clone(), first],
+            _ => [first, open(&url).await],
+        }
     }
 
     /// The same, once it hears the other processes: a server's store says so, and no test wants to hear of it later.
@@ -113,4 +130,9 @@ impl Place {
         }
         store
     }
+}
+
+async fn open(url: &str) -> Arc<dyn Store> {
+    let store = url::open(url, Arc::new(SystemClock::new())).await;
+    store.expect("the store opens")
 }
