@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::FutureExt;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 
 use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
@@ -12,7 +13,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store};
 use crate::time::Timestamp;
 
@@ -67,7 +68,8 @@ pub enum Fate {
 
 type Rule = Box<dyn FnMut(Call<'_>) -> Fate + Send>;
 
-/// A store that passes each call on to another one, unless a rule says otherwise. Signals always pass.
+/// A store that passes each call on to another one, unless a rule says otherwise. Signals pass, unless it is
+/// [`deaf`](FaultyStore::deaf).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -97,6 +99,7 @@ pub struct FaultyStore {
     inner: Arc<dyn Store>,
     /// Whose time it is in the store; nothing, where that is the store's own matter.
     clock: Option<Arc<dyn Clock>>,
+    signals: Option<Silence>,
     rule: Mutex<Rule>,
     door: RwLock<()>,
     /// Calls that the inner store has not answered.
@@ -109,6 +112,7 @@ impl FaultyStore {
         FaultyStore {
             inner,
             clock: None,
+            signals: None,
             rule: Mutex::new(Box::new(|_| Fate::Pass)),
             door: RwLock::new(()),
             serving: AtomicUsize::new(0),
@@ -120,6 +124,13 @@ impl FaultyStore {
     #[must_use]
     pub fn on_clock(mut self, clock: Arc<dyn Clock>) -> FaultyStore {
         self.clock = Some(clock);
+        self
+    }
+
+    /// The same, but every hint is lost, on its way out as on its way in.
+    #[must_use]
+    pub fn deaf(mut self) -> FaultyStore {
+        self.signals = Some(Silence);
         self
     }
 
@@ -260,6 +271,20 @@ impl Store for FaultyStore {
     }
 
     fn signals(&self) -> &dyn Signals {
-        self.inner.signals()
+        match &self.signals {
+            Some(silence) => silence,
+            None => self.inner.signals(),
+        }
+    }
+}
+
+/// Nobody hears anything.
+struct Silence;
+
+impl Signals for Silence {
+    fn send(&self, _: &[Signal]) {}
+
+    fn listen(&self) -> BoxStream<'static, Signal> {
+        stream::pending().boxed()
     }
 }

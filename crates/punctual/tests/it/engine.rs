@@ -1,9 +1,10 @@
-//! The engine on a memory store: what callers, workers and operators see of it.
+//! The engine on each store: what callers, workers and operators see of it.
 
 mod bulk;
 mod caretaker;
 mod claiming;
 mod clock;
+mod deaf;
 mod events;
 mod operating;
 mod output;
