@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make names of their own")]
 
 mod access;
+mod away;
 mod bad_input;
 mod batch;
 mod bulk;

@@ -19,6 +19,7 @@
 
 mod apply;
 mod beat;
+mod check;
 mod claim;
 mod claim_ids;
 mod connect;
@@ -50,7 +51,6 @@ use tokio_postgres::Transaction;
 use self::connect::{Connector, Place};
 use self::namespace::Namespace;
 use self::pool::Pool;
-use self::row::Columns;
 use self::session::Link;
 use self::signals::PostgresSignals;
 use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
@@ -60,6 +60,7 @@ use crate::job::{Job, JobId};
 use crate::limits;
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
 use crate::signals::Signals;
+use crate::store::findings::{self, PassedOver};
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
 use crate::time::Timestamp;
 
@@ -82,6 +83,8 @@ struct Core {
     known: gates::Known,
     floors: Arc<floors::Floors>,
     counted: counts::Last,
+    passed_over: PassedOver,
+    written: check::Written,
 }
 
 /// How a PostgreSQL store is opened.
@@ -302,41 +305,23 @@ impl Core {
             known: gates::Known::default(),
             floors: Arc::new(floors::Floors::new(Arc::clone(&clock))),
             counted: counts::Last::default(),
+            passed_over: PassedOver::default(),
+            written: check::Written::default(),
             connector,
             clock,
         }
     }
 
     async fn check(&self) -> Result<Report, Error> {
-        let (asked_at, asked) = (self.clock.uptime(), self.clock.now());
-        let rows = on_session!(self.reads, session => session.read(include_str!("postgres/check.sql"), &[]))?;
-        let latency = self.clock.uptime().saturating_sub(asked_at);
-        let row = rows
-            .first()
-            .ok_or_else(|| Error::internal("the server tells nothing of itself"))?;
-        let column = Columns::of(row);
-        if column.get(4)? {
-            return Err(Error::unavailable(
-                "this PostgreSQL takes no writes: it is a standby, or read-only by its settings",
-            ));
+        let clock = &*self.clock;
+        let mut report = on_session!(self.reads, session => check::check(&session, clock))?;
+        if !self.written.is_known(clock) {
+            on_session!(self.writes, session => check::try_to_write(&session))?;
+            self.written.note(clock);
         }
-        let (synced, whole, commit): (bool, bool, &str) = (column.get(1)?, column.get(2)?, column.get(3)?);
-        let note = match (synced, whole) {
-            (true, true) => format!("Every commit is synced to the disk (synchronous_commit = {commit})."),
-            (true, false) => "After a loss of power pages may be torn (full_page_writes = off).".to_owned(),
-            (false, _) => {
-                "Nothing is synced to the disk (fsync = off): a loss of power may lose everything.".to_owned()
-            }
-        };
-        Ok(Report {
-            store: "postgres",
-            version: column.get(0)?,
-            schema: schema::SCHEMA,
-            durable: synced && whole && commit != "off" && commit != "local",
-            notes: vec![note],
-            clock_ahead_micros: column.instant(5)?.as_micros() - (asked + latency / 2).as_micros(),
-            latency,
-        })
+        let unreadable = on_session!(self.reads, session => overdue::unreadable(&session))?;
+        report.notes.extend(findings::unreadable(&unreadable));
+        Ok(report)
     }
 }
 
@@ -398,7 +383,7 @@ impl Store for PostgresStore {
         let core = Arc::clone(&self.core);
         self.read(async move {
             checks::overdue(limit)?;
-            on_session!(core.reads, session => overdue::overdue(&session, limit, now))
+            on_session!(core.reads, session => overdue::overdue(&session, limit, now, &core.passed_over))
         })
     }
 

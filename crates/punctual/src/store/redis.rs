@@ -59,6 +59,7 @@ use crate::job::{Job, JobId};
 use crate::limits;
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
 use crate::signals::Signals;
+use crate::store::findings::{self, PassedOver};
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
 use crate::time::{Timestamp, micros};
 
@@ -68,6 +69,7 @@ pub struct RedisStore {
     link: Link,
     /// Heartbeats wait for nobody's long answer.
     beats: Link,
+    passed_over: PassedOver,
     // Signals end before the driver, so that the last of them are sent.
     signals: RedisSignals,
     _driver: Driver,
@@ -128,6 +130,7 @@ impl RedisStore {
         }
         let store = RedisStore {
             clock: options.clock,
+            passed_over: PassedOver::default(),
             signals: RedisSignals::start(&link),
             link,
             beats,
@@ -155,13 +158,19 @@ impl RedisStore {
         let now = reply::bytes(self.link.read(&script::CHECK, arguments).await?)?;
         let latency = self.clock.uptime().saturating_sub(asked_at);
         let here = self.clock.now() - latency / 2;
+        let ahead = order::read_instant(reply::fixed(&now)?).as_micros() - here.as_micros();
+        let notes = [
+            Some(promise.keeps.note().to_owned()),
+            findings::clock(ahead),
+            findings::unreadable(&overdue::unreadable(&self.link).await?),
+        ];
         Ok(Report {
             store: "redis",
             version: promise.version,
             schema: script::SCHEMA,
             durable: promise.keeps == Keeps::All,
-            notes: vec![promise.keeps.note().to_owned()],
-            clock_ahead_micros: order::read_instant(reply::fixed(&now)?).as_micros() - here.as_micros(),
+            notes: notes.into_iter().flatten().collect(),
+            clock_ahead_micros: ahead,
             latency,
         })
     }
@@ -213,7 +222,7 @@ impl Store for RedisStore {
     fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
         Box::pin(async move {
             checks::overdue(limit)?;
-            overdue::overdue(&self.link, limit, now).await
+            overdue::overdue(&self.link, limit, now, &self.passed_over).await
         })
     }
 

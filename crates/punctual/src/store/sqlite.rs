@@ -55,7 +55,6 @@ use futures_util::stream::BoxStream;
 use rusqlite::Transaction;
 
 use self::fault::Fault;
-use self::overdue::PassedOver;
 use self::place::Place;
 use self::readers::Readers;
 use self::watch::Watch;
@@ -67,6 +66,7 @@ use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
 use crate::signals::{LocalSignals, Signal, Signals};
+use crate::store::findings::{self, PassedOver};
 use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
 use crate::time::Timestamp;
 
@@ -373,7 +373,7 @@ impl Store for SqliteStore {
             reached.await?;
             let latency = clock.uptime().saturating_sub(asked_at);
             let mut notes = vec!["Every commit is synced to the disk (WAL, synchronous = FULL).".to_owned()];
-            notes.extend(unreadable.await?);
+            notes.extend(findings::unreadable(&unreadable.await?));
             Ok(Report {
                 store: "sqlite",
                 version: rusqlite::version().to_owned(),

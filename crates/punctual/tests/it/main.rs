@@ -5,6 +5,7 @@
     reason = "tests bound their waits by the machine's own clock"
 )]
 
+mod check;
 mod conformance;
 mod engine;
 mod flight;

@@ -2,7 +2,7 @@
 
 mod access;
 mod cluster;
-mod layout;
+pub(crate) mod layout;
 mod promise;
 pub(crate) mod server;
 mod signals;

@@ -7,17 +7,20 @@ use tokio_postgres::types::Type;
 use super::claim::number;
 use super::fault::Fault;
 use super::fetch::rows_of;
-use super::row::{Columns, if_readable, read_job};
+use super::row::{Columns, read_job};
 use super::session::{Param, Session};
+use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::limits;
 use crate::store::Overdue;
+use crate::store::findings::PassedOver;
 use crate::time::Timestamp;
 
 pub(super) async fn overdue(
     session: &Session,
     limit: usize,
     stepped: Option<Timestamp>,
+    passed_over: &PassedOver,
 ) -> Result<Overdue, Fault> {
     let mut jobs = Vec::new();
     let (mut wanted, mut looked_at) = (limit, 0);
@@ -26,8 +29,13 @@ pub(super) async fn overdue(
         let (now, alarms) = earliest(session, wanted.saturating_add(1), stepped).await?;
         let passed = alarms.iter().take(wanted).take_while(|(alarm, _)| *alarm <= now);
         let passed = passed.count().max(looked_at);
-        let ids = alarms.get(looked_at..passed).unwrap_or_default();
-        jobs.extend(readable(session, ids).await?);
+        let alarms_looked_at = alarms.get(looked_at..passed).unwrap_or_default();
+        for (id, read) in read_each(session, alarms_looked_at).await? {
+            match read {
+                Ok(job) => jobs.push(job),
+                Err(fault) => passed_over.meet(id, now, &fault.into()),
+            }
+        }
         looked_at = passed;
         // Rows that cannot be read take nobody's place, as far as one look may go.
         let unreadable = passed - jobs.len();
@@ -38,6 +46,15 @@ pub(super) async fn overdue(
         }
         wanted = more;
     }
+}
+
+/// Those of the earliest overdue rows that cannot be read, and why.
+pub(super) async fn unreadable(session: &Session) -> Result<Vec<(JobId, Error)>, Fault> {
+    let (now, alarms) = earliest(session, limits::UNREADABLE_TOLD, None).await?;
+    let passed = alarms.partition_point(|(alarm, _)| *alarm <= now);
+    let rows = read_each(session, alarms.get(..passed).unwrap_or_default()).await?;
+    let unreadable = |(id, read): (JobId, Result<Job, Fault>)| Some((id, read.err()?.into()));
+    Ok(rows.into_iter().filter_map(unreadable).collect())
 }
 
 /// The earliest alarms of all, and the store's time.
@@ -61,8 +78,11 @@ async fn earliest(
     Ok((now, alarms))
 }
 
-/// The rows of these jobs that can be read and still have their alarm, in this order.
-async fn readable(session: &Session, alarms: &[(Timestamp, JobId)]) -> Result<Vec<Job>, Fault> {
+/// The rows of these jobs that still have their alarm, in this order, and those that cannot be read.
+async fn read_each(
+    session: &Session,
+    alarms: &[(Timestamp, JobId)],
+) -> Result<Vec<(JobId, Result<Job, Fault>)>, Fault> {
     if alarms.is_empty() {
         return Ok(Vec::new());
     }
@@ -70,9 +90,15 @@ async fn readable(session: &Session, alarms: &[(Timestamp, JobId)]) -> Result<Ve
     let mut found = BTreeMap::new();
     for row in &rows_of(session, &ids).await? {
         let id = Columns::of(row).id(0)?;
-        found.extend(if_readable(id, read_job(row, 0))?.map(|job| (id, job)));
+        match read_job(row, 0) {
+            Err(fault) if !fault.is_of_a_row() => return Err(fault),
+            read => found.insert(id, read),
+        };
     }
-    let still =
-        |(alarm, id): &(Timestamp, JobId)| found.remove(id).filter(|job| job.status.alarm == Some(*alarm));
+    let still = |(alarm, id): &(Timestamp, JobId)| {
+        let read = found.remove(id)?;
+        let has_moved = read.as_ref().is_ok_and(|job| job.status.alarm != Some(*alarm));
+        (!has_moved).then_some((*id, read))
+    };
     Ok(alarms.iter().filter_map(still).collect())
 }

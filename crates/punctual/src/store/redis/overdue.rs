@@ -4,17 +4,23 @@ use std::collections::BTreeSet;
 
 use futures_util::future;
 
-use super::fetch::fetch_each;
+use super::fetch::{Fetched, fetch_each};
 use super::link::Link;
 use super::order::{Place, instant, read_instant};
 use super::reply;
 use crate::error::Error;
-use crate::job::Job;
+use crate::job::{Job, JobId};
 use crate::limits;
 use crate::store::Overdue;
+use crate::store::findings::PassedOver;
 use crate::time::Timestamp;
 
-pub(super) async fn overdue(link: &Link, limit: usize, now: Option<Timestamp>) -> Result<Overdue, Error> {
+pub(super) async fn overdue(
+    link: &Link,
+    limit: usize,
+    now: Option<Timestamp>,
+    passed_over: &PassedOver,
+) -> Result<Overdue, Error> {
     let now = match now {
         Some(now) => now,
         None => server_time(link).await?,
@@ -29,7 +35,12 @@ pub(super) async fn overdue(link: &Link, limit: usize, now: Option<Timestamp>) -
             .take(wanted)
             .take_while(|alarm| alarm.at <= instant(now));
         let passed = passed.count();
-        jobs.extend(read(link, alarms.get(looked_at..passed).unwrap_or_default()).await?);
+        for (id, read) in read_each(link, alarms.get(looked_at..passed).unwrap_or_default()).await? {
+            match read {
+                Ok(job) => jobs.push(job),
+                Err(error) => passed_over.meet(id, now, &error),
+            }
+        }
         looked_at = passed;
         // Rows that cannot be read, or moved on just now, take nobody's place, as far as one look may go.
         let passed_over = passed.saturating_sub(jobs.len());
@@ -40,6 +51,18 @@ pub(super) async fn overdue(link: &Link, limit: usize, now: Option<Timestamp>) -
         }
         wanted = more;
     }
+}
+
+/// Those of the earliest overdue rows that cannot be read, and why.
+pub(super) async fn unreadable(link: &Link) -> Result<Vec<(JobId, Error)>, Error> {
+    let now = instant(server_time(link).await?);
+    let alarms = earliest(link, limits::UNREADABLE_TOLD).await?;
+    let passed = alarms.partition_point(|alarm| alarm.at <= now);
+    let rows = read_each(link, alarms.get(..passed).unwrap_or_default()).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, read)| Some((id, read.err()?)))
+        .collect())
 }
 
 /// The server's time.
@@ -65,18 +88,16 @@ async fn earliest(link: &Link, count: usize) -> Result<Vec<Place>, Error> {
     Ok(alarms.into_iter().take(count).collect())
 }
 
-/// The rows that still have these alarms.
-async fn read(link: &Link, alarms: &[Place]) -> Result<Vec<Job>, Error> {
+/// The rows that still have these alarms, and those that cannot be read.
+async fn read_each(link: &Link, alarms: &[Place]) -> Result<Vec<(JobId, Result<Job, Error>)>, Error> {
     let ids: Vec<_> = alarms.iter().map(|alarm| alarm.id).collect();
-    let mut jobs = Vec::new();
-    for (alarm, (id, row)) in alarms.iter().zip(fetch_each(link, &ids).await?) {
-        match row {
-            Some(Ok(job)) if job.status.alarm.map(instant) == Some(alarm.at) => jobs.push(job),
-            Some(Err(error)) => {
-                tracing::error!(job = %id, %error, "a row cannot be read; it is passed over");
-            }
-            _ => {}
-        }
-    }
-    Ok(jobs)
+    let rows = alarms.iter().zip(fetch_each(link, &ids).await?);
+    let still = |(alarm, (id, row)): (&Place, Fetched)| {
+        let read = row?;
+        let has_moved = read
+            .as_ref()
+            .is_ok_and(|job| job.status.alarm.map(instant) != Some(alarm.at));
+        (!has_moved).then_some((id, read))
+    };
+    Ok(rows.filter_map(still).collect())
 }

@@ -3,9 +3,6 @@
 //! One that cannot be read is passed over, and is not taken back by anybody: what its job allows, nobody can tell. It is
 //! told in the log, now and then, and by a check.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use rusqlite::{Connection, params};
 
 use super::claim::number;
@@ -15,26 +12,9 @@ use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits;
+use crate::store::findings::PassedOver;
 use crate::store::{Overdue, codec};
 use crate::time::Timestamp;
-
-/// The rows that were told of and passed over, and when: each look meets them again.
-#[derive(Default)]
-pub(super) struct PassedOver(Mutex<BTreeMap<JobId, Timestamp>>);
-
-impl PassedOver {
-    /// Whether it is time to tell of this row.
-    fn is_to_be_told(&self, id: JobId, now: Timestamp) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of a time that the clock was set back from are told again.
-        told.retain(|_, at| *at <= now && now.since(*at) < limits::UNREADABLE_PAUSE);
-        if told.len() >= limits::UNREADABLE_TOLD || told.contains_key(&id) {
-            return false;
-        }
-        told.insert(id, now);
-        true
-    }
-}
 
 pub(super) fn overdue(
     connection: &Connection,
@@ -53,12 +33,7 @@ pub(super) fn overdue(
             match read_row(connection, *row) {
                 Ok(job) => jobs.push(job),
                 Err(fault) if !fault.is_of_a_row() => return Err(fault),
-                Err(fault) if passed_over.is_to_be_told(*id, now) => tracing::error!(
-                    job = %id, error = %Error::from(fault),
-                    "an overdue job cannot be read, and is not taken back: nobody can tell what it allows; a version of \
-                     Punctual that can read it does so"
-                ),
-                Err(_) => {}
+                Err(fault) => passed_over.meet(*id, now, &fault.into()),
             }
         }
         looked_at = passed;
@@ -73,28 +48,18 @@ pub(super) fn overdue(
     }
 }
 
-/// A sentence about those of the earliest overdue rows that cannot be read, if there are any.
-pub(super) fn unreadable(connection: &Connection, now: Timestamp) -> Result<Option<String>, Fault> {
-    let mut told = None;
-    let mut count = 0;
+/// Those of the earliest overdue rows that cannot be read, and why.
+pub(super) fn unreadable(connection: &Connection, now: Timestamp) -> Result<Vec<(JobId, Error)>, Fault> {
+    let mut unreadable = Vec::new();
     for (alarm, id, row) in earliest(connection, limits::UNREADABLE_TOLD)? {
         match read_row(connection, row) {
             _ if alarm > now => break,
             Ok(_) => {}
-            Err(fault) if fault.is_of_a_row() => {
-                count += 1;
-                told.get_or_insert_with(|| format!("{id} among them ({})", Error::from(fault)));
-            }
+            Err(fault) if fault.is_of_a_row() => unreadable.push((id, fault.into())),
             Err(fault) => return Err(fault),
         }
     }
-    let say = |one: String| {
-        format!(
-            "Overdue jobs that cannot be read: {count}, {one}. They are not taken back, since nobody can tell what they allow; \
-             a version of Punctual that can read them does so."
-        )
-    };
-    Ok(told.map(say))
+    Ok(unreadable)
 }
 
 /// The earliest alarms of all.
@@ -115,23 +80,4 @@ fn read_row(connection: &Connection, row: i64) -> Result<Job, Fault> {
     let sql = include_str!("fetch_row.sql");
     let job = first(connection, sql, params![row], |row| read_job(row, 0))?;
     job.ok_or_else(|| Fault::Told(Error::internal("an index names a row that is not there")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::seconds;
-
-    #[test]
-    fn a_row_that_cannot_be_read_is_told_of_now_and_then_and_not_too_many_are() {
-        let passed_over = PassedOver::default();
-        let (id, now) = (JobId::named("a"), Timestamp::EPOCH);
-        assert!(passed_over.is_to_be_told(id, now));
-        assert!(!passed_over.is_to_be_told(id, now + seconds(1)));
-        assert!(passed_over.is_to_be_told(id, now + limits::UNREADABLE_PAUSE));
-        assert!(passed_over.is_to_be_told(id, now), "the clock was set back");
-        let others = (0..limits::UNREADABLE_TOLD).map(|n| JobId::named(&n.to_string()));
-        let told = others.filter(|id| passed_over.is_to_be_told(*id, now)).count();
-        assert_eq!(told, limits::UNREADABLE_TOLD - 1);
-    }
 }

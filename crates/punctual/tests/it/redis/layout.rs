@@ -50,7 +50,7 @@ async fn a_server_that_was_flushed_begins_anew() {
 }
 
 /// Puts this byte in place of the first one of a string.
-async fn spoil(url: &str, name: &str, id: JobId) {
+pub(crate) async fn spoil(url: &str, name: &str, id: JobId) {
     let client = redis::Client::open(url.split('?').next().unwrap_or(url)).expect("it is a URL");
     let mut connection = client
         .get_multiplexed_async_connection()

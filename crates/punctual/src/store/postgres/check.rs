@@ -1,0 +1,76 @@
+//! Check: what the server is, what it promises, and whether it takes a write.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::row::Columns;
+use super::schema;
+use super::session::Session;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::limits;
+use crate::store::{Report, findings};
+
+/// Until when the last write of a check is taken for how the next one would go.
+#[derive(Default)]
+pub(super) struct Written(Mutex<Duration>);
+
+impl Written {
+    pub(super) fn is_known(&self, clock: &dyn Clock) -> bool {
+        clock.uptime() < *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note(&self, clock: &dyn Clock) {
+        let until = clock.uptime().saturating_add(limits::FILE_WRITE_KNOWN);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+/// Writes a row of its own, which nobody reads.
+pub(super) async fn try_to_write(session: &Session) -> Result<(), Fault> {
+    session.write(include_str!("check_write.sql"), &[]).await?;
+    Ok(())
+}
+
+/// What the server tells of itself.
+pub(super) async fn check(session: &Session, clock: &dyn Clock) -> Result<Report, Fault> {
+    let sql = include_str!("check.sql");
+    // The first time a session is asked, it prepares the statement; only then is it one round trip.
+    session.read(sql, &[]).await?;
+    let (asked_at, asked) = (clock.uptime(), clock.now());
+    let rows = session.read(sql, &[]).await?;
+    let latency = clock.uptime().saturating_sub(asked_at);
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::internal("the server tells nothing of itself"))?;
+    let column = Columns::of(row);
+    if column.get(4)? {
+        return Err(Fault::Told(Error::unavailable(
+            "this PostgreSQL takes no writes: it is a standby, or read-only by its settings",
+        )));
+    }
+    let (synced, whole, commit): (bool, bool, &str) = (column.get(1)?, column.get(2)?, column.get(3)?);
+    let durable = synced && whole && commit != "off" && commit != "local";
+    let ahead = column.instant(5)?.as_micros() - (asked + latency / 2).as_micros();
+    let notes = [Some(promise(synced, whole, commit)), findings::clock(ahead)];
+    Ok(Report {
+        store: "postgres",
+        version: column.get(0)?,
+        schema: schema::SCHEMA,
+        durable,
+        notes: notes.into_iter().flatten().collect(),
+        clock_ahead_micros: ahead,
+        latency,
+    })
+}
+
+fn promise(synced: bool, whole: bool, commit: &str) -> String {
+    match (synced, whole) {
+        (true, true) => format!("Every commit is synced to the disk (synchronous_commit = {commit})."),
+        (true, false) => "After a loss of power pages may be torn (full_page_writes = off).".to_owned(),
+        (false, _) => {
+            "Nothing is synced to the disk (fsync = off): a loss of power may lose everything.".to_owned()
+        }
+    }
+}
