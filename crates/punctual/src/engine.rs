@@ -131,6 +131,12 @@ impl Engine {
         store::url::check(url)
     }
 
+    /// Looks whether jobs of the store that `url` names may be dispatched through what `through` names, without opening either.
+    /// Errors are those of [`store::url::check_dispatch`].
+    pub fn check_dispatch(url: &str, through: &str) -> Result<(), Error> {
+        store::url::check_dispatch(url, through)
+    }
+
     /// Copies the store that `url` names to the file `to`, while others go on using it. Answers the copy's length in bytes.
     /// Errors are those of [`store::url::back_up`].
     pub async fn back_up(url: &str, to: &Path, replace: bool) -> Result<u64, Error> {

@@ -427,5 +427,14 @@ pub const ROW_HEAD_BYTES: usize = 2 * 1024;
 pub const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Between two looks whether a silent connection to Redis still works.
 pub const LISTENER_PING: Duration = Duration::from_secs(15);
+/// How long a store that only dispatches through Redis waits for its answer, or for a connection: it can do without, and a
+/// server that hangs must not hold jobs up.
+pub const DISPATCH_WAIT: Duration = Duration::from_millis(500);
+/// Ids in one line of a dispatch, some 20 MiB of Redis: of a longer one the rest is claimed from the store until it is worked
+/// off.
+pub const DISPATCH_LINE: usize = 100_000;
+/// Age of the store's time, as a dispatch last heard it, at which it is asked for anew: a machine's clock goes wrong by a few
+/// milliseconds in that time.
+pub const DISPATCH_TIME_AGE: Duration = Duration::from_secs(60);
 /// How long a Redis store that is dropped waits for what was begun.
 pub const LAST_ANSWERS: Duration = Duration::from_secs(1);

@@ -33,6 +33,8 @@ use crate::time::Timestamp;
 pub(crate) mod checks;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod codec;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+pub mod dispatch;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod findings;
 pub mod memory;

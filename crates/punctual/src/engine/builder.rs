@@ -1,5 +1,6 @@
 //! How an engine is made.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,17 @@ pub struct EngineBuilder {
     clock: Option<Arc<dyn Clock>>,
     defaults: Defaults,
     caretaker: bool,
+    dispatch: Option<Through>,
+}
+
+/// The URL of what jobs are dispatched through. It shows no password.
+#[derive(Clone)]
+struct Through(String);
+
+impl fmt::Debug for Through {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&store::url::masked(&self.0), f)
+    }
 }
 
 impl EngineBuilder {
@@ -36,6 +48,7 @@ impl EngineBuilder {
             clock: None,
             defaults: Defaults::default(),
             caretaker: true,
+            dispatch: None,
         }
     }
 
@@ -59,15 +72,32 @@ impl EngineBuilder {
         self
     }
 
-    /// Opens the store that `url` names, and an engine on it. Errors are those of [`store::url::open`].
+    /// Dispatches jobs through what `through` names, `redis://…`, for a store `postgres://…` that is
+    /// [opened](Self::open): idle workers ask there, and not the store. `docs/stores.md` tells when that is worth it.
+    pub fn dispatch(mut self, through: &str) -> Self {
+        self.dispatch = Some(Through(through.to_owned()));
+        self
+    }
+
+    /// Opens the store that `url` names, and an engine on it. Errors are those of [`store::url::open`], or of
+    /// [`store::url::open_dispatched`].
     pub async fn open(self, url: &str) -> Result<Engine, Error> {
-        let store = store::url::open(url, self.clock_of_store()).await?;
+        let clock = self.clock_of_store();
+        let store = match &self.dispatch {
+            Some(Through(through)) => store::url::open_dispatched(url, through, clock, true).await?,
+            None => store::url::open(url, clock).await?,
+        };
         Ok(self.on(store))
     }
 
-    /// As [`open`](Self::open), for a store that others have made. Errors are those of [`store::url::open_existing`].
+    /// As [`open`](Self::open), for a store that others have made. Errors are those of [`store::url::open_existing`], or of
+    /// [`store::url::open_dispatched`].
     pub async fn open_existing(self, url: &str) -> Result<Engine, Error> {
-        let store = store::url::open_existing(url, self.clock_of_store()).await?;
+        let clock = self.clock_of_store();
+        let store = match &self.dispatch {
+            Some(Through(through)) => store::url::open_dispatched(url, through, clock, false).await?,
+            None => store::url::open_existing(url, clock).await?,
+        };
         Ok(self.on(store))
     }
 

@@ -22,6 +22,8 @@ mod beat;
 mod check;
 mod claim;
 mod claim_ids;
+#[cfg(feature = "redis")]
+mod claim_popped;
 mod connect;
 mod counts;
 mod fault;
@@ -36,6 +38,8 @@ mod overdue;
 mod pool;
 mod records;
 mod row;
+#[cfg(feature = "redis")]
+mod rows;
 mod schema;
 mod session;
 mod signals;
@@ -120,6 +124,8 @@ macro_rules! on_session {
         }
     }};
 }
+#[cfg(feature = "redis")]
+use on_session;
 
 impl PostgresStore {
     /// Connects to the server that `url` names (`postgres://user:password@host:5432/database`, parameters as

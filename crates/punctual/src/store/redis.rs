@@ -29,6 +29,8 @@ mod driver;
 mod fault;
 mod fetch;
 mod insert;
+#[cfg(feature = "postgres")]
+pub(crate) mod lines;
 mod link;
 mod list;
 mod order;

@@ -48,6 +48,76 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Er
     }
 }
 
+/// Looks whether jobs of the store that `url` names may be dispatched through the Redis that `through` names, without opening
+/// either.
+///
+/// # Errors
+///
+/// `Invalid` if `url` names no PostgreSQL server, or `through` no Redis, or one of them cannot be read.
+pub fn check_dispatch(url: &str, through: &str) -> Result<(), Error> {
+    dispatch_of(url, through)?;
+    check(url)?;
+    check(through)
+}
+
+/// As [`open`], or as [`open_existing`] unless it may `create`, for a PostgreSQL store whose jobs are dispatched through the Redis
+/// that `through` names.
+///
+/// # Errors
+///
+/// Those of [`check_dispatch`] and of [`open`]. A Redis that is away is none.
+pub async fn open_dispatched(
+    url: &str,
+    through: &str,
+    clock: Arc<dyn Clock>,
+    create: bool,
+) -> Result<Arc<dyn Store>, Error> {
+    dispatch_of(url, through)?;
+    dispatch(url, through, clock, create).await
+}
+
+fn dispatch_of(url: &str, through: &str) -> Result<(), Error> {
+    match (parse(url)?, parse(through)) {
+        (Place::Server(_), Ok(Place::Redis(_))) => Ok(()),
+        (Place::Server(_), _) => Err(Error::invalid(format!(
+            "jobs are dispatched through Redis, and {:?} is no URL of one; write redis://host",
+            masked(through)
+        ))),
+        _ => Err(Error::invalid(format!(
+            "only jobs in PostgreSQL are dispatched through Redis, and the store is {:?}; keep them in postgres://…, or do \
+             without a dispatch",
+            masked(url)
+        ))),
+    }
+}
+
+#[cfg(all(feature = "postgres", feature = "redis"))]
+async fn dispatch(
+    url: &str,
+    through: &str,
+    clock: Arc<dyn Clock>,
+    create: bool,
+) -> Result<Arc<dyn Store>, Error> {
+    use crate::store::dispatch::Dispatched;
+    use crate::store::postgres::PostgresOptions;
+
+    let store = Dispatched::open(url, through, PostgresOptions { clock, create }).await?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(all(feature = "postgres", feature = "redis")))]
+async fn dispatch(
+    url: &str,
+    through: &str,
+    _clock: Arc<dyn Clock>,
+    _create: bool,
+) -> Result<Arc<dyn Store>, Error> {
+    check_server(url).and_then(|()| check_redis(through))?;
+    Err(Error::invalid(
+        "this program was built without PostgreSQL or without Redis: turn on the features `postgres` and `redis`",
+    ))
+}
+
 /// As [`open`], for a store that others have made: a slip in its name makes no empty one beside it.
 ///
 /// # Errors
@@ -355,6 +425,24 @@ mod tests {
         }
         let error = parse("postgre://u:hunter2@h/d").expect_err("it names no store");
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn only_jobs_in_postgres_are_dispatched_and_only_through_redis() {
+        let (rows, lines) = ("postgres://u:hunter2@h/d", "redis://:hunter2@h");
+        assert!(dispatch_of(rows, lines).is_ok());
+        for (url, through, why) in [
+            ("sqlite:jobs.db", lines, "\"sqlite:jobs.db\""),
+            ("memory:", lines, "only jobs in PostgreSQL"),
+            (lines, lines, "redis://:***@h"),
+            (rows, rows, "postgres://u:***@h/d"),
+            (rows, "redis", "no URL of one"),
+        ] {
+            let error = dispatch_of(url, through)
+                .expect_err("they do not go together")
+                .to_string();
+            assert!(error.contains(why) && !error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

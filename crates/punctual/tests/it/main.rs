@@ -7,6 +7,8 @@
 
 mod check;
 mod conformance;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod dispatch;
 mod engine;
 mod flight;
 mod lane;

@@ -60,7 +60,7 @@ pub(super) async fn claim(
 }
 
 /// A fault behind what was claimed already: that stands, whatever became of the rest.
-fn after(claimed: &Claimed, fault: Fault) -> Fault {
+pub(super) fn after(claimed: &Claimed, fault: Fault) -> Fault {
     match claimed.jobs.is_empty() {
         true => fault,
         false => {
@@ -278,13 +278,13 @@ impl<'a> Wish<'a> {
 }
 
 /// What `claim.sql` answered.
-struct Answer {
-    now: Timestamp,
+pub(super) struct Answer {
+    pub(super) now: Timestamp,
     /// For each queue the first instant after now at which one of its jobs is due; empty where that was not asked.
     dues: Vec<Option<Timestamp>>,
     /// How many entries of the index were passed.
     passed: u64,
-    jobs: Vec<Job>,
+    pub(super) jobs: Vec<Job>,
 }
 
 impl Answer {
@@ -302,7 +302,7 @@ impl Answer {
 }
 
 /// Reads the answer; nothing if settings were other than the claim supposed.
-fn read_answer(
+pub(super) fn read_answer(
     rows: &[Row],
     queues: &[QueueName],
     unreadable: &mut Unreadable,

@@ -4,8 +4,8 @@
 //! other. Whatever gathers while one message is on its way goes with the next.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
@@ -28,10 +28,22 @@ use crate::time::Timestamp;
 pub(super) struct PostgresSignals {
     near: Arc<LocalSignals>,
     /// Nothing, where others are told nothing.
-    far: Option<mpsc::Sender<Vec<Signal>>>,
+    far: Option<mpsc::Sender<Vec<Hint>>>,
     /// Whether hints found no room on their way to others.
     lost: Arc<AtomicBool>,
+    #[cfg(feature = "redis")]
+    unlined: Arc<OnceLock<Hear>>,
 }
+
+/// A hint, and whether the jobs that it tells of stand in lines of a dispatch already.
+#[derive(Clone, Debug, PartialEq)]
+struct Hint {
+    signal: Signal,
+    is_lined: bool,
+}
+
+/// Whoever hears of jobs that may stand in no line, before anybody else does.
+type Hear = Box<dyn Fn(&Signal) + Send + Sync>;
 
 impl PostgresSignals {
     /// Hints within this process only.
@@ -40,6 +52,8 @@ impl PostgresSignals {
             near: Arc::new(LocalSignals::new()),
             far: None,
             lost: Arc::default(),
+            #[cfg(feature = "redis")]
+            unlined: Arc::default(),
         }
     }
 
@@ -50,6 +64,7 @@ impl PostgresSignals {
         floors: Arc<Floors>,
     ) -> PostgresSignals {
         let (near, lost) = (Arc::new(LocalSignals::new()), Arc::new(AtomicBool::new(false)));
+        let unlined = Arc::new(OnceLock::new());
         let far = connector.place.notify.then(|| {
             let (sender, waiting) = mpsc::channel(limits::SIGNALS);
             let far = Far {
@@ -58,23 +73,51 @@ impl PostgresSignals {
                 floors,
                 near: Arc::clone(&near),
                 lost: Arc::clone(&lost),
+                unlined: Arc::clone(&unlined),
                 waiting,
             };
             tokio::spawn(far.run());
             sender
         });
-        PostgresSignals { near, far, lost }
+        PostgresSignals {
+            near,
+            far,
+            lost,
+            #[cfg(feature = "redis")]
+            unlined,
+        }
+    }
+
+    /// Sends hints of jobs that stand in lines already.
+    #[cfg(feature = "redis")]
+    pub(super) fn send_lined(&self, signals: &[Signal]) {
+        self.tell(signals, true);
+    }
+
+    /// Lets somebody hear, before anybody else does, of what others did to jobs that may stand in no line.
+    #[cfg(feature = "redis")]
+    pub(super) fn hear_of_unlined(&self, hear: Hear) {
+        // There is one who hears, so whoever comes second is not heard of.
+        self.unlined.set(hear).ok();
+    }
+
+    fn tell(&self, signals: &[Signal], is_lined: bool) {
+        self.near.send(signals);
+        let hint = |signal: &Signal| Hint {
+            signal: signal.clone(),
+            is_lined,
+        };
+        if let Some(far) = &self.far
+            && far.try_send(signals.iter().map(hint).collect()).is_err()
+        {
+            self.lost.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Signals for PostgresSignals {
     fn send(&self, signals: &[Signal]) {
-        self.near.send(signals);
-        if let Some(far) = &self.far
-            && far.try_send(signals.to_vec()).is_err()
-        {
-            self.lost.store(true, Ordering::Relaxed);
-        }
+        self.tell(signals, false);
     }
 
     fn listen(&self) -> BoxStream<'static, Signal> {
@@ -89,7 +132,8 @@ struct Far {
     floors: Arc<Floors>,
     near: Arc<LocalSignals>,
     lost: Arc<AtomicBool>,
-    waiting: mpsc::Receiver<Vec<Signal>>,
+    unlined: Arc<OnceLock<Hear>>,
+    waiting: mpsc::Receiver<Vec<Hint>>,
 }
 
 /// Why a connection is not used any longer.
@@ -122,6 +166,7 @@ impl Far {
             driven,
             Arc::clone(&self.floors),
             Arc::clone(&self.near),
+            Arc::clone(&self.unlined),
             ended.clone(),
         ));
         let end = self.send_all(&client, &ended).await;
@@ -146,7 +191,7 @@ impl Far {
                 .await
                 .map_err(lost)?;
             // Whatever was said while nobody listened is gone.
-            self.near.send(&[Signal::Lost]);
+            pass_on(vec![Hint::lost()], &self.floors, &self.near, &self.unlined);
         }
         loop {
             let first = tokio::select! {
@@ -161,7 +206,7 @@ impl Far {
                 signals.extend(more);
             }
             if self.lost.swap(false, Ordering::Relaxed) {
-                signals = vec![Signal::Lost];
+                signals = vec![Hint::lost()];
             }
             for message in write(&signals) {
                 let params: [Param<'_>; 2] = [(&channel, Type::TEXT), (&message, Type::TEXT)];
@@ -191,16 +236,20 @@ impl Ended {
 }
 
 /// Drives a connection, and passes on what others say, until it ends.
-async fn hear(mut driven: Driven, floors: Arc<Floors>, near: Arc<LocalSignals>, ended: Ended) {
+async fn hear(
+    mut driven: Driven,
+    floors: Arc<Floors>,
+    near: Arc<LocalSignals>,
+    unlined: Arc<OnceLock<Hear>>,
+    ended: Ended,
+) {
     let mut messages = stream::poll_fn(move |context| driven.poll_message(context));
     while let Some(message) = messages.next().await {
         match message {
             Ok(AsyncMessage::Notification(told))
                 if told.process_id() != ended.own.load(Ordering::Relaxed) =>
             {
-                let hints = read(told.payload());
-                floors.heed(&hints);
-                near.send(&hints);
+                pass_on(read(told.payload()), &floors, &near, &unlined);
             }
             Ok(_) => {}
             Err(error) => {
@@ -210,6 +259,17 @@ async fn hear(mut driven: Driven, floors: Arc<Floors>, near: Arc<LocalSignals>, 
         }
     }
     ended.over.cancel();
+}
+
+/// Passes hints of others on.
+fn pass_on(hints: Vec<Hint>, floors: &Floors, near: &LocalSignals, unlined: &OnceLock<Hear>) {
+    if let Some(hear) = unlined.get() {
+        let unlined = hints.iter().filter(|hint| !hint.is_lined);
+        unlined.for_each(|hint| hear(&hint.signal));
+    }
+    let signals: Vec<Signal> = hints.into_iter().map(|hint| hint.signal).collect();
+    floors.heed(&signals);
+    near.send(&signals);
 }
 
 /// What others are told of new jobs.
@@ -237,7 +297,8 @@ pub(super) fn made(changes: usize) -> Vec<Signal> {
 /// Sends hints with the commit of a caller's transaction.
 pub(super) async fn notify_in(link: Link<'_>, signals: Vec<Signal>) -> Result<(), Fault> {
     let channel = link.namespace().channel();
-    for message in write(&signals) {
+    let hints: Vec<Hint> = signals.into_iter().map(Hint::unlined).collect();
+    for message in write(&hints) {
         let params: [Param<'_>; 2] = [(&channel, Type::TEXT), (&message, Type::TEXT)];
         link.query(NOTIFY, &params).await?;
     }
@@ -252,12 +313,26 @@ const MESSAGE_BYTES: usize = 7_900;
 const MESSAGES: usize = 8;
 const LOST: &str = "l";
 
+impl Hint {
+    fn unlined(signal: Signal) -> Hint {
+        Hint {
+            signal,
+            is_lined: false,
+        }
+    }
+
+    fn lost() -> Hint {
+        Hint::unlined(Signal::Lost)
+    }
+}
+
 /// Hints as messages, a line each. This text passes between processes of different versions: letters never change their
 /// meaning.
-fn write(signals: &[Signal]) -> Vec<String> {
+fn write(hints: &[Hint]) -> Vec<String> {
     let mut messages = vec![String::new()];
-    for signal in signals {
-        let line = match signal {
+    for hint in hints {
+        let line = match &hint.signal {
+            Signal::Due(queue, at) if hint.is_lined => format!("q {} {queue}", at.as_micros()),
             Signal::Due(queue, at) => format!("d {} {queue}", at.as_micros()),
             Signal::Ended(id) => format!("e {}", id.0.simple()),
             Signal::Cancel(id) => format!("c {}", id.0.simple()),
@@ -284,30 +359,29 @@ fn write(signals: &[Signal]) -> Vec<String> {
 }
 
 /// Reads a message. What only a newer version can say means to look at everything.
-fn read(message: &str) -> Vec<Signal> {
-    message
-        .lines()
-        .map(|line| read_line(line).unwrap_or(Signal::Anything))
-        .collect()
+fn read(message: &str) -> Vec<Hint> {
+    let read = |line| read_line(line).unwrap_or(Hint::unlined(Signal::Anything));
+    message.lines().map(read).collect()
 }
 
-fn read_line(line: &str) -> Option<Signal> {
+fn read_line(line: &str) -> Option<Hint> {
     let (letter, rest) = line.split_once(' ').unwrap_or((line, ""));
     let id = || rest.parse::<JobId>().ok();
-    match letter {
-        "d" => {
+    let signal = match letter {
+        "d" | "q" => {
             let (at, queue) = rest.split_once(' ')?;
-            Some(Signal::Due(
-                QueueName::from(queue),
-                Timestamp::from_micros(at.parse().ok()?),
-            ))
+            Signal::Due(QueueName::from(queue), Timestamp::from_micros(at.parse().ok()?))
         }
-        "e" => id().map(Signal::Ended),
-        "c" => id().map(Signal::Cancel),
-        "o" => id().map(Signal::Output),
-        "l" => Some(Signal::Lost),
-        _ => None,
-    }
+        "e" => Signal::Ended(id()?),
+        "c" => Signal::Cancel(id()?),
+        "o" => Signal::Output(id()?),
+        "l" => Signal::Lost,
+        _ => return None,
+    };
+    Some(Hint {
+        signal,
+        is_lined: letter == "q",
+    })
 }
 
 #[cfg(test)]
@@ -320,28 +394,39 @@ mod tests {
 
     #[test]
     fn hints_are_read_as_they_were_written() {
-        let hints = [
-            Signal::Due(QueueName::from("a/b:c"), Timestamp::from_micros(-7)),
+        let due = || Signal::Due(QueueName::from("a/b:c"), Timestamp::from_micros(-7));
+        let mut hints = [
+            due(),
             Signal::Ended(id("a")),
             Signal::Cancel(id("b")),
             Signal::Output(id("c")),
             Signal::Anything,
-        ];
+        ]
+        .map(Hint::unlined)
+        .to_vec();
+        hints.push(Hint {
+            signal: due(),
+            is_lined: true,
+        });
         let messages = write(&hints);
         assert_eq!(messages.len(), 1);
         assert_eq!(read(&messages[0]), hints);
-        assert_eq!(read("a"), [Signal::Anything]);
-        assert_eq!(write(&[Signal::Ended(id("a")), Signal::Lost]), ["l"]);
-        assert_eq!(read("l"), [Signal::Lost]);
-        assert_eq!(read("z 7\n"), [Signal::Anything]);
+        let anything = [Hint::unlined(Signal::Anything)];
+        assert_eq!(read("a"), anything);
+        assert_eq!(
+            write(&[Hint::unlined(Signal::Ended(id("a"))), Hint::lost()]),
+            ["l"]
+        );
+        assert_eq!(read("l"), [Hint::lost()]);
+        assert_eq!(read("z 7\n"), anything);
     }
 
     #[test]
     fn many_hints_are_several_messages_and_too_many_are_one_word() {
-        let hints = vec![Signal::Ended(id("a")); 1_000];
-        let messages = write(&hints);
+        let ended = Hint::unlined(Signal::Ended(id("a")));
+        let messages = write(&vec![ended.clone(); 1_000]);
         assert!(messages.len() > 1 && messages.iter().all(|message| message.len() < 8_000));
         assert_eq!(messages.iter().flat_map(|message| read(message)).count(), 1_000);
-        assert_eq!(write(&vec![Signal::Ended(id("a")); 10_000]), ["l"]);
+        assert_eq!(write(&vec![ended; 10_000]), ["l"]);
     }
 }

@@ -3,10 +3,11 @@
 //! A script that met an error of the server's before its first write wrote nothing, and every error below is met there;
 //! where the connection was lost after it was sent, nobody knows.
 
+use std::time::Duration;
+
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::error::Error;
-use crate::limits;
 use crate::time::format_length;
 
 /// Whether what was sent may have been written.
@@ -31,10 +32,10 @@ pub(super) fn unreachable(at: &str, error: &RedisError) -> Error {
     .caused_by(error.clone())
 }
 
-pub(super) fn too_slow_to_connect(at: &str) -> Error {
+pub(super) fn too_slow_to_connect(at: &str, patience: Duration) -> Error {
     Error::unavailable(format!(
         "Redis at {at} cannot be reached: no connection within {}; nothing was stored",
-        format_length(limits::CONNECT_TIME)
+        format_length(patience)
     ))
 }
 

@@ -38,6 +38,8 @@ struct Inner {
     prefix: String,
     /// Hears what the server sends unasked, and that a connection was lost.
     hears: Hears,
+    /// How long an answer may take.
+    patience: Duration,
     state: Mutex<State>,
     /// How long connections rest is a matter of this process, whatever time a test steps.
     clock: SystemClock,
@@ -67,10 +69,21 @@ pub(super) struct Line {
 
 impl Link {
     pub(super) fn new(address: Address, spawner: Spawner, hears: Hears) -> Link {
+        Link::with_patience(limits::ANSWER_TIME, address, spawner, hears)
+    }
+
+    /// As [`new`](Self::new), for who can do without an answer that takes longer than this, or a connection that does.
+    pub(super) fn with_patience(
+        patience: Duration,
+        address: Address,
+        spawner: Spawner,
+        hears: Hears,
+    ) -> Link {
         let inner = Inner {
             prefix: format!("{{{}}}:", address.namespace),
             address,
             hears,
+            patience,
             state: Mutex::default(),
             clock: SystemClock::new(),
         };
@@ -225,11 +238,7 @@ impl Inner {
     async fn ask(&self, command: &Cmd, sent: Sent) -> Result<Value, Fault> {
         for _ in 0..limits::CLUSTER_REDIRECTS {
             let mut line = self.line().await.map_err(Fault::Told)?;
-            let answer = timeout(
-                limits::ANSWER_TIME,
-                command.query_async::<Value>(&mut line.connection),
-            )
-            .await;
+            let answer = timeout(self.patience, command.query_async::<Value>(&mut line.connection)).await;
             let error = match answer {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => error,
@@ -333,8 +342,9 @@ impl Inner {
             .set_push_sender(push);
         let client = self.address.client(&node).map_err(unreachable)?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        let connected = timeout(limits::CONNECT_TIME, connecting).await;
-        let connection = connected.map_err(|_| fault::too_slow_to_connect(&at))?;
+        let patience = self.patience.min(limits::CONNECT_TIME);
+        let connected = timeout(patience, connecting).await;
+        let connection = connected.map_err(|_| fault::too_slow_to_connect(&at, patience))?;
         Ok(Line {
             connection: connection.map_err(unreachable)?,
             alive,

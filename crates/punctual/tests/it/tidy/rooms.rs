@@ -7,7 +7,7 @@ use super::source::Source;
 pub(crate) const LIBRARY: &str = "crates/punctual/src/";
 
 /// A line may use itself and the lines above it, and nothing below. A name covers the folder of the same name.
-const ROOMS: [&[&str]; 16] = [
+const ROOMS: [&[&str]; 17] = [
     &["time", "limits", "error"],
     &["job", "run", "queue", "schedule"],
     &["change"],
@@ -22,6 +22,8 @@ const ROOMS: [&[&str]; 16] = [
         "store::postgres",
         "store::redis",
     ],
+    // A PostgreSQL store and what stands in front of it, so it knows both.
+    &["store::dispatch"],
     &["store::url"],
     &["engine"],
     &["worker"],

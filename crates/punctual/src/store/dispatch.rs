@@ -1,0 +1,451 @@
+//! Dispatch: jobs in PostgreSQL, and beside them lines in Redis that say which of them are due.
+//!
+//! ```text
+//!   insert apply            claim                              idle claim
+//!      │  then                │  ids                               │
+//!      ▼                      ▼                                    ▼
+//!   rows ──▶ lines         lines ──▶ rows: only these ids        lines: nothing, until then
+//! ```
+//!
+//! Rows and every decision stay in PostgreSQL. Redis carries (queue, id, due): a worker pops as many ids as it has room for, and
+//! claims these rows by their keys, if they still wait, are due and stand in its queues. So an idle worker asks Redis and not
+//! PostgreSQL, of fifty that wake for one job one reaches PostgreSQL, and no claim walks over dead rows.
+//!
+//! **Nothing depends on the lines.** Whatever stands in them is asked of the row; an entry that is wrong or doubled is thrown
+//! away. What is missing is found since lines are *trusted* for a while only. A claim by queue that PostgreSQL answered in full
+//! says that nothing else is due, and everything that is stored from then on goes into a line before it is told of: so for
+//! [`RESCAN`](crate::limits::RESCAN) an empty line means that there is nothing to do. Then, among all processes, one claim goes to
+//! PostgreSQL again. A claim that came back full renews that trust if all it brought stood in a line; otherwise the lines
+//! lack jobs, and claims go to PostgreSQL until it has given what is due. That also refills whatever was lost: by a Redis
+//! that was flushed, which has lost the trust with the lines, or by a process that popped ids and died.
+//!
+//! **Doubt** ends trust at once: somebody changed a queue's settings; a hint told of jobs that were stored without lines, by SQL, in a
+//! user's own transaction or by a process that does not dispatch; hints were lost; a row could not be read to see where
+//! it stands.
+//!
+//! **Queues with limits or a pause** are never trusted: whoever claims from one of them asks PostgreSQL, where the limits are
+//! counted. Lines are kept for them all the same, so that they serve as soon as the limit is gone.
+//!
+//! **With Redis away**, every verb goes on without lines. Who cannot put jobs into lines tells of them as unlined.
+//!
+//! Priorities and due instants keep their order, as far as the lines are whole; a job that was missing in one may start after
+//! others that it should have gone before.
+
+mod doubts;
+mod store_time;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+
+use self::doubts::Doubts;
+use self::store_time::StoreTime;
+use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::error::Error;
+use crate::job::{Job, JobId, State};
+use crate::limits;
+use crate::queue::QueueName;
+use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, RunId, WorkerSeen};
+use crate::signals::{Signal, Signals};
+use crate::store::postgres::{PostgresOptions, PostgresStore};
+use crate::store::redis::lines::{Lines, Look, Place};
+use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
+use crate::time::Timestamp;
+
+/// A PostgreSQL store whose jobs are dispatched through Redis. See the [module](self).
+pub struct Dispatched {
+    rows: PostgresStore,
+    lines: Lines,
+    time: StoreTime,
+    doubts: Arc<Doubts>,
+}
+
+/// Jobs, and where each of them stands; nothing takes it out of its line.
+type Places = Vec<(JobId, Option<Place>)>;
+
+/// What came of asking the lines.
+enum Lined {
+    /// All there is to claim.
+    All(Claimed),
+    /// These jobs; for the others the rows have to be asked.
+    Part(Vec<Job>),
+}
+
+impl Dispatched {
+    /// Opens the PostgreSQL store of `url`, and dispatches its jobs through the Redis of `through`, a URL as
+    /// [`RedisStore::open`](crate::store::redis::RedisStore::open) takes it. A Redis that is away is warned of, and used
+    /// when it is back.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`PostgresStore::open`]; `Invalid` if `through` cannot be read.
+    pub async fn open(url: &str, through: &str, options: PostgresOptions) -> Result<Dispatched, Error> {
+        crate::store::redis::check_url(through)?;
+        let clock = Arc::clone(&options.clock);
+        let rows = PostgresStore::open(url, options).await?;
+        let lines = Lines::open(through, &rows.name().await?)?;
+        if let Err(error) = lines.ping().await {
+            tracing::warn!(%error, "jobs cannot be dispatched through Redis; they are claimed from PostgreSQL until it is back");
+        }
+        let doubts = Arc::new(Doubts::default());
+        let doubted = Arc::clone(&doubts);
+        rows.hear_of_unlined(move |signal| doubted.hear(signal));
+        Ok(Dispatched {
+            rows,
+            lines,
+            time: StoreTime::new(clock),
+            doubts,
+        })
+    }
+
+    async fn claim_queues(&self, claim: Claim, queues: &[QueueName]) -> Result<Claimed, Error> {
+        let mut jobs = match self.claim_lined(&claim, queues).await? {
+            Lined::All(claimed) => return Ok(claimed),
+            Lined::Part(jobs) => jobs,
+        };
+        let rest = Claim {
+            max: claim.max - jobs.len(),
+            ..claim
+        };
+        match self.claim_rows(rest, queues).await {
+            Ok(mut claimed) if !jobs.is_empty() => {
+                jobs.append(&mut claimed.jobs);
+                let place = |job: &Job| queues.iter().position(|queue| *queue == job.body.queue);
+                jobs.sort_by_cached_key(|job| (place(job), job.body.priority, job.status.due, job.id()));
+                Ok(Claimed { jobs, ..claimed })
+            }
+            Err(error) if !jobs.is_empty() => Ok(part(jobs, error)),
+            answer => answer,
+        }
+    }
+
+    /// Claims what stands in lines, as far as they can be trusted.
+    async fn claim_lined(&self, claim: &Claim, queues: &[QueueName]) -> Result<Lined, Error> {
+        let mut jobs = Vec::new();
+        if self.settle_doubts(queues).await {
+            return Ok(Lined::Part(jobs));
+        }
+        let Some(mut now) = claim.now.or_else(|| self.time.now()) else {
+            return Ok(Lined::Part(jobs));
+        };
+        loop {
+            let wanted = claim.max - jobs.len();
+            // With Redis away there are no lines.
+            let popped = self.lines.pop(queues, wanted, now).await.unwrap_or_default();
+            if !popped.ids.is_empty() {
+                let claimed = match self.claim_popped(claim, queues, &popped.ids).await {
+                    Ok(Some(claimed)) => claimed,
+                    Ok(None) => return Ok(Lined::Part(jobs)),
+                    Err(error) if jobs.is_empty() => return Err(error),
+                    Err(error) => return Ok(Lined::All(part(jobs, error))),
+                };
+                let came = claimed.jobs.len();
+                now = claimed.now;
+                jobs.extend(claimed.jobs);
+                if came < popped.ids.len() {
+                    return Ok(Lined::Part(jobs));
+                }
+            }
+            let next_due = match jobs.len() < claim.max {
+                true if !popped.is_all => return Ok(Lined::Part(jobs)),
+                true if popped.ids.len() == wanted.min(limits::SCRIPT_ITEMS) => continue,
+                true => popped.next_due,
+                false => None,
+            };
+            return Ok(Lined::All(Claimed { jobs, next_due, now }));
+        }
+    }
+
+    /// Claims these ids; nothing if the settings of a queue hold something back. Whatever was not claimed, and still waits, goes
+    /// back into its line.
+    async fn claim_popped(
+        &self,
+        claim: &Claim,
+        queues: &[QueueName],
+        ids: &[JobId],
+    ) -> Result<Option<Claimed>, Error> {
+        let asked_at = self.time.uptime();
+        let answer = self
+            .rows
+            .claim_popped(claim.clone(), queues.to_vec(), ids.to_vec())
+            .await;
+        let claimed = match answer {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // They stand in no line any more.
+                self.lines.doubt(queues).await.ok();
+                return Err(error);
+            }
+        };
+        let jobs = claimed.as_ref().map_or(&[][..], |claimed| &claimed.jobs);
+        let is_left = |id: &&JobId| jobs.iter().all(|job| job.id() != **id);
+        let left: Vec<JobId> = ids.iter().filter(is_left).copied().collect();
+        self.line_up_as_stored(&left).await;
+        match &claimed {
+            Some(claimed) => self.learn(claim.now, claimed.now, asked_at),
+            None => drop(self.lines.doubt(queues).await),
+        }
+        Ok(claimed)
+    }
+
+    /// Claims from the store of the rows, and says whether lines can be trusted from now on.
+    async fn claim_rows(&self, claim: Claim, queues: &[QueueName]) -> Result<Claimed, Error> {
+        let (max, stepped, asked_at) = (claim.max, claim.now, self.time.uptime());
+        let claimed = self.rows.claim(claim).await?;
+        self.learn(stepped, claimed.now, asked_at);
+        let gone: Places = claimed.jobs.iter().map(|job| (job.id(), None)).collect();
+        let Ok(known) = self.lines.place(&gone).await else {
+            return Ok(claimed);
+        };
+        let all = claimed.jobs.len() < max;
+        let trusted = match self.rows.are_open(queues) && (all || known == gone.len()) {
+            true => {
+                let look = Look {
+                    queues,
+                    now: claimed.now,
+                    all,
+                    next_due: claimed.next_due,
+                };
+                self.lines.trust(&look).await
+            }
+            false => self.lines.doubt(queues).await,
+        };
+        // With Redis away there is nothing to trust.
+        drop(trusted);
+        Ok(claimed)
+    }
+
+    /// Tells the lines what this process came to doubt. Answers whether that concerns one of these queues.
+    async fn settle_doubts(&self, queues: &[QueueName]) -> bool {
+        let doubted = self.doubts.take(queues);
+        let told = match &doubted {
+            doubts::Doubted::Nothing => return false,
+            doubts::Doubted::Queues(queues) => self.lines.doubt(queues).await,
+            doubts::Doubted::All => self.lines.doubt_all().await,
+        };
+        // With Redis away there is nothing to doubt.
+        drop(told);
+        true
+    }
+
+    fn learn(&self, stepped: Option<Timestamp>, now: Timestamp, asked_at: Duration) {
+        if stepped.is_none() {
+            self.time.learn(now, asked_at);
+        }
+    }
+
+    /// Puts jobs where they stand. Who cannot, leaves them to be found.
+    async fn line_up(&self, places: &[(JobId, Option<Place>)]) {
+        if !places.is_empty() {
+            self.lines.place(places).await.ok();
+        }
+    }
+
+    /// Puts jobs where their rows say that they stand.
+    async fn line_up_as_stored(&self, ids: &[JobId]) {
+        for ids in ids.chunks(limits::FLUSH_ITEMS) {
+            match self.rows.fetch(ids).await {
+                Ok(rows) => {
+                    let place = |row: &Option<Job>| row.as_ref().and_then(place_of);
+                    let places: Places = ids.iter().copied().zip(rows.iter().map(place)).collect();
+                    self.line_up(&places).await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "jobs could not be put into lines; they are looked for in PostgreSQL");
+                    self.lines.doubt_all().await.ok();
+                }
+            }
+        }
+    }
+
+    async fn insert_all(&self, jobs: &[Job]) -> Result<Vec<Inserted>, Error> {
+        let inserted = self.rows.insert(jobs).await?;
+        let (mut places, mut unsure) = (Places::new(), Vec::new());
+        for (job, inserted) in jobs.iter().zip(&inserted) {
+            match inserted {
+                Inserted::Inserted => places.push((job.id(), place_of(job))),
+                // Of an insert that was not answered, nobody has put it into a line.
+                Inserted::Exists { same: true } => unsure.push(job.id()),
+                Inserted::Exists { same: false } | Inserted::Held(_) => {}
+            }
+        }
+        self.line_up(&places).await;
+        self.line_up_as_stored(&unsure).await;
+        Ok(inserted)
+    }
+
+    async fn apply_all(&self, changes: &[Change]) -> Result<Vec<Applied>, Error> {
+        let applied = self.rows.apply(changes).await?;
+        let (mut places, mut unsure) = (Places::new(), Vec::new());
+        for (change, applied) in changes.iter().zip(&applied) {
+            match applied {
+                Applied::Applied => {
+                    match (&change.becomes, &change.body) {
+                        (Some(status), Some(body)) => places.push((change.id, Place::of(body, status))),
+                        // A change of the status does not say in which line the job stands.
+                        (Some(status), None) if status.state == State::Waiting => unsure.push(change.id),
+                        _ => places.push((change.id, None)),
+                    }
+                    places.extend(change.then.iter().map(|job| (job.id(), place_of(job))));
+                }
+                Applied::Stale(row) => places.push((change.id, place_of(row))),
+                Applied::Missing => places.push((change.id, None)),
+                Applied::Held(_) => {}
+            }
+        }
+        self.line_up(&places).await;
+        self.line_up_as_stored(&unsure).await;
+        Ok(applied)
+    }
+
+    async fn report(&self) -> Result<Report, Error> {
+        let mut report = self.rows.check().await?;
+        let at = self.lines.at();
+        report.notes.push(match self.lines.ping().await {
+            Ok(()) => format!("Jobs are dispatched through Redis at {at}, which answers."),
+            Err(error) => format!(
+                "Jobs are to be dispatched through Redis at {at}, which does not answer, so that they are claimed from \
+                 PostgreSQL: {error}."
+            ),
+        });
+        Ok(report)
+    }
+}
+
+/// What was claimed before the rest could not be: that stands, and the rest is asked for again.
+fn part(jobs: Vec<Job>, error: Error) -> Claimed {
+    tracing::debug!(%error, "a part of a claim failed");
+    let now = jobs.iter().filter_map(|job| job.status.started_at).max();
+    let now = now.unwrap_or(Timestamp::MIN);
+    Claimed {
+        jobs,
+        next_due: Some(now),
+        now,
+    }
+}
+
+fn place_of(job: &Job) -> Option<Place> {
+    Place::of(&job.body, &job.status)
+}
+
+impl Store for Dispatched {
+    fn insert<'a>(&'a self, jobs: &'a [Job]) -> Answer<'a, Vec<Inserted>> {
+        Box::pin(self.insert_all(jobs))
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
+        Box::pin(async move {
+            checks::claim(&claim)?;
+            match &claim.from {
+                ClaimFrom::Queues(queues) if claim.max > 0 && !queues.is_empty() => {
+                    let queues = queues.clone();
+                    self.claim_queues(claim, &queues).await
+                }
+                ClaimFrom::Queues(_) => self.rows.claim(claim).await,
+                ClaimFrom::Ids(_) => {
+                    let claimed = self.rows.claim(claim).await?;
+                    let gone: Places = claimed.jobs.iter().map(|job| (job.id(), None)).collect();
+                    self.line_up(&gone).await;
+                    Ok(claimed)
+                }
+            }
+        })
+    }
+
+    fn beat(&self, beat: Beat) -> Answer<'_, Beaten> {
+        Box::pin(async move {
+            let (stepped, asked_at) = (beat.now, self.time.uptime());
+            let beaten = self.rows.beat(beat).await?;
+            self.learn(stepped, beaten.now, asked_at);
+            Ok(beaten)
+        })
+    }
+
+    fn apply<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>> {
+        Box::pin(self.apply_all(changes))
+    }
+
+    fn fetch<'a>(&'a self, ids: &'a [JobId]) -> Answer<'a, Vec<Option<Job>>> {
+        self.rows.fetch(ids)
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> Answer<'_, Listed> {
+        self.rows.list(filter, page)
+    }
+
+    fn overdue(&self, limit: usize, now: Option<Timestamp>) -> Answer<'_, Overdue> {
+        self.rows.overdue(limit, now)
+    }
+
+    fn counts(&self) -> Answer<'_, Counted> {
+        self.rows.counts()
+    }
+
+    fn workers(&self) -> Answer<'_, Vec<WorkerSeen>> {
+        self.rows.workers()
+    }
+
+    fn change_records<'a>(&'a self, changes: &'a [RecordChange]) -> Answer<'a, Vec<RecordApplied>> {
+        Box::pin(async move {
+            let applied = self.rows.change_records(changes).await;
+            let of_queues = changes.iter().filter(|change| change.kind == RecordKind::Queue);
+            let queues: Vec<QueueName> = of_queues.map(|change| QueueName::from(&*change.name)).collect();
+            // A pause holds also where nobody hears of it here: the rows are claimed by what their queues say.
+            self.lines.doubt(&queues).await.ok();
+            applied
+        })
+    }
+
+    fn records<'a>(
+        &'a self,
+        kind: RecordKind,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Record>> {
+        self.rows.records(kind, after, limit)
+    }
+
+    fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
+        self.rows.append_output(run, bytes)
+    }
+
+    fn output(&self, run: RunId, from: u64) -> Answer<'_, Output> {
+        self.rows.output(run, from)
+    }
+
+    fn check(&self) -> Answer<'_, Report> {
+        Box::pin(self.report())
+    }
+
+    fn inspect(&self) -> Answer<'_, Option<String>> {
+        self.rows.inspect()
+    }
+
+    fn signals(&self) -> &dyn Signals {
+        self
+    }
+}
+
+impl Signals for Dispatched {
+    fn send(&self, signals: &[Signal]) {
+        match self.lines.are_reached() {
+            true => self.rows.tell_of_lined(signals),
+            false => self.rows.signals().send(signals),
+        }
+    }
+
+    fn listen(&self) -> BoxStream<'static, Signal> {
+        self.rows.signals().listen()
+    }
+}
+
+impl fmt::Debug for Dispatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatched")
+            .field("rows", &self.rows)
+            .field("through", &self.lines.at())
+            .finish_non_exhaustive()
+    }
+}
