@@ -121,8 +121,17 @@ pub(crate) fn is_missing(error: &Error) -> bool {
 
 /// An engine on a store that is there already. It does no chores: those are for who stays.
 pub(crate) async fn open(store: &str) -> Result<Engine, Failure> {
-    let opened = Engine::builder().caretaker(false).open_existing(store).await;
-    opened.map_err(|error| {
+    open_dispatched(store, None).await
+}
+
+/// As [`open`], for a store whose jobs may be dispatched through another one.
+pub(crate) async fn open_dispatched(store: &str, through: Option<&str>) -> Result<Engine, Failure> {
+    let builder = Engine::builder().caretaker(false);
+    let builder = match through {
+        Some(through) => builder.dispatch(through),
+        None => builder,
+    };
+    builder.open_existing(store).await.map_err(|error| {
         let hint = match is_missing(&error) {
             true => format!(
                 "; `punctual serve --store {store}` makes one where there is none, or name another with --store"

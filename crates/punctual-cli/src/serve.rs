@@ -50,7 +50,7 @@ pub(crate) struct Api {
 #[derive(Args)]
 pub(crate) struct Runner {
     /// Take jobs from the server at this address, over HTTP, and not from a store
-    #[arg(long, value_name = "URL", conflicts_with = "store")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["store", "dispatch"])]
     server: Option<String>,
     #[command(flatten)]
     flags: Flags<RunnerAlone>,

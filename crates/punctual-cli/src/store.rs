@@ -48,6 +48,10 @@ enum StoreCommand {
 /// `punctual store check`
 #[derive(Args)]
 struct Check {
+    /// What jobs in PostgreSQL are dispatched through, such as redis://HOST; unset, and without --store, what a server here would
+    /// dispatch through [env: PUNCTUAL_DISPATCH]
+    #[arg(long, value_name = "URL")]
+    dispatch: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -86,12 +90,16 @@ struct Copied {
 
 impl StoreArgs {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
-        let url = match self.store {
-            Some(url) => url,
-            None => Settings::load(&Asked::default())?.get(&serve::store::STORE),
+        let (url, dispatch) = match self.store {
+            Some(url) => (url, None),
+            None => {
+                let settings = Settings::load(&Asked::default())?;
+                let dispatch = settings.given(&serve::store::DISPATCH);
+                (settings.get(&serve::store::STORE), dispatch)
+            }
         };
         match self.command {
-            StoreCommand::Check(check) => check.run(&url).await?,
+            StoreCommand::Check(check) => check.run(&url, dispatch).await?,
             StoreCommand::Backup(backup) => backup.run(&url).await?,
             StoreCommand::Export(export) => export.run(&url).await?,
             StoreCommand::Import(import) => return import.run(&url).await,
@@ -102,8 +110,9 @@ impl StoreArgs {
 }
 
 impl Check {
-    async fn run(self, url: &str) -> Result<(), Failure> {
-        let engine = place::open(url).await?;
+    async fn run(self, url: &str, dispatch: Option<String>) -> Result<(), Failure> {
+        let dispatch = self.dispatch.or(dispatch);
+        let engine = place::open_dispatched(url, dispatch.as_deref()).await?;
         let mut report = engine.check().await?;
         report.notes.extend(engine.inspect().await.map_err(damaged)?);
         engine.close().await?;

@@ -430,7 +430,7 @@ pub const LISTENER_PING: Duration = Duration::from_secs(15);
 /// How long a store that only dispatches through Redis waits for its answer, or for a connection: it can do without, and a
 /// server that hangs must not hold jobs up.
 pub const DISPATCH_WAIT: Duration = Duration::from_millis(500);
-/// Ids in one line of a dispatch, some 20 MiB of Redis: of a longer one the rest is claimed from the store until it is worked
+/// Ids in one line of a dispatch, some 25 MiB of Redis: of a longer one the rest is claimed from the store until it is worked
 /// off.
 pub const DISPATCH_LINE: usize = 100_000;
 /// Age of the store's time, as a dispatch last heard it, at which it is asked for anew: a machine's clock goes wrong by a few

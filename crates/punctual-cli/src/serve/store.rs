@@ -1,18 +1,23 @@
 //! Where jobs are kept.
 
 use punctual::Engine;
+use punctual::engine::EngineBuilder;
 
 use super::{defaults, tell};
 use crate::config::Settings;
 use crate::config::given::Given;
-use crate::config::key::{Key, Room, always};
+use crate::config::key::{Key, Room};
 use crate::failure::Failure;
 use crate::place;
 
 pub(crate) static ROOM: Room = Room {
     heading: None,
-    keys: &[&STORE],
-    agree: always,
+    keys: &[&STORE, &DISPATCH],
+    agree: |settings| match settings.given(&DISPATCH) {
+        Some(through) => Engine::check_dispatch(&settings.get(&STORE), &through)
+            .map_err(|error| format!("dispatch: {error}")),
+        None => Ok(()),
+    },
 };
 
 pub(crate) static STORE: Key<String> = Key::with_default(
@@ -30,22 +35,43 @@ pub(crate) static STORE: Key<String> = Key::with_default(
      the end",
 );
 
+pub(crate) static DISPATCH: Key<String> = Key::new("dispatch", "\"redis://HOST\"", |given| {
+    let through = given.as_text("write a URL such as \"redis://localhost\"")?;
+    Engine::check_url(through).map_err(|error| error.to_string())?;
+    Ok(through.to_owned())
+})
+.flag("dispatch", "URL")
+.about(
+    "Where idle workers look for work if jobs are kept in PostgreSQL: redis://HOST. Nothing is lost with it. Unset, they \
+     look in the store",
+);
+
 /// Where jobs are kept, as it may be told.
 pub(super) fn shown(settings: &Settings) -> String {
-    Engine::masked(&settings.get(&STORE))
+    let store = Engine::masked(&settings.get(&STORE));
+    match settings.given(&DISPATCH) {
+        Some(through) => format!("{store}, dispatched through {}", Engine::masked(&through)),
+        None => store,
+    }
+}
+
+fn builder(settings: &Settings) -> EngineBuilder {
+    let builder = Engine::builder().defaults(defaults::read(settings));
+    match settings.given(&DISPATCH) {
+        Some(through) => builder.dispatch(&through),
+        None => builder,
+    }
 }
 
 /// The engine on the store, which is made if there is none. What there is to know of its durability is told.
 pub(super) async fn open(settings: &Settings) -> Result<Engine, Failure> {
-    let builder = Engine::builder().defaults(defaults::read(settings));
-    durable(builder.open(&settings.get(&STORE)).await?).await
+    durable(builder(settings).open(&settings.get(&STORE)).await?).await
 }
 
 /// The same on a store that is there already: whoever only runs jobs would wait for ever on one of a misspelt name.
 pub(super) async fn open_existing(settings: &Settings) -> Result<Engine, Failure> {
     let store = settings.get(&STORE);
-    let builder = Engine::builder().defaults(defaults::read(settings));
-    let engine = builder.open_existing(&store).await.map_err(|error| {
+    let engine = builder(settings).open_existing(&store).await.map_err(|error| {
         let hint = match place::is_missing(&error) {
             true => format!(
                 "; begin with `punctual api --store {store}`, which makes it, or name another with --store"

@@ -7,6 +7,7 @@
 
 mod completion;
 mod config;
+mod dispatch;
 mod docs;
 mod guarantees;
 mod help;

@@ -151,6 +151,7 @@ fn a_redis_is_a_store_as_any_other() {
 fn a_password_in_the_url_of_a_store_is_never_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = "redis://ann:hunter2@127.0.0.1:1";
+    let postgres = "postgres://ann:hunter2@127.0.0.1:1/jobs";
     for (arguments, code) in [
         (&["job", "list", "--store", url][..], 69),
         (&["serve", "--store", url], 69),
@@ -161,6 +162,21 @@ fn a_password_in_the_url_of_a_store_is_never_shown() {
         (&["store", "check", "--store", "reddis://ann:hunter2@host"], 64),
         (&["config", "show", "--store", url], 0),
         (&["config", "show", "--json", "--store", url], 0),
+        (&["serve", "--store", "sqlite:jobs.db", "--dispatch", url], 64),
+        (
+            &[
+                "serve",
+                "--store",
+                postgres,
+                "--dispatch",
+                "redis://ann:hunter2@host/jobs",
+            ],
+            64,
+        ),
+        (&["serve", "--store", postgres, "--dispatch", url], 69),
+        (&["store", "check", "--store", postgres, "--dispatch", url], 69),
+        (&["store", "check", "--store", url, "--dispatch", url], 64),
+        (&["config", "show", "--store", postgres, "--dispatch", url], 0),
     ] {
         let ended = run(folder.path(), arguments);
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");

@@ -140,3 +140,38 @@ async fn work_goes_on_without_redis_and_lines_serve_again_when_it_is_back() {
         server.kill();
     }
 }
+
+#[tokio::test]
+async fn who_may_not_do_everything_in_redis_needs_no_more_rights_than_the_docs_say() {
+    let (Some(house), Some(server)) = (House::shared(), Server::start(&[])) else {
+        return;
+    };
+    let docs = include_str!("../../../../../docs/stores.md");
+    let rights = docs
+        .lines()
+        .find_map(|line| line.strip_prefix("Its user needs `"));
+    let rights = rights.expect("the docs say it").trim_end_matches("`.");
+    let client = redis::Client::open(server.url()).expect("it is a URL");
+    let mut connection = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("it is there");
+    let mut grant = redis::cmd("ACL");
+    grant.arg("SETUSER").arg("ann").arg("on").arg(">secret");
+    rights.split(' ').for_each(|right| drop(grant.arg(right)));
+    let granted: Result<(), _> = grant.query_async(&mut connection).await;
+    granted.expect("these are rights");
+
+    let through = server.url().replace("redis://", "redis://ann:secret@");
+    let store = open(&house.next(), &through).await;
+    assert_eq!(claim_from(&store, &["default"], 5).await, []);
+    insert(&store, &[job("a"), later("b")]).await;
+    assert!(Liar::new(server.url()).await.is_some(), "jobs stand in lines");
+    assert_eq!(claim_from(&store, &["default"], 5).await, [JobId::named("a")]);
+    let notes = store.check().await.expect("it is there").notes.join(" ");
+    assert!(notes.contains("which answers"), "{notes}");
+    let mut denied = redis::cmd("ACL");
+    denied.arg("LOG");
+    let denied: Vec<redis::Value> = denied.query_async(&mut connection).await.expect("it tells");
+    assert!(denied.is_empty(), "{denied:?}");
+}
