@@ -286,6 +286,8 @@ impl Dispatched {
                         (Some(status), Some(body)) => places.push((change.id, Place::of(body, status))),
                         // A change of the status does not say in which line the job stands.
                         (Some(status), None) if status.state == State::Waiting => unsure.push(change.id),
+                        // It was as its claim had left it, so it stands in no line.
+                        (Some(status), None) if change.expect == status.run => {}
                         _ => places.push((change.id, None)),
                     }
                     places.extend(change.then.iter().map(|job| (job.id(), place_of(job))));
