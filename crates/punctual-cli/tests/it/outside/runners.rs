@@ -31,7 +31,7 @@ fn no_job_of_many_runs_twice_on_four_runners(sort: Sort) {
     let jobs = jobs();
     nodes.enqueue(&called, 0..jobs);
     grown("the jobs have called", jobs, || called.calls().lines().count());
-    nodes.all_ended();
+    nodes.all_succeeded(jobs);
     let ran = nodes.check(0..jobs, &called.counted());
     assert_eq!((ran.lost, ran.extra), (0, 0));
     tell(
@@ -58,7 +58,7 @@ fn every_job_ends_once_though_runners_are_killed_all_the_while(sort: Sort) {
         nodes.begin_runner();
     }
     grown("every job has called", jobs, || called.counted().len());
-    nodes.all_ended();
+    nodes.all_succeeded(jobs);
     let ran = nodes.check(0..jobs, &called.counted());
     assert!(ran.lost > 0, "the kills met no run");
     tell(
@@ -174,7 +174,7 @@ fn a_run_that_was_deferred_ends_by_its_token_at_any_api_though_its_runner_is_gon
         (settled.status, settled.json()),
         (200, json!({"verdict": "settled"}))
     );
-    nodes.all_ended();
+    nodes.all_succeeded(1);
     let ended = list(nodes.address(), "state=succeeded");
     assert_eq!(ended.len(), 1, "{ended:?}");
 }

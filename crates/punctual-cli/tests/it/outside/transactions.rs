@@ -98,7 +98,7 @@ fn shares_its_fate(sort: Sort, insert: impl AsyncFn(&Store, Job, bool)) {
         assert!(ran || committed.elapsed() < AT_ONCE, "it does not run at once");
         ran.then_some(())
     });
-    nodes.all_ended();
+    nodes.all_succeeded(1);
     assert_eq!(nodes.place.lines("log"), ["committed"]);
     let path = format!("/v1/jobs/{}", JobId::named("rolled-back"));
     assert_eq!(request(nodes.address(), "GET", &path, None).status, 404);
