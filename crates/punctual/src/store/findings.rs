@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::error::Error;
 use crate::job::JobId;
 use crate::limits;
-use crate::time::{Timestamp, format_length};
+use crate::time::Timestamp;
 
 /// Overdue rows that cannot be read. They are passed over, and not taken back by anybody: what their jobs allow, nobody can
 /// tell. Each look meets them again, so they are told of in the log now and then.
@@ -38,6 +37,27 @@ impl PassedOver {
     }
 }
 
+/// What was read of a row, or nothing if what it holds cannot be read: that is reported, and keeps nobody from the other
+/// rows. A newer version may have written it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(super) fn if_readable<T, F>(
+    id: JobId,
+    read: Result<T, F>,
+    is_of_a_row: impl FnOnce(&F) -> bool,
+) -> Result<Option<T>, F>
+where
+    Error: From<F>,
+{
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(fault) if is_of_a_row(&fault) => {
+            tracing::error!(job = %id, error = %Error::from(fault), "a row cannot be read; it is passed over");
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 /// A sentence about overdue rows that cannot be read, if there are any.
 pub(super) fn unreadable(rows: &[(JobId, Error)]) -> Option<String> {
     let (id, why) = rows.first()?;
@@ -49,14 +69,15 @@ pub(super) fn unreadable(rows: &[(JobId, Error)]) -> Option<String> {
 }
 
 /// A sentence about a server's clock that is not this machine's, if anybody would notice.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(super) fn clock(ahead_micros: i64) -> Option<String> {
-    let apart = Duration::from_micros(ahead_micros.unsigned_abs());
+    let apart = std::time::Duration::from_micros(ahead_micros.unsigned_abs());
     let which = if ahead_micros < 0 { "behind" } else { "ahead of" };
     (apart >= limits::CLOCK_APART).then(|| {
         format!(
             "The server's clock is {} {which} this machine's. Jobs start by the server's, so that they start too {} as this \
              machine sees it: keep both clocks by NTP.",
-            format_length(apart),
+            crate::time::format_length(apart),
             if ahead_micros < 0 { "late" } else { "early" }
         )
     })

@@ -9,16 +9,13 @@ mod signals;
 mod trouble;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use punctual::Error;
 use punctual::store::Store;
 use punctual::store::redis::{RedisOptions, RedisStore};
 
+use crate::polling::{PATIENCE, until};
 use crate::rows::{insert, is_there, job, success, try_claim as claim};
-
-/// How long a test waits for what must happen, before it fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_redis_store_conforms() {
@@ -61,27 +58,20 @@ async fn tell(url: &str, command: &[&str]) -> redis::Value {
 
 /// Asks until it is answered; what is told meanwhile must be that the store is away, or that nobody knows.
 async fn until_answered<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(error) => {
-                let away = error.kind() == punctual::Kind::Unavailable || error.is_unknown();
-                assert!(away, "{error:?}");
-                assert!(Instant::now() < deadline, "it stays so: {error:?}");
-            }
+    let mut answered = None;
+    until("the server answers", async || match ask().await {
+        Ok(answer) => {
+            answered = Some(answer);
+            true
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Waits for what nobody tells of.
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "it did not happen in time: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        Err(error) => {
+            let away = error.kind() == punctual::Kind::Unavailable || error.is_unknown();
+            assert!(away, "{error:?}");
+            false
+        }
+    })
+    .await;
+    answered.expect("it was answered")
 }
 
 async fn within_patience<T>(future: impl Future<Output = T>) -> T {

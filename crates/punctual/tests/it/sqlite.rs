@@ -12,16 +12,13 @@ mod unreadable;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use punctual::job::State;
 use punctual::store::Store;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
 
+use crate::polling::{PATIENCE, until};
 use crate::rows::{claim, insert, is_there, job, job_of, success};
-
-/// How long a test waits for what must happen, before it fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_sqlite_store_conforms() {
@@ -66,16 +63,4 @@ async fn within_patience<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future)
         .await
         .expect("it happens within the test's patience")
-}
-
-/// Waits for what no signal tells of.
-fn until(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(
-            Instant::now() < deadline,
-            "it did not happen within the test's patience"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }

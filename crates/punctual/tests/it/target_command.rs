@@ -393,17 +393,7 @@ fn a_command_ends_though_no_thread_for_blocking_work_is_free() {
 
 /// Waits until the job has an attempt behind it.
 async fn until_begun(house: &House, id: JobId) {
-    while house
-        .engine
-        .fetch(id)
-        .await
-        .expect("it is there")
-        .status
-        .history
-        .is_empty()
-    {
-        tokio::time::sleep(milliseconds(5)).await;
-    }
+    house.until(id, |job| !job.status.history.is_empty()).await;
 }
 
 /// The test starts itself anew, since a limit holds for all of a process.

@@ -1,12 +1,14 @@
 //! The surroundings of a target under test: an engine in memory and a worker, in real time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use punctual::engine::{Ending, IntoJob};
 use punctual::job::FailureReason;
 use punctual::worker::Worker;
 use punctual::{Engine, NewJob, Task};
 use tokio::task::JoinHandle;
+
+use crate::polling;
 
 /// How long a test waits before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,18 +68,13 @@ impl House {
         id: punctual::JobId,
         is_right: impl Fn(&punctual::job::Job) -> bool,
     ) -> punctual::job::Job {
-        let until = Instant::now() + PATIENCE;
-        loop {
+        let mut found = None;
+        polling::until("the job is as it should be", async || {
             let job = self.engine.fetch(id).await.expect("the job is there");
-            if is_right(&job) {
-                return job;
-            }
-            assert!(
-                Instant::now() < until,
-                "the job does not become what it should: {job:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            is_right(found.insert(job))
+        })
+        .await;
+        found.expect("it was looked at")
     }
 
     /// Drops the worker with all that it runs.
@@ -102,9 +99,5 @@ pub(crate) fn once<T: Task>(task: &T) -> NewJob<T::Output> {
 
 /// Waits until something is so.
 pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < until, "it never came true that {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    polling::until(what, async || is_so()).await;
 }

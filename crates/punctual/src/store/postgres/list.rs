@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use super::claim::number;
 use super::fault::Fault;
-use super::row::{Columns, if_readable};
+use super::row::Columns;
 use super::session::{Param, Session};
 use crate::error::Error;
 use crate::job::{Failure, JobId, State, Status};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::run::WorkerId;
+use crate::store::findings::if_readable;
 use crate::store::{Cursor, Filter, Head, Listed, Page, View, codec};
 use crate::time::Timestamp;
 
@@ -43,7 +44,7 @@ pub(super) async fn list(session: &Session, filter: &Filter, page: &Page) -> Res
         }
         passed += 1;
         behind = place(filter.view, &row)?;
-        let head = if_readable(behind.1, head_of(&row, now))?;
+        let head = if_readable(behind.1, head_of(&row, now), Fault::is_of_a_row)?;
         items.extend(head.filter(|head| filter.matches(head)));
     }
 }

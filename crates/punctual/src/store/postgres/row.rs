@@ -231,19 +231,6 @@ pub(super) fn read_job(row: &Row, first: usize) -> Result<Job, Fault> {
     })
 }
 
-/// What was read of a row, or nothing if what it holds cannot be read: that is reported, and keeps nobody from the other
-/// rows. A newer version may have written it.
-pub(super) fn if_readable<T>(id: JobId, read: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match read {
-        Ok(read) => Ok(Some(read)),
-        Err(fault) if fault.is_of_a_row() => {
-            tracing::error!(job = %id, error = %Error::from(fault), "a row cannot be read; it is passed over");
-            Ok(None)
-        }
-        Err(fault) => Err(fault),
-    }
-}
-
 /// Reads id, rev, state and `key_until` from the column `first` on; nothing if they are null.
 pub(super) fn read_holder(row: &Row, first: usize) -> Result<Option<Holder>, Fault> {
     let column = Columns { row, first };

@@ -12,13 +12,14 @@ use rusqlite::{Connection, Params, Row, params};
 use super::claim::number;
 use super::counts::by_queue;
 use super::fault::Fault;
-use super::row::{Columns, if_readable};
+use super::row::Columns;
 use super::writing::{all, first};
 use crate::error::Error;
 use crate::job::{JobId, State, Status};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::run::WorkerId;
+use crate::store::findings::if_readable;
 use crate::store::{Cursor, Filter, Head, Listed, Page, View, codec};
 use crate::time::Timestamp;
 
@@ -37,7 +38,7 @@ pub(super) fn list(
             return Ok(Listed { items, next: None });
         };
         last = Some(key);
-        let head = if_readable(key.id, read_head(connection, key.row, now))?;
+        let head = if_readable(key.id, read_head(connection, key.row, now), Fault::is_of_a_row)?;
         items.extend(head.filter(|head| filter.matches(head)));
         if items.len() == page.limit {
             break;

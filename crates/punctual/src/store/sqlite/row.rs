@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use crate::change::Holder;
-use crate::error::Error;
 use crate::job::{Body, Job, JobId, Status};
 use crate::queue::QueueName;
 use crate::run::WorkerId;
@@ -122,19 +121,6 @@ pub(super) fn read_job(row: &Row<'_>, first: usize) -> Result<Job, Fault> {
         body: Arc::new(body),
         status,
     })
-}
-
-/// What was read of a row, or nothing if what it holds cannot be read: that is reported, and keeps nobody from the other
-/// rows. A newer version may have written it.
-pub(super) fn if_readable<T>(id: JobId, read: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match read {
-        Ok(read) => Ok(Some(read)),
-        Err(fault) if fault.is_of_a_row() => {
-            tracing::error!(job = %id, error = %Error::from(fault), "a row cannot be read; it is passed over");
-            Ok(None)
-        }
-        Err(fault) => Err(fault),
-    }
 }
 
 /// Reads the columns of `holder.sql`.

@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use punctual::Kind;
 use punctual::change::{Applied, Inserted};
 use punctual::job::State;
 use punctual::store::Store;
-use punctual::store::sqlite::SqliteStore;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{claim, count, insert, job, job_of, open, success, within_patience};
+use super::{claim, count, insert, job, job_of, open, success, until, within_patience};
 
 mod short;
 
@@ -162,15 +160,9 @@ async fn check_when_full(path: &Path, name: &str) {
         },
     )
     .expect("it may be raised");
-    within_patience(until_it_takes_writes(&store)).await;
+    until("it takes writes", async || store.check().await.is_ok()).await;
     insert(&store, &[job("there is room")]).await;
     say("well again");
-}
-
-async fn until_it_takes_writes(store: &SqliteStore) {
-    while store.check().await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 async fn insert_and_work(path: &Path, name: &str) {

@@ -130,5 +130,8 @@ async fn a_listener_hears_of_what_another_process_wrote() {
     let mut heard = store.signals().listen();
     let mut child = command(Part::Worker, &path, "s").spawn().expect("a child starts");
     assert_eq!(super::within_patience(heard.next()).await, Some(Signal::Anything));
-    until(|| child.try_wait().expect("it is ours").is_some());
+    until("the child ends", async || {
+        child.try_wait().expect("it is ours").is_some()
+    })
+    .await;
 }

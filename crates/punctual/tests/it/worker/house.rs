@@ -177,17 +177,6 @@ impl Started {
     }
 }
 
-/// Waits for a condition in real time.
-pub(super) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENCE, wait).await;
-    waited.unwrap_or_else(|_| panic!("it never came true that {what}"));
-}
-
 impl Gate {
     fn open(&self) -> Result<(), Error> {
         match self.shut.load(Ordering::Relaxed) {

@@ -8,8 +8,9 @@ use punctual::worker::{FromRun, Run, State, Stop, StopReason};
 use punctual::{JobId, NewJob, minutes, seconds};
 use tokio::sync::mpsc;
 
-use super::house::{House, until};
+use super::house::House;
 use super::{Note, Told, endless, heeding, note};
+use crate::polling::until;
 use crate::stores::{Place, on_each_store};
 
 #[apply(on_each_store)]

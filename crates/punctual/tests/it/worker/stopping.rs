@@ -13,7 +13,7 @@ use punctual::{milliseconds, seconds};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::house::House;
+use super::house::{House, Started};
 use super::{Note, Told, endless, heeding, note, wait_then_answer};
 use crate::stores::{Place, on_each_store};
 
@@ -146,10 +146,8 @@ async fn a_hard_stop_settles_what_was_done_while_the_rest_of_its_output_was_on_i
     assert_eq!(house.status(id).await.state, JobState::Succeeded);
 }
 
-#[apply(on_each_store)]
-async fn a_hard_stop_puts_back_what_a_claim_under_way_brings(place: Place) {
-    let house = House::new(&place).await;
-    let id = house.enqueue(note("claimed, and not answered yet")).await;
+/// A worker whose first claim the store has served, and whose answer comes when what is given is notified.
+async fn start_with_late_claims(house: &House) -> (Started, Arc<Notify>) {
     let answered = Arc::new(Notify::new());
     let late = answered.clone();
     house.store.rule(move |call| match call {
@@ -159,6 +157,14 @@ async fn a_hard_stop_puts_back_what_a_claim_under_way_brings(place: Place) {
     let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
     let worker = house.start(worker);
     house.quiet().await;
+    (worker, answered)
+}
+
+#[apply(on_each_store)]
+async fn a_hard_stop_puts_back_what_a_claim_under_way_brings(place: Place) {
+    let house = House::new(&place).await;
+    let id = house.enqueue(note("claimed, and not answered yet")).await;
+    let (worker, answered) = start_with_late_claims(&house).await;
     assert_eq!(
         house.status(id).await.state,
         JobState::Running,
@@ -179,13 +185,7 @@ async fn a_hard_stop_puts_back_what_a_claim_under_way_brings(place: Place) {
 async fn a_hard_stop_does_not_wait_long_for_the_answer_of_a_claim(place: Place) {
     let house = House::new(&place).await;
     let id = house.enqueue(note("claimed, and never answered")).await;
-    house.store.rule(|call| match call {
-        Call::Claim(_) => Fate::Late(Arc::default()),
-        _ => Fate::Pass,
-    });
-    let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
-    let worker = house.start(worker);
-    house.quiet().await;
+    let (worker, _) = start_with_late_claims(&house).await;
     worker.hard.cancel();
     house.pass(LAST_CLAIM).await;
 
@@ -202,15 +202,7 @@ async fn what_a_claim_brings_after_the_worker_has_stopped_is_put_back(place: Pla
     for stops_softly in [true, false] {
         let house = House::new(&place).await;
         let id = house.enqueue(note("claimed, and answered very late")).await;
-        let answered = Arc::new(Notify::new());
-        let late = answered.clone();
-        house.store.rule(move |call| match call {
-            Call::Claim(_) => Fate::Late(late.clone()),
-            _ => Fate::Pass,
-        });
-        let worker = house.worker().handle(|note: Note| async move { Ok(note.text) });
-        let worker = house.start(worker);
-        house.quiet().await;
+        let (worker, answered) = start_with_late_claims(&house).await;
         match stops_softly {
             true => worker.shutdown.cancel(),
             false => worker.hard.cancel(),
@@ -300,9 +292,10 @@ async fn a_dropped_worker_drops_what_it_ran_and_beats_no_more(place: Place) {
     assert_eq!(house.source.beats.load(Ordering::Relaxed), beats);
 }
 
-#[apply(on_each_store)]
-async fn the_first_signal_stops_softly_and_the_second_one_at_once(place: Place) {
-    let house = House::in_real_time(&place).await;
+// On one store only: a signal goes to the whole process, and so to its other tests of this.
+#[tokio::test]
+async fn the_first_signal_stops_softly_and_the_second_one_at_once() {
+    let house = House::in_real_time(&Place::memory()).await;
     let id = house.enqueue(note("endless")).await;
     let (tell, mut told) = mpsc::unbounded_channel();
     let worker = house

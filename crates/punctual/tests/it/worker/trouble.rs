@@ -11,8 +11,9 @@ use punctual::worker::{Run, Stop, StopReason};
 use punctual::{Error, NewJob, minutes, seconds};
 use tokio::sync::{Notify, mpsc};
 
-use super::house::{House, until};
+use super::house::House;
 use super::{Note, Told, heeding, note, wait_then_answer};
+use crate::polling::until;
 use crate::stores::{Place, on_each_store};
 
 #[apply(on_each_store)]

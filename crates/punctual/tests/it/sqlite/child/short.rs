@@ -76,7 +76,7 @@ pub(super) async fn listen_with_few(path: &Path) {
     assert_eq!(within_patience(first.next()).await, Some(Signal::Anything));
 
     drop(taken);
-    until(is_watching);
+    until("somebody watches", async || is_watching()).await;
     write(2);
     assert_eq!(within_patience(first.next()).await, Some(Signal::Anything));
     say("watched again");
