@@ -1,7 +1,5 @@
 //! The server from outside: in this process, on a free port, through the client or through bare TCP.
 
-#![allow(clippy::disallowed_methods, reason = "tests make names of their own")]
-
 mod access;
 mod away;
 mod bad_input;
