@@ -1,13 +1,10 @@
-"""Runs adapters: one command, one process, one file; and watches an idle one."""
+"""Runs adapters: one command, one process, one store; and watches an idle one."""
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 # What a command may take, set-up included, before it is killed.
@@ -22,8 +19,8 @@ class Failed(Exception):
     """The system should have done this and did not."""
 
 
-def arguments(binary: Path, command: str, db: Path, flags: dict[str, object]) -> list[str]:
-    words = [str(binary), command, "--db", str(db)]
+def arguments(program: list[str], command: str, url: str, flags: dict[str, object]) -> list[str]:
+    words = [*program, command, "--store", url]
     for flag, value in flags.items():
         if value is True:
             words.append(f"--{flag}")
@@ -32,14 +29,14 @@ def arguments(binary: Path, command: str, db: Path, flags: dict[str, object]) ->
     return words
 
 
-def run(binary: Path, command: str, db: Path, **flags: object) -> dict[str, dict]:
+def run(program: list[str], command: str, url: str, **flags: object) -> dict[str, dict]:
     """Runs a command to its end; the figures it printed, by name."""
-    process = start(binary, command, db, **flags)
+    process = start(program, command, url, **flags)
     return finish(process)
 
 
-def start(binary: Path, command: str, db: Path, **flags: object) -> subprocess.Popen:
-    words = arguments(binary, command, db, flags)
+def start(program: list[str], command: str, url: str, **flags: object) -> subprocess.Popen:
+    words = arguments(program, command, url, flags)
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -56,6 +53,11 @@ def finish(process: subprocess.Popen) -> dict[str, dict]:
             raise Unsupported(line["unsupported"])
     if process.returncode != 0:
         raise Failed(errors.strip().splitlines()[-1] if errors.strip() else f"ended with {process.returncode}")
+    return figures(output)
+
+
+def figures(output: str) -> dict[str, dict]:
+    lines = [json.loads(line) for line in output.splitlines()]
     return {line["figure"]: line for line in lines if "figure" in line}
 
 
@@ -71,69 +73,29 @@ def await_ready(process: subprocess.Popen) -> None:
         raise Unsupported(message["unsupported"])
 
 
-def copy_store(origin: Path, db: Path) -> None:
-    """Copies a store that nobody has open. What stands beside it in `-shm` is rebuilt."""
-    for suffix in ("", "-wal"):
-        source = Path(f"{origin}{suffix}")
-        if source.exists():
-            shutil.copyfile(source, f"{db}{suffix}")
-    # Whoever is measured next syncs its own writes, and is not to wait for these.
-    os.sync()
-
-
-def store_bytes(db: Path) -> int:
-    return sum(path.stat().st_size for path in (db, Path(f"{db}-wal")) if path.exists())
-
-
-def remove_store(db: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{db}{suffix}").unlink(missing_ok=True)
-
-
-@contextmanager
-def fresh_store(folder: Path) -> Iterator[Path]:
-    db = folder / "store.db"
-    remove_store(db)
-    try:
-        yield db
-    finally:
-        remove_store(db)
-
-
-def watch_idle(process: subprocess.Popen, seconds: float) -> tuple[float, float]:
-    """Share of a core in per cent, and resident MiB, of a process over some seconds."""
-    begun, before = time.monotonic(), cpu_seconds(process.pid)
+def watch_idle(process: subprocess.Popen, servers: list[int], seconds: float) -> tuple[float, float, float]:
+    """Shares of a core in per cent, of a process and of the store's server, and resident MiB of the process, over some seconds."""
+    begun, before, before_there = time.monotonic(), cpu_seconds(process.pid), sum(map(cpu_seconds, servers))
     time.sleep(seconds)
     if process.poll() is not None:
         raise Failed("ended while it was idle")
-    share = (cpu_seconds(process.pid) - before) / (time.monotonic() - begun)
+    elapsed = time.monotonic() - begun
+    share = (cpu_seconds(process.pid) - before) / elapsed
+    there = (sum(map(cpu_seconds, servers)) - before_there) / elapsed
     status = Path(f"/proc/{process.pid}/status").read_text()
     resident_kib = int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
-    return share * 100, resident_kib / 1024
+    return share * 100, there * 100, resident_kib / 1024
 
 
 def cpu_seconds(pid: int) -> float:
-    """Time on a processor of all threads, to the nanosecond; threads that have ended are missing."""
+    """Time on a processor of all threads, to the nanosecond; threads that have ended are missing, and so is who is gone."""
     total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        total += int((task / "schedstat").read_text().split()[0])
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+    except FileNotFoundError:
+        pass
     return total / 1e9
-
-
-def syncs(binary: Path, db: Path) -> tuple[int, int] | None:
-    """One caller for a second under strace: durable acknowledgements, and calls that reach the disk."""
-    if shutil.which("strace") is None:
-        return None
-    counts = db.with_suffix(".strace")
-    flags = {"callers": 1, "seconds": 1}
-    words = ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", str(counts)]
-    words += arguments(binary, "enqueue-single", db, flags)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    figures = finish(process)
-    rows = [line.split() for line in counts.read_text().splitlines()]
-    counts.unlink()
-    reached = sum(int(row[3]) for row in rows if row and row[-1] in ("fsync", "fdatasync"))
-    return figures["enqueue-single"]["detail"]["acknowledged"], reached
 
 
 def disk_sync_milliseconds(folder: Path, times: int = 300) -> tuple[float, float]:

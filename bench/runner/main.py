@@ -2,41 +2,46 @@
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from . import adapter, systems
 from .adapter import Failed, Unsupported
-from .figures import sqlite_figures
-from .measure import Measurement, Settings, sqlite_measurements
+from .figures import figures
+from .measure import Measurement, Settings, measurements
 from .report import Report
-from .systems import SQLITE, System
+from .stores import STORES
+from .systems import HTTP, SYSTEMS, System
 
 
 def main(words: list[str]) -> int:
     options = parse(words)
-    chosen = [system for system in SQLITE if not options.systems or system.name in options.systems]
-    measurements = sqlite_measurements(options.ten_million)
+    chosen = [system for system in SYSTEMS[options.store] if not options.systems or system.name in options.systems]
+    wanted = measurements(options.store, options.ten_million)
     if options.only:
-        measurements = [m for name in options.only for m in asked(measurements, name)]
-    if not measurements or not chosen:
+        wanted = [m for name in options.only for m in asked(wanted, name)]
+    if not wanted or not chosen:
         sys.exit("bench/run: nothing by that name")
     build(chosen)
+    needs_server = any(m.name in ("idle", "http") for m in wanted) and any(s.name == "punctual" for s in chosen)
+    server = build_server() if needs_server else None
     systems.TARGET.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=options.directory or systems.TARGET, prefix="stores-") as folder:
+        folder = Path(folder)
+        disk = adapter.disk_sync_milliseconds(folder)
         settings = Settings(
-            Path(folder), options.rounds, options.seconds, options.minute, options.jobs, options.million,
-            options.ten_million,
+            folder, STORES[options.store](folder), options.rounds, options.seconds, options.minute, options.jobs,
+            options.million, options.ten_million, server,
         )
-        report = Report(options.store, sqlite_figures(), chosen, settings)
-        report.disk = adapter.disk_sync_milliseconds(settings.folder)
-        check_durability(chosen, settings, report)
-        if any(m.name == "idle" for m in measurements) and any(s.name == "punctual" for s in chosen):
-            settings.server = systems.build_server()
-        for measurement in measurements:
-            take(measurement, chosen, settings, report)
+        report = Report(options.store, figures(options.store), chosen, settings)
+        report.disk = disk
+        try:
+            check_durability(chosen, settings, report)
+            for measurement in wanted:
+                take(measurement, chosen, settings, report)
+        finally:
+            settings.store.stop()
     if options.json:
         for line in report.lines():
             print(json.dumps(line, ensure_ascii=False))
@@ -52,7 +57,7 @@ def main(words: list[str]) -> int:
 
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description="Measures Punctual beside its peers.")
-    parser.add_argument("store", choices=["sqlite"])
+    parser.add_argument("store", choices=list(STORES))
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     parser.add_argument("--rounds", type=int, default=5, help="how often each system has its turn (5)")
     parser.add_argument("--only", action="append", metavar="FIGURE", help="a figure, or the first part of its name; may be repeated")
@@ -87,14 +92,23 @@ def build(chosen: list[System]) -> None:
         system.build()
 
 
+def build_server() -> Path:
+    say("building punctual serve")
+    HTTP.build()
+    return systems.build_server()
+
+
 def check_durability(chosen: list[System], settings: Settings, report: Report) -> None:
     """Each acknowledgement to a lone caller must have reached the disk: counted by strace, not believed."""
     for system in chosen:
-        with adapter.fresh_store(settings.folder) as db:
-            try:
-                report.syncs[system.name] = adapter.syncs(system.binary, db)
-            except Failed as failed:
-                report.note("durability", system, str(failed))
+        with settings.store.fresh() as url:
+            # One that makes its tables waits for the disk as well.
+            adapter.run(system.program, "fill", url)
+            traced = settings.store.syncs(adapter.arguments(system.program, "enqueue-single", url, {"callers": 1, "seconds": 1}))
+        if traced:
+            output, reached = traced
+            acknowledged = adapter.figures(output)["enqueue-single"]["detail"]["acknowledged"]
+            report.syncs[system.name] = (acknowledged, reached)
 
 
 def take(measurement: Measurement, chosen: list[System], settings: Settings, report: Report) -> None:
@@ -117,8 +131,7 @@ def take(measurement: Measurement, chosen: list[System], settings: Settings, rep
                 report.note(measurement.name, system, f"failed in round {number + 1}: {failed}")
                 say(f"{measurement.name}: {system.name} failed: {failed}")
     # The filled stores of this measurement are large; the next one makes its own.
-    shutil.rmtree(settings.folder)
-    settings.folder.mkdir()
+    settings.store.clear()
 
 
 def say(words: str) -> None:

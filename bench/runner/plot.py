@@ -5,7 +5,8 @@ import math
 from .figures import Figure, Samples
 from .systems import System
 
-COLOURS = {"punctual": "#1f6f54", "floor": "#9aa0a6", "floor-1000": "#c4c8cc", "riverqueue": "#3b6fb5", "apalis-sqlite": "#c9822b", "honker": "#8a4fa3"}
+COLOURS = {"punctual": "#1f6f54", "floor": "#9aa0a6", "floor-1000": "#c4c8cc", "riverqueue": "#3b6fb5", "apalis-sqlite": "#c9822b", "honker": "#8a4fa3",
+           "graphile_worker": "#8a4fa3", "apalis-redis": "#c9822b", "bullmq": "#b5413b"}
 BAR, GAP, LEFT, WIDTH, TOP = 11, 16, 190, 620, 44
 
 

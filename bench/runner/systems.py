@@ -1,5 +1,6 @@
 """The systems that are measured, and how each is built."""
 
+import json
 import re
 import subprocess
 from dataclasses import dataclass
@@ -30,14 +31,22 @@ class System:
     beside_many: bool = True
     # Jobs of one claim, for a floor.
     batch: int | None = None
+    is_floor: bool = False
     # The measurements it takes part in; None for all.
     only: tuple[str, ...] | None = None
     # The adapter, if it is not named after the system.
     adapter: str | None = None
 
     @property
-    def binary(self) -> Path:
-        return TARGET / "release" / f"bench-{self.adapter or self.name}"
+    def is_of_node(self) -> bool:
+        return (BENCH / self.folder / "package.json").exists()
+
+    @property
+    def program(self) -> list[str]:
+        """The words that start the adapter."""
+        if self.is_of_node:
+            return ["node", str(BENCH / self.folder / "main.js")]
+        return [str(TARGET / "release" / f"bench-{self.adapter or self.name}")]
 
     @property
     def label(self) -> str:
@@ -45,10 +54,16 @@ class System:
         return f"{self.name} {self.version()}" if self.is_peer else self.name
 
     def version(self) -> str:
+        if self.is_of_node:
+            lock = json.loads((BENCH / self.folder / "package-lock.json").read_text())
+            return lock["packages"][f"node_modules/{self.package}"]["version"]
         lock = (BENCH / self.folder / "Cargo.lock").read_text()
         return re.search(rf'name = "{self.package}"\nversion = "([^"]+)"', lock).group(1)
 
     def build(self) -> None:
+        if self.is_of_node:
+            subprocess.run(["npm", "install", "--silent", "--no-save", "--ignore-scripts"], cwd=BENCH / self.folder, check=True)
+            return
         subprocess.run(
             ["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", TARGET],
             cwd=BENCH / self.folder,
@@ -56,36 +71,77 @@ class System:
         )
 
 
-SQLITE = (
-    System(
-        "punctual", "punctual", None,
-        "defaults; for throughput 1,000 slots and 1,000 jobs prefetched",
-        is_peer=False, rates=(25, 1_000),
-    ),
-    System(
-        "floor", "floor", None, "group commit; claim 100 and complete 100",
-        is_peer=False, rates=(25, 1_000), batch=100,
-    ),
-    System(
-        "floor-1000", "floor", None, "the same, claim 1,000 and complete 1,000",
-        is_peer=False, batch=1_000, only=("work", "work-delete", "cycle", "cycle-delete", "growth-1m", "growth-10m"), adapter="floor",
-    ),
-    System(
-        "riverqueue", "peers/riverqueue", "riverqueue",
-        "pool 5, 2,000 workers, cooldown 2 ms (1 ms for latencies), poll 20 ms",
-        most_work=20_000, most_cycle=10_000, beside_many=False,
-    ),
-    System(
-        "apalis-sqlite", "peers/apalis-sqlite", "apalis-sqlite",
-        "batch 100, poll 5 ms, heartbeat 1 s; due instants in whole seconds",
-        most_work=3_000, most_cycle=2_000, beside_many=False,
-    ),
-    System(
-        "honker", "peers/honker", "honker",
-        "claim_batch 1,000 and ack_batch; due instants in whole seconds",
-        most_cycle=20_000,
-    ),
+PUNCTUAL = System(
+    "punctual", "punctual", None, "defaults; for throughput 1,000 slots and 1,000 jobs prefetched",
+    is_peer=False, rates=(25, 1_000),
 )
+
+
+def floors(folder: str, settings: str) -> tuple[System, System]:
+    """The same adapter twice: claiming a hundred jobs at once as the goals have it, and a thousand."""
+    adapter = Path(folder).name
+    return (
+        System(
+            "floor", folder, None, f"{settings}; claim 100 and complete 100",
+            is_peer=False, is_floor=True, rates=(25, 1_000), batch=100, adapter=adapter,
+        ),
+        System(
+            "floor-1000", folder, None, "the same, claim 1,000 and complete 1,000",
+            is_peer=False, is_floor=True, batch=1_000, adapter=adapter, only=OF_BATCHES,
+        ),
+    )
+
+
+# What depends on how many jobs a floor takes at once.
+OF_BATCHES = ("work", "work-delete", "cycle", "cycle-delete", "long-transaction", "growth-1m", "growth-10m")
+
+SYSTEMS = {
+    "sqlite": (
+        PUNCTUAL,
+        *floors("floor", "group commit"),
+        System(
+            "riverqueue", "peers/riverqueue", "riverqueue",
+            "pool 5, 2,000 workers, cooldown 2 ms (1 ms for latencies), poll 20 ms",
+            most_work=20_000, most_cycle=10_000, beside_many=False,
+        ),
+        System(
+            "apalis-sqlite", "peers/apalis-sqlite", "apalis-sqlite",
+            "batch 100, poll 5 ms, heartbeat 1 s; due instants in whole seconds",
+            most_work=3_000, most_cycle=2_000, beside_many=False,
+        ),
+        System(
+            "honker", "peers/honker", "honker",
+            "claim_batch 1,000 and ack_batch; due instants in whole seconds",
+            most_cycle=20_000,
+        ),
+    ),
+    "postgres": (
+        PUNCTUAL,
+        *floors("floor-postgres", "group commit on one connection, two that work"),
+        System(
+            "riverqueue", "peers/riverqueue-postgres", "riverqueue",
+            "20 connections, 2,000 workers, cooldown 2 ms (1 ms for latencies), poll 20 ms",
+            most_work=50_000, most_cycle=10_000, beside_many=False, adapter="riverqueue-postgres",
+        ),
+    ),
+    "redis": (
+        PUNCTUAL,
+        *floors("floor-redis", "one script for all who wait"),
+        System(
+            "apalis-redis", "peers/apalis-redis", "apalis-redis",
+            "batch 1,000, 100 at once; due instants in whole seconds",
+            most_work=5_000, most_cycle=5_000, beside_many=False,
+        ),
+        System(
+            "bullmq", "peers/bullmq", "bullmq",
+            "200 at once",
+            most_work=50_000, most_cycle=20_000, beside_many=False,
+        ),
+    ),
+}
+
+# What calls a running server.
+HTTP = System("http", "http", None, "64 connections that are kept", is_peer=False)
 
 
 def build_server() -> Path:

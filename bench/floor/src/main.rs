@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use protocol::{Error, Job, OnStart, Request, System};
+use protocol::{Error, Job, OnStart, Request, SQLITE_FULL, System};
 use tokio::{sync::oneshot, task::spawn_blocking};
 
 use crate::{
@@ -41,8 +41,8 @@ impl System for Floor {
 
     async fn open(request: &Request) -> Result<Self, Error> {
         let committed = Arc::new(worker::Bell::default());
-        let inserts = Writer::start(Store::open(&request.db)?, committed.clone());
-        let store = Mutex::new(Store::open(&request.db)?);
+        let inserts = Writer::start(Store::open(request.file())?, committed.clone());
+        let store = Mutex::new(Store::open(request.file())?);
         Ok(Self {
             request: request.clone(),
             inserts,
@@ -51,8 +51,8 @@ impl System for Floor {
         })
     }
 
-    async fn synchronous(&self) -> Result<i64, Error> {
-        self.store().synchronous()
+    async fn is_durable(&self) -> Result<bool, Error> {
+        Ok(self.store().synchronous()? >= SQLITE_FULL)
     }
 
     async fn enqueue(&self, job: Job) -> Result<(), Error> {
@@ -66,7 +66,7 @@ impl System for Floor {
     }
 
     async fn work(&self, on_start: OnStart) -> Result<(), Error> {
-        let store = Store::open(&self.request.db)?;
+        let store = Store::open(self.request.file())?;
         let (request, committed) = (self.request.clone(), self.committed.clone());
         spawn_blocking(move || worker::work(store, &request, &committed, &on_start)).await?
     }

@@ -18,7 +18,7 @@ pub struct Job {
 /// About 100 bytes of JSON.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Payload {
-    /// Which job this is; unique within one file.
+    /// Which job this is; unique within one store.
     pub number: u64,
     template: String,
     address: String,

@@ -3,7 +3,7 @@
 //! An adapter implements [`System`] for one job system and calls [`run`] from `main`. The measurements
 //! are written once, here, against that trait, so that no system is measured differently from another.
 //!
-//! `<adapter> COMMAND --db PATH …` runs one command on one file and prints JSON, one object a line:
+//! `<adapter> COMMAND --store URL …` runs one command on one store and prints JSON, one object a line:
 //! `{"figure": "enqueue-single", "value": 2000.0, "unit": "jobs/s", "detail": {…}}` for a result,
 //! `{"unsupported": "reason"}` where the system cannot do it, and `{"ready": true}` from a command that
 //! runs until it is killed or until its partner is done. `bench/README.md` lists the commands.
@@ -41,9 +41,8 @@ async fn command<S: System>(request: &Request) -> Result<(), Error> {
         return Ok(());
     }
     let system = std::sync::Arc::new(S::open(request).await?);
-    let synchronous = system.synchronous().await?;
-    if synchronous < FULL {
-        return Err(format!("synchronous is {synchronous}, below FULL").into());
+    if !system.is_durable().await? {
+        return Err("what it acknowledges is not on the disk".into());
     }
     match request.command.as_str() {
         "fill" => throughput::fill(&*system, request).await?,
@@ -61,5 +60,5 @@ async fn command<S: System>(request: &Request) -> Result<(), Error> {
     system.close().await
 }
 
-/// `PRAGMA synchronous`: 0 off, 1 normal, 2 full, 3 extra.
-const FULL: i64 = 2;
+/// `PRAGMA synchronous=FULL`: 0 is off, 1 normal, 3 extra.
+pub const SQLITE_FULL: i64 = 2;

@@ -1,6 +1,6 @@
 //! The command line of an adapter.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::Path, str::FromStr, time::Duration};
 
 use crate::Error;
 
@@ -9,8 +9,8 @@ use crate::Error;
 pub struct Request {
     /// What to measure.
     pub command: String,
-    /// The store's file.
-    pub db: PathBuf,
+    /// The store's URL: `sqlite:FILE`, `postgres://…` or `redis://…`.
+    pub store: String,
     /// How many jobs are due now, or in all.
     pub jobs: u64,
     /// How many jobs are due in a day.
@@ -21,6 +21,8 @@ pub struct Request {
     pub seconds: f64,
     /// How many callers enqueue at once.
     pub callers: u64,
+    /// Jobs in one call of each of them.
+    pub together: u64,
     /// Due jobs a second.
     pub rate: u64,
     /// Whether a finished job is deleted rather than kept.
@@ -35,13 +37,14 @@ impl Request {
     pub(crate) fn from_arguments() -> Result<Self, Error> {
         let mut arguments = std::env::args().skip(1);
         let mut request = Self {
-            command: arguments.next().ok_or("usage: ADAPTER COMMAND --db PATH …")?,
-            db: PathBuf::new(),
+            command: arguments.next().ok_or("usage: ADAPTER COMMAND --store URL …")?,
+            store: String::new(),
             jobs: 0,
             tomorrow: 0,
             urgent_tomorrow: false,
             seconds: 5.0,
             callers: 64,
+            together: 1,
             rate: 25,
             delete: false,
             batch: 100,
@@ -50,12 +53,13 @@ impl Request {
         while let Some(flag) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{flag} needs a value"));
             match flag.as_str() {
-                "--db" => request.db = value()?.into(),
+                "--store" => request.store = value()?,
                 "--jobs" => request.jobs = number(&value()?)?,
                 "--tomorrow" => request.tomorrow = number(&value()?)?,
                 "--urgent-tomorrow" => request.urgent_tomorrow = true,
                 "--seconds" => request.seconds = number(&value()?)?,
                 "--callers" => request.callers = number(&value()?)?,
+                "--together" => request.together = number(&value()?)?,
                 "--rate" => request.rate = number(&value()?)?,
                 "--delete" => request.delete = true,
                 "--batch" => request.batch = number(&value()?)?,
@@ -63,10 +67,21 @@ impl Request {
                 unknown => return Err(format!("unknown flag {unknown}").into()),
             }
         }
-        if request.db.as_os_str().is_empty() {
-            return Err("--db is needed".into());
+        if request.store.is_empty() {
+            return Err("--store is needed".into());
         }
         Ok(request)
+    }
+
+    /// The file of an SQLite store.
+    pub fn file(&self) -> &Path {
+        let path = self.store.strip_prefix("sqlite:");
+        Path::new(path.unwrap_or(&self.store))
+    }
+
+    /// Whether this measures how soon a job starts rather than how many do.
+    pub fn is_of_latency(&self) -> bool {
+        ["pickup", "lateness"].contains(&self.command.as_str())
     }
 }
 

@@ -7,16 +7,18 @@ use crate::{Error, Job, Request};
 /// Called by a worker's handler, first thing, with the number of the job it was given.
 pub type OnStart = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// A job system under test, on one SQLite file. `open` creates what is missing.
+/// A job system under test, on one store. `open` creates what is missing.
 pub trait System: Send + Sync + Sized + 'static {
     /// Why this system cannot do what is asked, if it cannot: `None` means that it can.
     fn unsupported(request: &Request) -> Option<String>;
 
-    /// Opens the file with WAL and `synchronous=FULL`, by the system's own documented options.
+    /// Opens the store by the system's own documented options: SQLite with WAL and `synchronous=FULL`, a server's store
+    /// with whatever the server has set.
     fn open(request: &Request) -> impl Future<Output = Result<Self, Error>> + Send;
 
-    /// `PRAGMA synchronous`, read from a connection that the system itself writes with.
-    fn synchronous(&self) -> impl Future<Output = Result<i64, Error>> + Send;
+    /// Whether what it acknowledges is as durable as it is meant to be, read from a connection that the system itself writes
+    /// with: `synchronous=FULL` in SQLite, `fsync` and `synchronous_commit` in PostgreSQL, the append-only file in Redis.
+    fn is_durable(&self) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Stores one job; returns when it is durable.
     fn enqueue(&self, job: Job) -> impl Future<Output = Result<(), Error>> + Send;
@@ -36,6 +38,6 @@ pub trait System: Send + Sync + Sized + 'static {
         async { Ok(None) }
     }
 
-    /// Leaves the file as a clean end of the process would: all of it in the main file.
+    /// Leaves the store as a clean end of the process would: a file, all of it in the main one.
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }

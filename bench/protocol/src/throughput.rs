@@ -47,20 +47,26 @@ pub(crate) async fn fill<S: System>(system: &S, request: &Request) -> Result<(),
     Ok(())
 }
 
-/// Many callers, one job a call, each waiting for its acknowledgement.
+/// Many callers, one job a call unless more are asked for, each waiting for its acknowledgement.
 pub(crate) async fn enqueue_single<S: System>(system: &Arc<S>, request: &Request) -> Result<(), Error> {
     let next = Arc::new(AtomicU64::new(0));
     let acknowledged = Arc::new(AtomicU64::new(0));
     let ended = Arc::new(AtomicBool::new(false));
+    let together = request.together;
     let callers: Vec<_> = (0..request.callers)
         .map(|_| {
             let (system, next) = (system.clone(), next.clone());
             let (acknowledged, ended) = (acknowledged.clone(), ended.clone());
             tokio::spawn(async move {
                 while !ended.load(Ordering::Relaxed) {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    system.enqueue(Job::now(number)).await?;
-                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                    let number = next.fetch_add(together, Ordering::Relaxed);
+                    if together == 1 {
+                        system.enqueue(Job::now(number)).await?;
+                    } else {
+                        let jobs = (number..number + together).map(Job::now);
+                        system.enqueue_all(jobs.collect()).await?;
+                    }
+                    acknowledged.fetch_add(together, Ordering::Relaxed);
                 }
                 Ok::<(), Error>(())
             })

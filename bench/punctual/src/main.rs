@@ -5,10 +5,11 @@ use std::time::Duration;
 use protocol::{Error, Job, OnStart, Payload, Request, System};
 use punctual::{
     Engine, NewJob, Task, Worker,
-    job::{Defaults, State},
+    job::Defaults,
     queue::{QueueName, Retention},
     run::{Claim, ClaimFrom, WorkerId},
     source::Source,
+    store::{Filter, Page, View},
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,15 +52,20 @@ impl System for Punctual {
         if request.delete {
             defaults.retention = Retention::all(Duration::ZERO);
         }
-        let url = format!("sqlite:{}", request.db.display());
-        let engine = Engine::builder().defaults(defaults).open(&url).await?;
+        let engine = Engine::builder().defaults(defaults).open(&request.store).await?;
         let throughput = ["work", "cycle-work"].contains(&request.command.as_str());
         Ok(Self { engine, throughput })
     }
 
     /// Its connections are its own; what it says of itself is checked by the count of syncs.
-    async fn synchronous(&self) -> Result<i64, Error> {
-        Ok(if self.engine.check().await?.durable { 2 } else { 0 })
+    async fn is_durable(&self) -> Result<bool, Error> {
+        let report = self.engine.check().await?;
+        // Redis is measured with the setting that all who are measured there use.
+        let everysec = report
+            .notes
+            .iter()
+            .any(|note| note.contains("(appendfsync everysec)"));
+        Ok(report.durable || everysec)
     }
 
     async fn enqueue(&self, job: Job) -> Result<(), Error> {
@@ -88,11 +94,17 @@ impl System for Punctual {
     }
 
     async fn is_drained(&self) -> Result<bool, Error> {
-        let counts = self.engine.counts().await?;
-        let open = counts
-            .queues
-            .iter()
-            .any(|queue| queue.jobs[State::Running as usize] > 0 || queue.oldest_ready.is_some());
+        // Lists are of this moment; counts may be some seconds old on PostgreSQL.
+        let due = Filter {
+            view: View::Waiting,
+            due_before: Some(self.engine.now()),
+            ..Filter::default()
+        };
+        let running = Filter {
+            view: View::Running,
+            ..Filter::default()
+        };
+        let open = self.has_any(running).await? || self.has_any(due).await?;
         Ok(!open)
     }
 
@@ -109,6 +121,16 @@ impl System for Punctual {
 
     async fn close(&self) -> Result<(), Error> {
         Ok(self.engine.close().await?)
+    }
+}
+
+impl Punctual {
+    async fn has_any(&self, filter: Filter) -> Result<bool, Error> {
+        let first = Page {
+            limit: 1,
+            after: None,
+        };
+        Ok(!self.engine.list(filter, first).await?.items.is_empty())
     }
 }
 

@@ -7,7 +7,7 @@ use apalis::prelude::*;
 use apalis_sqlite::{
     Config, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteStorage, queries::push_tasks,
 };
-use protocol::{Job, OnStart, Payload, Request, System};
+use protocol::{Job, OnStart, Payload, Request, SQLITE_FULL, System};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
 /// Its queue.
@@ -34,7 +34,7 @@ impl System for Apalis {
 
     async fn open(request: &Request) -> Result<Self, protocol::Error> {
         let options = SqliteConnectOptions::new()
-            .filename(&request.db)
+            .filename(request.file())
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -47,10 +47,11 @@ impl System for Apalis {
         Ok(Self { pool })
     }
 
-    async fn synchronous(&self) -> Result<i64, protocol::Error> {
-        Ok(sqlx::query_scalar("PRAGMA synchronous")
+    async fn is_durable(&self) -> Result<bool, protocol::Error> {
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
             .fetch_one(&self.pool)
-            .await?)
+            .await?;
+        Ok(synchronous >= SQLITE_FULL)
     }
 
     async fn enqueue(&self, job: Job) -> Result<(), protocol::Error> {

@@ -2,7 +2,7 @@
 //! with `synchronous=NORMAL`; `with_conn`, its documented way to the connection, raises that to FULL.
 
 use honker::{Database, EnqueueOpts, Queue, QueueOpts};
-use protocol::{Error, Job, OnStart, Payload, Request, System};
+use protocol::{Error, Job, OnStart, Payload, Request, SQLITE_FULL, System};
 use tokio::task::spawn_blocking;
 
 /// Jobs that one claim takes and one acknowledgement deletes.
@@ -27,16 +27,17 @@ impl System for Honker {
     }
 
     async fn open(request: &Request) -> Result<Self, Error> {
-        let database = Database::open(&request.db)?;
+        let database = Database::open(request.file())?;
         database.with_conn(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?;
         let queue = database.queue("bench", QueueOpts::default());
         Ok(Self { database, queue })
     }
 
-    async fn synchronous(&self) -> Result<i64, Error> {
-        Ok(self
+    async fn is_durable(&self) -> Result<bool, Error> {
+        let synchronous: i64 = self
             .database
-            .with_conn(|c| c.query_row("PRAGMA synchronous", [], |row| row.get(0)))?)
+            .with_conn(|c| c.query_row("PRAGMA synchronous", [], |row| row.get(0)))?;
+        Ok(synchronous >= SQLITE_FULL)
     }
 
     async fn enqueue(&self, job: Job) -> Result<(), Error> {

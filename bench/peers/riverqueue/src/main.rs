@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use protocol::{Error, Job, OnStart, Payload, Request, System};
+use protocol::{Error, Job, OnStart, Payload, Request, SQLITE_FULL, System};
 use riverqueue::{
     Client, InsertOpts, JobArgs, QueueConfig, WorkContext, WorkOutcome, Workers,
     jiff::Timestamp,
@@ -42,7 +42,7 @@ impl System for River {
 
     async fn open(request: &Request) -> Result<Self, Error> {
         let options = SqliteConnectOptions::new()
-            .filename(&request.db)
+            .filename(request.file())
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -52,8 +52,7 @@ impl System for River {
             .connect_with(options)
             .await?;
         SqliteMigrator::new(pool.clone()).migrate_up().await?;
-        let latency = ["pickup", "lateness"].contains(&request.command.as_str());
-        let fetch_cooldown = Duration::from_millis(if latency { 1 } else { 2 });
+        let fetch_cooldown = Duration::from_millis(if request.is_of_latency() { 1 } else { 2 });
         let on_start = Arc::new(OnceLock::<OnStart>::new());
         let mut workers = Workers::new();
         let handler = on_start.clone();
@@ -76,10 +75,11 @@ impl System for River {
         })
     }
 
-    async fn synchronous(&self) -> Result<i64, Error> {
-        Ok(sqlx::query_scalar("PRAGMA synchronous")
+    async fn is_durable(&self) -> Result<bool, Error> {
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
             .fetch_one(&self.pool)
-            .await?)
+            .await?;
+        Ok(synchronous >= SQLITE_FULL)
     }
 
     async fn enqueue(&self, job: Job) -> Result<(), Error> {
