@@ -69,9 +69,9 @@ end
 
 local function delete(id, before)
   local row = read(before)
-  unindex(id, row)
+  index(id, row, false)
   call('DEL', key_of_status(id), key_of_body(id))
-  call('ZREM', ns .. 'all', id)
+  move(ns .. 'all', id, false)
   local unique = unique_of(before, row)
   if unique then
     call('DEL', key_of_unique(unique))
@@ -104,6 +104,7 @@ local function apply(id, expect, status_of, body, jobs)
   for _, job in ipairs(jobs) do
     put(job.id, job.status, job.body)
   end
+  write_strings()
   return 'A'
 end
 
@@ -137,5 +138,5 @@ while at < #ARGV do
   end
   answers[#answers + 1] = apply(id, expect, written(writes, first, place, second), body, jobs)
 end
-write_counts()
+finish()
 return answers

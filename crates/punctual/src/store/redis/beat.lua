@@ -41,9 +41,9 @@ local function beat(id, run, progress)
   local alarm = row.alarm
   local is_deferred = sub(status, 4, 4) == '1'
   if not is_deferred and (alarm == UNSET or is_after(lease_end, alarm)) then
-    unindex(id, row)
+    index(id, row, false)
     row.alarm, alarm = lease_end, lease_end
-    index(id, row)
+    index(id, row, true)
   end
   local after = sub(status, 1, 4) .. next_rev(sub(status, 5, 12)) .. sub(status, 13, 32) .. alarm .. sub(status, 41)
   if progress ~= '' then
@@ -60,4 +60,5 @@ local verdicts = {}
 for at = 7, #ARGV, 3 do
   verdicts[#verdicts + 1] = beat(ARGV[at], ARGV[at + 1], ARGV[at + 2])
 end
+finish()
 return { now, table.concat(verdicts) }

@@ -115,7 +115,7 @@ local function startable(line, upto, wanted)
   return found
 end
 
--- A waiting row becomes a running one, and goes among the jobs of this claim.
+-- A waiting row becomes a running one, and goes among the jobs of this claim. Answers its status.
 local function start(id, before)
   local row = read(before)
   local rev = next_rev(sub(before, 5, 12))
@@ -127,9 +127,8 @@ local function start(id, before)
   local _, after_worker = text(before, row.worker_at)
   local status = sub(before, 1, 1) .. RUNNING .. sub(before, 3, 4) .. rev .. rev .. attempt .. row.due .. lease_end
     .. first_started .. now .. sub(before, 57, row.worker_at - 1) .. worker .. sub(before, after_worker)
-  call('SET', key_of_status(id), status)
   if row.alarm ~= UNSET then
-    call('ZREM', ns .. 'alarm', row.alarm .. id)
+    move(ns .. 'alarm', row.alarm .. id, false)
   end
   count({ state = WAITING, queue = row.queue }, -1)
   count({ state = RUNNING, queue = row.queue }, 1)
@@ -137,6 +136,7 @@ local function start(id, before)
   bytes_left = bytes_left - #body
   local last = #jobs
   jobs[last + 1], jobs[last + 2], jobs[last + 3] = id, before, body
+  return status
 end
 
 local function claimed()
@@ -146,21 +146,27 @@ end
 -- Takes up to `wanted` due jobs from a line, and moves them to those that run.
 local function take(gate, line, wanted)
   local due = startable(line, '(' .. now .. string.rep('\255', 17), wanted)
-  local gone, running = {}, {}
-  for _, entry in ipairs(due) do
+  if #due == 0 then
+    return
+  end
+  local keys, gone, running, statuses = {}, {}, {}, {}
+  for place, entry in ipairs(due) do
+    keys[place] = key_of_status(sub(entry, 9, 24))
+  end
+  local befores = call('MGET', unpack(keys))
+  for place, entry in ipairs(due) do
     if bytes_left <= 0 then
       cut = true
       break
     end
     local id = sub(entry, 9, 24)
-    local before = call('GET', key_of_status(id))
-    gone[#gone + 1] = entry
-    running[#running + 1] = 0
-    running[#running + 1] = lease_end .. id
-    start(id, before)
+    gone[place] = entry
+    running[2 * place - 1], running[2 * place] = 0, lease_end .. id
+    statuses[2 * place - 1], statuses[2 * place] = keys[place], start(id, befores[place])
     pass(gate)
   end
   if #gone > 0 then
+    call('MSET', unpack(statuses))
     call('ZREM', line, unpack(gone))
     call('ZADD', ns .. 'running', unpack(running))
   end
@@ -199,7 +205,7 @@ local function claim_ids(first)
         local line, entry = place_of(id, row)
         call('ZREM', line, entry)
         call('ZADD', ns .. 'running', 0, lease_end .. id)
-        start(id, before)
+        call('SET', key_of_status(id), start(id, before))
         pass(gate)
       else
         left[#left + 1] = { gate = gate, due = row.due }
@@ -221,5 +227,5 @@ if ARGV[8] == 'Q' then
 else
   claim_ids(9)
 end
-write_counts()
+finish()
 return { now, next_due or '', cut and 1 or 0, jobs }

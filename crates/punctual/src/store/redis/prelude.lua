@@ -127,19 +127,60 @@ local function has_alarm(row)
   return row.state ~= RUNNING and row.alarm ~= UNSET
 end
 
-local function index(id, row)
-  local place, member = place_of(id, row)
-  call('ZADD', place, 0, member)
-  if has_alarm(row) then
-    call('ZADD', ns .. 'alarm', 0, row.alarm .. id)
+-- What goes into indexes and what leaves them, and the strings of new rows, gathered so that a script writes each index once:
+-- a command costs more than what it does. Nothing in a script may read what it has gathered, before it is written.
+local moved, strings = {}, {}
+local PIECE = 1000 -- of the arguments of one command: an even number, and far fewer than the 8,000 that Lua can hand over.
+
+local function move(set, member, is_in)
+  local moves = moved[set]
+  if not moves then
+    moves = { members = {}, is_in = {} }
+    moved[set] = moves
+  end
+  if moves.is_in[member] == nil then
+    moves.members[#moves.members + 1] = member
+  end
+  moves.is_in[member] = is_in
+end
+
+local function in_pieces(command, set, arguments)
+  for first = 1, #arguments, PIECE do
+    local last = math.min(first + PIECE - 1, #arguments)
+    if set then
+      call(command, set, unpack(arguments, first, last))
+    else
+      call(command, unpack(arguments, first, last))
+    end
   end
 end
 
-local function unindex(id, row)
+local function write_strings()
+  in_pieces('MSET', nil, strings)
+  strings = {}
+end
+
+local function write_moves()
+  for set, moves in pairs(moved) do
+    local added, removed = {}, {}
+    for _, member in ipairs(moves.members) do
+      if moves.is_in[member] then
+        added[#added + 1] = 0
+        added[#added + 1] = member
+      else
+        removed[#removed + 1] = member
+      end
+    end
+    in_pieces('ZREM', set, removed)
+    in_pieces('ZADD', set, added)
+  end
+end
+
+local function index(id, row, is_in)
   local place, member = place_of(id, row)
-  call('ZREM', place, member)
+  move(place, member, is_in)
   if has_alarm(row) then
-    call('ZREM', ns .. 'alarm', row.alarm .. id)
+    move(ns .. 'alarm', row.alarm .. id, is_in)
   end
 end
 
@@ -151,7 +192,10 @@ local function count(row, more)
   counted[field] = (counted[field] or 0) + more
 end
 
-local function write_counts()
+-- Writes all that was gathered: what every script ends with that changes rows.
+local function finish()
+  write_strings()
+  write_moves()
   for field, more in pairs(counted) do
     if more ~= 0 and call('HINCRBY', ns .. 'counts', field, more) == 0 then
       call('HDEL', ns .. 'counts', field)
@@ -164,13 +208,13 @@ local function holder(id, status)
   return { 'H', id, sub(status or call('GETRANGE', key_of_status(id), 0, 79), 1, 80) }
 end
 
--- Writes a row where there is none.
+-- Writes a row where there is none; its strings are gathered.
 local function put(id, status, body)
-  local row = read(status)
-  call('SET', key_of_body(id), body)
-  call('SET', key_of_status(id), status)
-  call('ZADD', ns .. 'all', 0, id)
-  index(id, row)
+  local row, last = read(status), #strings
+  strings[last + 1], strings[last + 2] = key_of_body(id), body
+  strings[last + 3], strings[last + 4] = key_of_status(id), status
+  move(ns .. 'all', id, true)
+  index(id, row, true)
   local unique = unique_of(status, row)
   if unique then
     call('SET', key_of_unique(unique), id)
@@ -182,8 +226,8 @@ end
 local function rewrite(id, before, status)
   local old, new = read(before), read(status)
   local old_unique, new_unique = unique_of(before, old), unique_of(status, new)
-  unindex(id, old)
-  index(id, new)
+  index(id, old, false)
+  index(id, new, true)
   call('SET', key_of_status(id), status)
   if old_unique ~= new_unique then
     if old_unique then

@@ -13,5 +13,5 @@ if not running or sub(running, 5, 12) ~= run then
 end
 local status = sub(before, 1, 4) .. next_rev(sub(running, 5, 12)) .. sub(before, 13, 24) .. due .. sub(before, 33)
 rewrite(id, running, status)
-write_counts()
+finish()
 return 1
