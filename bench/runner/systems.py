@@ -129,7 +129,7 @@ SYSTEMS = {
         *floors("floor-redis", "one script for all who wait"),
         System(
             "apalis-redis", "peers/apalis-redis", "apalis-redis",
-            "batch 1,000, 100 at once; due instants in whole seconds",
+            "batch 1,000, 100 at once, poll 5 ms, heartbeat 1 s; due instants in whole seconds",
             most_work=5_000, most_cycle=5_000, beside_many=False,
         ),
         System(

@@ -1,7 +1,7 @@
-//! apalis-redis: batches of 1,000, 100 at once. Its due instants are in whole seconds, and a script of its own fails when
+//! apalis-redis: batches of 1,000, 100 at once, a poll every 5 ms, a heartbeat every second. Its due instants are in whole seconds, and a script of its own fails when
 //! more than some thousand jobs become due at once.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apalis::prelude::*;
 use apalis_redis::{Config, ConnectionManager, RedisStorage, queries};
@@ -14,6 +14,12 @@ const WORKER: &str = "bench";
 /// Jobs that are fetched at once, and jobs that run at once.
 const BATCH: usize = 1_000;
 const AT_ONCE: usize = 100;
+
+/// Without an interval an idle worker looks only when it beats.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// An interval is sometimes lost, and then the next heartbeat is what finds the job: not every 30 s, then.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 fn main() -> Result<(), protocol::Error> {
     protocol::run::<Apalis>()
@@ -53,7 +59,9 @@ impl System for Apalis {
     }
 
     async fn work(&self, on_start: OnStart) -> Result<(), protocol::Error> {
-        let backend = RedisStorage::<Payload>::new(self.connection.clone()).with_config(config());
+        let backend = RedisStorage::<Payload>::new(self.connection.clone())
+            .with_config(config())
+            .poll_with_interval(POLL_INTERVAL);
         let handler = move |payload: Payload| {
             on_start(payload.number);
             async { Ok::<(), BoxDynError>(()) }
@@ -95,7 +103,11 @@ impl System for Apalis {
 }
 
 fn config() -> Config {
-    Config::default().queue(QUEUE).batch_size(BATCH)
+    Config::default()
+        .queue(QUEUE)
+        .batch_size(BATCH)
+        .heartbeat_interval(HEARTBEAT)
+        .missed_heartbeats(60)
 }
 
 fn task(job: &Job) -> Result<Task<Vec<u8>>, protocol::Error> {
