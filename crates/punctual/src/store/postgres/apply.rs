@@ -1,8 +1,9 @@
 //! Apply: what rules decided, each change wholly or not at all.
 //!
-//! Nearly every batch is plain: all rows have the expected `rev`, and none takes a new unique key. One statement
-//! makes such a batch so, or nothing of it. Any other batch goes the careful way: in one transaction, change by change where
-//! the order matters, read to the end before it is committed.
+//! Nearly every batch only writes rows, or only deletes them, and none of it has a unique key: then no change hangs on
+//! another, and one short statement makes them so if all rows have the expected `rev`. Where there are keys, a longer statement
+//! makes the whole batch so, or nothing of it. What is left goes the careful way: in one transaction, change by change where the
+//! order matters, read to the end before it is committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::fetch::fetch;
-use super::insert::insert_in;
+use super::insert::{ids_of, insert_in, partly_done};
 use super::row::{BodyColumns, Columns, StatusColumns, read_holder};
 use super::session::{Link, Param, Session};
 use crate::change::{Applied, Change, Holder, Inserted};
@@ -21,6 +22,9 @@ use crate::limits;
 
 /// Applies a batch in a transaction of its own.
 pub(super) async fn apply(session: &Session, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
+    if let Some(statement) = lone_statement(changes) {
+        return apply_alone(session, statement, changes).await;
+    }
     if changes.iter().all(is_plain) && are_distinct(changes) {
         let batch = Batch::of(changes);
         let rows = session.write(APPLY, &batch.params(&true, &false)).await?;
@@ -31,6 +35,94 @@ pub(super) async fn apply(session: &Session, changes: &[Change]) -> Result<Vec<A
     let link = session.begin("").await?;
     let applied = apply_in(link, changes).await;
     session.end(applied).await
+}
+
+/// The statement that makes changes of one sort so of which none hangs on another.
+fn lone_statement(changes: &[Change]) -> Option<&'static str> {
+    let has_no_key = |change: &Change| {
+        let status = change.becomes.as_ref();
+        status.is_none_or(|status| status.unique_key.is_none())
+    };
+    if !changes
+        .iter()
+        .all(|change| is_plain(change) && has_no_key(change))
+        || !are_distinct(changes)
+    {
+        return None;
+    }
+    match changes.iter().filter(|change| change.becomes.is_some()).count() {
+        0 => Some(include_str!("apply_delete.sql")),
+        written if written == changes.len() => Some(include_str!("apply_write.sql")),
+        _ => None,
+    }
+}
+
+/// Makes the changes so if all rows have the expected `rev`; those that are left go the careful way.
+async fn apply_alone(
+    session: &Session,
+    statement: &'static str,
+    changes: &[Change],
+) -> Result<Vec<Applied>, Fault> {
+    let mut in_order: Vec<&Change> = changes.iter().collect();
+    in_order.sort_by_key(|change| change.id);
+    let batch = Batch::of(in_order);
+    let params = match statement == include_str!("apply_delete.sql") {
+        true => batch.names().to_vec(),
+        false => batch.rows(),
+    };
+    let done = ids_of(&session.write(statement, &params).await?)?;
+    let is_done = |change: &&Change| done.contains(&change.id.0);
+    let left: Vec<Change> = changes
+        .iter()
+        .filter(|change| !is_done(change))
+        .cloned()
+        .collect();
+    let mut told = Vec::new();
+    if !left.is_empty() {
+        let looked = async {
+            let link = session.begin("").await?;
+            let applied = apply_left(link, &left).await;
+            session.end(applied).await
+        };
+        told = looked.await.map_err(|fault| match done.is_empty() {
+            true => fault,
+            false => Fault::Told(partly_done(fault)),
+        })?;
+    }
+    let mut told = told.into_iter();
+    let answers = changes.iter().map(|change| match is_done(&change) {
+        true => Applied::Applied,
+        false => told.next().expect("there is an answer for each that was left"),
+    });
+    Ok(answers.collect())
+}
+
+/// Tells of rows that have moved on, without a lock, since a rev only grows; the others go the careful way.
+async fn apply_left(link: Link<'_>, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
+    let ids: Vec<JobId> = changes.iter().map(|change| change.id).collect();
+    let rows = fetch(link, &ids).await?;
+    let as_expected = |change: &Change, row: &Option<Job>| {
+        let row = row.as_ref();
+        row.is_some_and(|row| row.status.rev == change.expect)
+    };
+    let pairs = changes.iter().zip(&rows);
+    let open: Vec<Change> = pairs
+        .filter(|(change, row)| as_expected(change, row))
+        .map(|(change, _)| change.clone())
+        .collect();
+    let mut applied = match open.is_empty() {
+        true => Vec::new(),
+        false => apply_in(link, &open).await?,
+    }
+    .into_iter();
+    let told = changes.iter().zip(rows).map(|(change, row)| match row {
+        row if as_expected(change, &row) => {
+            applied.next().expect("there is an answer for each that was open")
+        }
+        Some(row) => Applied::Stale(Box::new(row)),
+        None => Applied::Missing,
+    });
+    Ok(told.collect())
 }
 
 /// Applies a batch within a transaction that somebody else began.
@@ -225,19 +317,35 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn of(changes: &'a [Change]) -> Batch<'a> {
-        Batch {
-            ids: changes.iter().map(|change| change.id.0).collect(),
-            expects: changes.iter().map(|change| change.expect.cast_signed()).collect(),
-            statuses: StatusColumns::of(changes.iter().map(|change| change.becomes.as_ref())),
+    fn of(changes: impl IntoIterator<Item = &'a Change>) -> Batch<'a> {
+        let mut batch = Batch {
+            ids: Vec::new(),
+            expects: Vec::new(),
+            statuses: StatusColumns::default(),
+        };
+        for change in changes {
+            batch.ids.push(change.id.0);
+            batch.expects.push(change.expect.cast_signed());
+            batch.statuses.add(change.becomes.as_ref());
         }
+        batch
     }
 
-    /// The parameters of `apply.sql`: whether it does all or nothing, and whether it may take unique keys.
-    fn params<'b>(&'b self, all_or_nothing: &'b bool, may_take: &'b bool) -> Vec<Param<'b>> {
-        let mut params: Vec<Param<'b>> =
-            vec![(&self.ids, Type::UUID_ARRAY), (&self.expects, Type::INT8_ARRAY)];
+    /// Which rows are meant: the parameters of `apply_delete.sql`.
+    fn names(&self) -> [Param<'_>; 2] {
+        [(&self.ids, Type::UUID_ARRAY), (&self.expects, Type::INT8_ARRAY)]
+    }
+
+    /// And what they become: the parameters of `apply_write.sql`.
+    fn rows(&self) -> Vec<Param<'_>> {
+        let mut params = self.names().to_vec();
         params.extend(self.statuses.params());
+        params
+    }
+
+    /// The parameters of `apply.sql`: besides, whether it does all or nothing, and whether it may take unique keys.
+    fn params<'b>(&'b self, all_or_nothing: &'b bool, may_take: &'b bool) -> Vec<Param<'b>> {
+        let mut params = self.rows();
         params.push((all_or_nothing, Type::BOOL));
         params.push((may_take, Type::BOOL));
         params

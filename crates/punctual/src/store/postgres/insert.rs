@@ -241,12 +241,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn ids_of(rows: &[Row]) -> Result<BTreeSet<Uuid>, Fault> {
+pub(super) fn ids_of(rows: &[Row]) -> Result<BTreeSet<Uuid>, Fault> {
     rows.iter().map(|row| Columns::of(row).get(0)).collect()
 }
 
-/// Why a part of a batch is without an answer, while the rest of it is stored.
-fn partly_done(fault: Fault) -> Error {
+/// Why a part of a batch is without an answer, while the rest of it stands.
+pub(super) fn partly_done(fault: Fault) -> Error {
     let error = Error::from(fault);
     Error::unknown(format!("a part of this was stored: {error}")).caused_by(error)
 }

@@ -102,7 +102,7 @@ impl<'a> StatusColumns<'a> {
         columns
     }
 
-    fn add(&mut self, status: Option<&'a Status>) {
+    pub(super) fn add(&mut self, status: Option<&'a Status>) {
         self.states.push(status.map(|s| codec::state_number(s.state)));
         self.revs.push(status.map(|s| s.rev.cast_signed()));
         self.runs.push(status.map(|s| s.run.cast_signed()));
