@@ -96,6 +96,7 @@ pub mod limits;
 pub mod queue;
 pub mod rules;
 pub mod run;
+pub mod schedule;
 pub mod signals;
 pub mod source;
 pub mod store;

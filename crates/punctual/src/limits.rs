@@ -26,6 +26,8 @@ pub const NAME_BYTES: usize = 128;
 pub const HOST_BYTES: usize = 255;
 /// A unique key, in bytes: it stands in an index, and a URL fits.
 pub const UNIQUE_KEY_BYTES: usize = 512;
+/// A cron pattern, in bytes: all minutes one by one still fit.
+pub const CRON_BYTES: usize = 256;
 /// Reason of a cancel or a pause, in bytes.
 pub const REASON_BYTES: usize = 1024;
 /// Tags of one job: they are matched row by row.

@@ -21,6 +21,7 @@ mod redis;
 mod results;
 mod rows;
 mod rules;
+mod schedule;
 mod sqlite;
 mod stage;
 mod stepping;

@@ -1,0 +1,6 @@
+//! Schedules: what recurs, and when.
+
+pub mod cron;
+mod zone;
+
+pub use zone::Zone;

@@ -1,0 +1,5 @@
+//! Schedules: what recurs, and when.
+
+mod clocks;
+mod oracle;
+mod pattern;
