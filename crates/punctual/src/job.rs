@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::limits;
 use crate::queue::{QueueName, Retention};
+use crate::schedule::{ScheduleId, ScheduleName};
 use crate::time::Timestamp;
 
 mod new;
@@ -247,6 +248,23 @@ pub struct Body {
     /// A hash of the job as it was first sent, which tells the same job sent again from another one under
     /// the same id. No edit changes it.
     pub fingerprint: u128,
+    /// Which schedule made it, if one did.
+    pub origin: Option<Origin>,
+}
+
+/// The occurrence of a schedule that a job was made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The schedule.
+    pub schedule: ScheduleId,
+    /// What people called it then.
+    pub name: ScheduleName,
+    /// The instant.
+    pub nominal_at: Timestamp,
+    /// Earlier instants that nobody fired, and for which this job stands too.
+    pub missed: u64,
+    /// A policy of the schedule waits for the job's end, which pokes the schedule in the same write.
+    pub pokes: bool,
 }
 
 /// Payloads may hold secrets and stay out of logs.
@@ -261,6 +279,7 @@ impl fmt::Debug for Body {
             .field("payload_bytes", &self.payload.len())
             .field("tags", &self.tags)
             .field("options", &self.options)
+            .field("origin", &self.origin)
             .finish_non_exhaustive()
     }
 }

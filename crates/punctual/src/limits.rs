@@ -28,6 +28,26 @@ pub const HOST_BYTES: usize = 255;
 pub const UNIQUE_KEY_BYTES: usize = 512;
 /// A cron pattern, in bytes: all minutes one by one still fit.
 pub const CRON_BYTES: usize = 256;
+/// Single dates that a schedule excludes, ten years of holidays and more: what is larger belongs in a calendar.
+pub const EXCLUDED_DATES: usize = 366;
+/// Excluded days that are passed over for one instant: what rests longer than a century of days has ended.
+pub const EXCLUDED_DAYS_PASSED: usize = 36_525;
+/// Instants of a schedule that names them one by one.
+pub const AT_INSTANTS: usize = 1_000;
+/// Live jobs that a schedule's row knows; with more under way, a further one is an overlap whatever the policy.
+pub const SCHEDULE_LIVE: usize = 16;
+/// Instants that a schedule's row owes, so that it stays small.
+pub const SCHEDULE_OWED: usize = 1_000;
+/// Missed instants that are fired late under `misfire: all` unless the schedule says otherwise.
+pub const MISFIRE_MAX: u32 = 100;
+/// How late an instant is still on time unless the schedule says otherwise: a restart, a failover.
+pub const MISFIRE_GRACE: Duration = Duration::from_secs(60);
+/// Jobs that one look at a schedule makes; the rest are made by the next look, which comes at once.
+pub const FIRED_PER_LOOK: usize = 100;
+/// How long an owed instant waits before somebody looks again, should the end that it waits for have poked nobody.
+pub const OWED_LOOK: Duration = Duration::from_secs(30);
+/// Nominal instants that one look at a schedule settles; a longer past takes several looks.
+pub const SETTLED_PER_LOOK: usize = 100_000;
 /// Reason of a cancel or a pause, in bytes.
 pub const REASON_BYTES: usize = 1024;
 /// Tags of one job: they are matched row by row.

@@ -16,6 +16,7 @@ use super::json::{self, Blob};
 use super::read::{given, optional_object};
 
 mod job;
+mod origin;
 mod output;
 
 pub use job::KeptJob;

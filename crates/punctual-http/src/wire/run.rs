@@ -104,6 +104,7 @@ impl Run {
             },
             unique_key: head.unique.as_ref().map(|unique| unique.key.clone()),
             fingerprint: 0,
+            origin: None,
         };
         let status = Status {
             state: State::Running,

@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 /// assert_eq!(job.kind, "mail.welcome");
 /// # Ok::<(), punctual::Error>(())
 /// ```
+#[derive(PartialEq)]
 pub struct NewJob<O = Json> {
     /// The id, if the caller chooses it; sending it again is the same job.
     pub id: Option<JobId>,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::job::{Body, Job, JobId, NewJob, OnConflict, Start, Status, Unique};
+use crate::job::{Body, Job, JobId, NewJob, OnConflict, Origin, Start, Status, Unique};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::rules::Moment;
@@ -50,7 +50,17 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
         Start::In(length) => moment.now + length,
     };
     check(&new, due, moment)?;
+    Ok(row(new, fresh_id, due, None, moment))
+}
 
+/// The row that a job becomes which has been checked.
+pub(super) fn row(
+    new: NewJob,
+    fresh_id: JobId,
+    due: Timestamp,
+    origin: Option<Origin>,
+    moment: &Moment<'_>,
+) -> Admitted {
     let fingerprint = fingerprint(&new);
     let unique_key = new.unique.as_ref().map(|unique| key_of(&new, unique));
     let window = new.unique.as_ref().and_then(|unique| unique.window);
@@ -65,21 +75,22 @@ pub fn admit(new: NewJob, fresh_id: JobId, moment: &Moment<'_>) -> Result<Admitt
         options: cut::options(new.options),
         unique_key: unique_key.clone(),
         fingerprint,
+        origin,
     };
     let mut status = Status::waiting(first_rev(moment.now), due);
     status.alarm = start_alarm(&body, &status);
     status.unique_key = unique_key;
     status.key_until = window.map(|window| moment.now + window);
-    Ok(Admitted {
+    Admitted {
         job: Job {
             body: Arc::new(body),
             status,
         },
         on_conflict: new.unique.unwrap_or_default().on_conflict,
-    })
+    }
 }
 
-fn check(new: &NewJob, due: Timestamp, moment: &Moment<'_>) -> Result<(), Error> {
+pub(super) fn check(new: &NewJob, due: Timestamp, moment: &Moment<'_>) -> Result<(), Error> {
     let mut check = Check::default();
     check.id(new.id);
     check.name("/kind", &new.kind);

@@ -9,12 +9,14 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::Error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::job::Status;
-use crate::job::{Backoff, Failure, FailureReason, OnLost, Options, State};
+use crate::job::{Backoff, Failure, FailureReason, OnLost, Options, Origin, State};
 use crate::run::{Attempt, AttemptOutcome, WorkerId};
+use crate::schedule::{ScheduleId, ScheduleName};
 use crate::time::Timestamp;
 
 /// The number that stands for a state: its place in [`State::ALL`].
@@ -44,8 +46,8 @@ pub(crate) fn is_new(status: &Status) -> bool {
     *status == new
 }
 
-/// Options as text, or nothing if none is set.
-pub(crate) fn write_options(options: &Options) -> Option<String> {
+/// Options, and which schedule made the job, as text, or nothing if none is set.
+pub(crate) fn write_options(options: &Options, origin: Option<&Origin>) -> Option<String> {
     let Options {
         timeout,
         max_attempts,
@@ -64,17 +66,19 @@ pub(crate) fn write_options(options: &Options) -> Option<String> {
             OnLost::Retry => OnLostText::Retry,
             OnLost::Fail => OnLostText::Fail,
         }),
+        origin: origin.map(OriginText::of),
     };
-    (*options != Options::default()).then(|| write(&text))
+    let is_set = origin.is_some() || *options != Options::default();
+    is_set.then(|| write(&text))
 }
 
 /// Reads what [`write_options`] wrote.
-pub(crate) fn read_options(text: Option<&str>) -> Result<Options, Error> {
+pub(crate) fn read_options(text: Option<&str>) -> Result<(Options, Option<Origin>), Error> {
     let Some(text) = text else {
-        return Ok(Options::default());
+        return Ok((Options::default(), None));
     };
     let read: OptionsText = read("options", text)?;
-    Ok(Options {
+    let options = Options {
         timeout: read.timeout_us.map(Duration::from_micros),
         max_attempts: read.max_attempts,
         backoff: read.backoff.map(BackoffText::read),
@@ -84,7 +88,8 @@ pub(crate) fn read_options(text: Option<&str>) -> Result<Options, Error> {
             OnLostText::Retry => OnLost::Retry,
             OnLostText::Fail => OnLost::Fail,
         }),
-    })
+    };
+    Ok((options, read.origin.map(OriginText::read)))
 }
 
 /// A list of texts, such as tags, as text, or nothing if it is empty.
@@ -150,6 +155,45 @@ struct OptionsText {
     start_deadline_us: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     on_lost: Option<OnLostText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<OriginText>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OriginText {
+    schedule: Uuid,
+    name: String,
+    nominal: i64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    missed: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pokes: bool,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl OriginText {
+    fn of(origin: &Origin) -> OriginText {
+        OriginText {
+            schedule: origin.schedule.0,
+            name: origin.name.to_string(),
+            nominal: origin.nominal_at.as_micros(),
+            missed: origin.missed,
+            pokes: origin.pokes,
+        }
+    }
+
+    fn read(self) -> Origin {
+        Origin {
+            schedule: ScheduleId(self.schedule),
+            name: ScheduleName::from(self.name),
+            nominal_at: Timestamp::from_micros(self.nominal),
+            missed: self.missed,
+            pokes: self.pokes,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -372,12 +416,32 @@ mod tests {
 
     #[test]
     fn what_is_not_set_is_not_written() {
-        assert_eq!(write_options(&Options::default()), None);
+        assert_eq!(write_options(&Options::default(), None), None);
         assert_eq!(write_texts::<String>(&[]), None);
         assert_eq!(write_history(&[]), None);
-        assert_eq!(read_options(None), Ok(Options::default()));
+        assert_eq!(read_options(None), Ok((Options::default(), None)));
         assert_eq!(read_texts(None), Ok(Vec::new()));
         assert_eq!(read_history(None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn the_schedule_that_made_a_job_is_written_with_its_options() {
+        let origin = Origin {
+            schedule: ScheduleId(Uuid::from_u128(1)),
+            name: ScheduleName::from("nightly"),
+            nominal_at: Timestamp::from_micros(10),
+            missed: 9,
+            pokes: true,
+        };
+        let text = concat!(
+            r#"{"origin":{"schedule":"00000000-0000-0000-0000-000000000001","name":"nightly","nominal":10,"#,
+            r#""missed":9,"pokes":true}}"#
+        );
+        assert_eq!(
+            write_options(&Options::default(), Some(&origin)).as_deref(),
+            Some(text)
+        );
+        assert_eq!(read_options(Some(text)), Ok((Options::default(), Some(origin))));
     }
 
     #[test]
@@ -432,11 +496,14 @@ mod tests {
             message: told.to_owned(),
         };
         assert_eq!(failure, Ok(told));
-        assert_eq!(read_options(Some(r#"{"colour":1}"#)), Ok(Options::default()));
+        assert_eq!(
+            read_options(Some(r#"{"colour":1}"#)),
+            Ok((Options::default(), None))
+        );
     }
 
     fn same_options(options: &Options, text: &str) {
-        assert_eq!(write_options(options).as_deref(), Some(text));
-        assert_eq!(read_options(Some(text)), Ok(options.clone()));
+        assert_eq!(write_options(options, None).as_deref(), Some(text));
+        assert_eq!(read_options(Some(text)), Ok((options.clone(), None)));
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn job(n: u64) -> Job {
             options: Options::default(),
             unique_key: None,
             fingerprint: u128::from(n),
+            origin: None,
         }),
         status: Status::waiting(REV, NOW),
     }

@@ -25,6 +25,7 @@ pub(crate) fn job_of(name: &str, payload_bytes: usize) -> Job {
         options: Options::default(),
         unique_key: None,
         fingerprint: id.0.as_u128(),
+        origin: None,
     };
     Job {
         body: Arc::new(body),

@@ -19,6 +19,7 @@ use super::super::new_job::{Backoff, OnLost};
 use super::super::read::given;
 use super::super::{At, Length};
 use super::blob;
+use super::origin::KeptOrigin;
 use super::output::KeptOutput;
 
 /// A whole job.
@@ -67,6 +68,9 @@ pub struct KeptJob {
     /// The unique key that each life of it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
+    /// The schedule that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<KeptOrigin>,
     /// Its stored state.
     pub state: String,
     /// The version of its row.
@@ -157,6 +161,7 @@ impl KeptJob {
             start_deadline: options.start_deadline.map(At),
             on_lost: options.on_lost.map(OnLost::from),
             unique_key: body.unique_key.clone(),
+            origin: body.origin.as_ref().map(KeptOrigin::of),
             state: status.state.to_string(),
             rev: status.rev,
             run: status.run,
@@ -235,6 +240,10 @@ impl KeptJob {
             },
             unique_key: self.unique_key,
             fingerprint: fingerprint.ok()?,
+            origin: match self.origin {
+                Some(origin) => Some(faults.keep("/origin/schedule", origin.read())?),
+                None => None,
+            },
         })
     }
 

@@ -44,7 +44,9 @@ impl<'a> BodyColumns<'a> {
             priorities: bodies().map(|body| body.priority.into()).collect(),
             created: bodies().map(|body| body.created_at.as_micros()).collect(),
             tags: bodies().map(|body| codec::write_texts(&body.tags)).collect(),
-            options: bodies().map(|body| codec::write_options(&body.options)).collect(),
+            options: bodies()
+                .map(|body| codec::write_options(&body.options, body.origin.as_ref()))
+                .collect(),
             fingerprints: bodies().map(|body| Uuid::from_u128(body.fingerprint)).collect(),
             life_keys: bodies().map(|body| body.unique_key.as_deref()).collect(),
             payloads: bodies().map(|body| &*body.payload).collect(),
@@ -188,6 +190,7 @@ fn micros(instant: Option<Timestamp>) -> Option<i64> {
 /// Reads all columns of the table from the column `first` on.
 pub(super) fn read_job(row: &Row, first: usize) -> Result<Job, Fault> {
     let column = Columns { row, first };
+    let (options, origin) = codec::read_options(column.get(23)?)?;
     let body = Body {
         id: column.id(0)?,
         queue: QueueName::from(column.get::<&str>(1)?),
@@ -196,9 +199,10 @@ pub(super) fn read_job(row: &Row, first: usize) -> Result<Job, Fault> {
         created_at: column.instant(4)?,
         payload: column.bytes(29)?.unwrap_or_default(),
         tags: codec::read_texts(column.get(22)?)?,
-        options: codec::read_options(column.get(23)?)?,
+        options,
         unique_key: column.get(25)?,
         fingerprint: column.get::<Uuid>(24)?.as_u128(),
+        origin,
     };
     let status = Status {
         state: codec::read_state(column.get(5)?)?,

@@ -91,7 +91,7 @@ pub(super) fn write_body(body: &Body) -> Vec<u8> {
         .text(body.kind.as_bytes())
         .text_if_any(body.unique_key.as_ref())
         .text_if_any(codec::write_texts(&body.tags))
-        .text_if_any(codec::write_options(&body.options))
+        .text_if_any(codec::write_options(&body.options, body.origin.as_ref()))
         .bytes(&body.payload);
     packing.0
 }
@@ -106,8 +106,10 @@ pub(super) fn read_job(id: JobId, status: &[u8], body: &[u8]) -> Result<Job, Err
     status.result = rest.copied_if_any()?;
     let mut unpacking = Unpacking(body);
     let body = read_body(id, first.queue, first.priority, &mut unpacking)?;
+    let (options, origin) = codec::read_options(unpacking.text_if_any()?)?;
     let body = Body {
-        options: codec::read_options(unpacking.text_if_any()?)?,
+        options,
+        origin,
         payload: Bytes::copy_from_slice(unpacking.0),
         ..body
     };
@@ -202,6 +204,7 @@ fn read_body(
         unique_key: unpacking.text_if_any()?.map(str::to_owned),
         tags: codec::read_texts(unpacking.text_if_any()?)?,
         options: Options::default(),
+        origin: None,
         payload: Bytes::new(),
     })
 }

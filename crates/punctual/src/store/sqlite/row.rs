@@ -30,7 +30,7 @@ pub(super) fn with_new<T>(job: &Job, write: impl FnOnce(&[&dyn ToSql]) -> T) -> 
         status.unique_key,
         status.key_until.map(Timestamp::as_micros),
         codec::write_texts(&body.tags),
-        codec::write_options(&body.options),
+        codec::write_options(&body.options, body.origin.as_ref()),
         body.fingerprint.to_be_bytes(),
         body.unique_key,
         body.payload.as_ref(),
@@ -74,7 +74,7 @@ pub(super) fn with_body<T>(row: i64, body: &Body, write: impl FnOnce(&[&dyn ToSq
         body.created_at.as_micros(),
         body.payload.as_ref(),
         codec::write_texts(&body.tags),
-        codec::write_options(&body.options),
+        codec::write_options(&body.options, body.origin.as_ref()),
         body.fingerprint.to_be_bytes(),
         body.unique_key,
     ])
@@ -83,6 +83,7 @@ pub(super) fn with_body<T>(row: i64, body: &Body, write: impl FnOnce(&[&dyn ToSq
 /// Reads all columns of the table from the column `first` on.
 pub(super) fn read_job(row: &Row<'_>, first: usize) -> Result<Job, Fault> {
     let column = Columns { row, first };
+    let (options, origin) = codec::read_options(column.text_if_any(23)?)?;
     let body = Body {
         id: column.id(0)?,
         queue: QueueName::from(column.text(1)?),
@@ -91,9 +92,10 @@ pub(super) fn read_job(row: &Row<'_>, first: usize) -> Result<Job, Fault> {
         created_at: column.instant(4)?,
         payload: column.bytes(29)?.unwrap_or_default(),
         tags: codec::read_texts(column.text_if_any(22)?)?,
-        options: codec::read_options(column.text_if_any(23)?)?,
+        options,
         unique_key: row.get(first + 25)?,
         fingerprint: u128::from_be_bytes(row.get(first + 24)?),
+        origin,
     };
     let status = Status {
         state: codec::read_state(row.get(first + 5)?)?,

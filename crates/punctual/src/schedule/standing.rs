@@ -1,0 +1,77 @@
+//! How far a schedule has come.
+
+use std::collections::VecDeque;
+
+use super::Reason;
+use crate::job::JobId;
+use crate::time::Timestamp;
+
+/// The half of a schedule that changes with every look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Every nominal instant until then, itself included, has its place in the ledger or is [owed](Self::owed).
+    pub settled_until: Timestamp,
+    /// When somebody has to look at it again; unset, not before somebody changes it or a job pokes it.
+    pub next: Option<Timestamp>,
+    /// Jobs of it that were live at the last look, as far as a policy asks for them; at most
+    /// [`SCHEDULE_LIVE`](crate::limits::SCHEDULE_LIVE).
+    pub live: Vec<JobId>,
+    /// Instants whose turn comes when no job is live any more, in this order; at most
+    /// [`SCHEDULE_OWED`](crate::limits::SCHEDULE_OWED).
+    pub owed: VecDeque<Owed>,
+    /// The last entry of the ledger, if it tells of skips that may go on.
+    pub skips: Option<OpenSkips>,
+    /// It is paused.
+    pub paused: Option<Pause>,
+    /// Jobs it has made by its plan.
+    pub fired: u64,
+    /// The instant of the last of them.
+    pub last_fired: Option<Timestamp>,
+}
+
+/// An instant whose turn has not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The instant.
+    pub nominal_at: Timestamp,
+    /// Instants for which its job will stand too.
+    pub missed: u64,
+}
+
+/// An entry of skips to which more of the same reason are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSkips {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// Its last one so far.
+    pub until: Timestamp,
+    /// How many so far.
+    pub count: u64,
+    /// Their reason.
+    pub reason: Reason,
+}
+
+/// Why and since when a schedule is paused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// For people; may be empty.
+    pub reason: String,
+    /// From this instant on nothing fires.
+    pub since: Timestamp,
+}
+
+impl Standing {
+    /// Of a schedule that begins at `now`.
+    pub fn new(now: Timestamp) -> Standing {
+        Standing {
+            settled_until: now,
+            next: None,
+            live: Vec::new(),
+            owed: VecDeque::new(),
+            skips: None,
+            paused: None,
+            fired: 0,
+            last_fired: None,
+        }
+    }
+}
