@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::job::{Backoff, Body, Job, JobId, OnLost, Options, Start, State, Status};
+use crate::schedule::{Occurrence, Schedule, ScheduleId, ScheduleName, Standing};
 use crate::time::Timestamp;
 
 /// One decided write of one job. All of it happens, or nothing.
@@ -162,6 +163,42 @@ impl From<Options> for OptionsEdit {
             max_elapsed: Some(options.max_elapsed),
             start_deadline: Some(options.start_deadline),
             on_lost: Some(options.on_lost),
+        }
+    }
+}
+
+/// One decided write of one schedule, with all that comes of it. All of it happens, or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduleChange {
+    /// The schedule.
+    pub id: ScheduleId,
+    /// Its name.
+    pub name: ScheduleName,
+    /// The `rev` that the row must have; 0: there must be no schedule of this name.
+    pub expect: u64,
+    /// What the row becomes, with `rev = expect + 1`; unset, it is deleted with its ledger.
+    pub becomes: Option<Schedule>,
+    /// Jobs to insert with it. One whose id is there already stays as it is.
+    pub jobs: Vec<Job>,
+    /// Entries of its ledger to write, in place of those with the same key.
+    pub ledger: Vec<Occurrence>,
+}
+
+impl ScheduleChange {
+    /// The change of `schedule` to this standing, whose `rev` is one above the row's.
+    pub fn to(schedule: &Schedule, standing: Standing) -> ScheduleChange {
+        let becomes = Schedule {
+            rev: schedule.rev + 1,
+            standing,
+            ..schedule.clone()
+        };
+        ScheduleChange {
+            id: schedule.id,
+            name: schedule.name.clone(),
+            expect: schedule.rev,
+            becomes: Some(becomes),
+            jobs: Vec::new(),
+            ledger: Vec::new(),
         }
     }
 }

@@ -34,7 +34,8 @@ pub const EXCLUDED_DATES: usize = 366;
 pub const EXCLUDED_DAYS_PASSED: usize = 36_525;
 /// Instants of a schedule that names them one by one.
 pub const AT_INSTANTS: usize = 1_000;
-/// Live jobs that a schedule's row knows; with more under way, a further one is an overlap whatever the policy.
+/// Live jobs that a schedule's row knows. More of them are live only if somebody triggers so many, and those beyond are not
+/// waited for.
 pub const SCHEDULE_LIVE: usize = 16;
 /// Instants that a schedule's row owes, so that it stays small.
 pub const SCHEDULE_OWED: usize = 1_000;

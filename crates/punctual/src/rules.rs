@@ -7,6 +7,8 @@
 pub mod admit;
 pub mod backoff;
 pub mod edit;
+pub mod fire;
+pub mod plan;
 pub mod settle;
 pub mod whole;
 

@@ -21,6 +21,12 @@ pub struct Standing {
     pub owed: VecDeque<Owed>,
     /// The last entry of the ledger, if it tells of skips that may go on.
     pub skips: Option<OpenSkips>,
+    /// Instants that the misfire policy let go, and for which no job stands yet.
+    pub missed: u64,
+    /// When the last run ended, where the plan counts from there.
+    pub last_ended: Option<Timestamp>,
+    /// Its live jobs were made by a plan that did not wait for their ends: they poke nobody, so somebody has to look.
+    pub watched: bool,
     /// It is paused.
     pub paused: Option<Pause>,
     /// Jobs it has made by its plan.
@@ -69,6 +75,9 @@ impl Standing {
             live: Vec::new(),
             owed: VecDeque::new(),
             skips: None,
+            missed: 0,
+            last_ended: None,
+            watched: false,
             paused: None,
             fired: 0,
             last_fired: None,

@@ -16,8 +16,10 @@ use punctual::{Error, JobId};
 
 mod admission;
 mod editing;
+mod firing;
 mod keeping;
 mod laws;
+mod ledger;
 mod reclaiming;
 mod settling;
 mod unique;

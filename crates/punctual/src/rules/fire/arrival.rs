@@ -1,0 +1,79 @@
+//! What becomes of an instant that is to be fired: the overlap policy, and what is owed under it.
+
+use std::mem;
+
+use crate::limits::SCHEDULE_OWED;
+use crate::schedule::{Overlap, Owed, Reason};
+use crate::time::Timestamp;
+
+use super::firing::Firing;
+
+impl Firing<'_> {
+    /// Fires what is owed, as far as no live run stands in its way.
+    pub(super) fn pay(&mut self) {
+        while !self.is_busy() && !self.has_made_all() {
+            match self.standing.owed.pop_front() {
+                Some(owed) => self.fire(owed),
+                None => break,
+            }
+        }
+    }
+
+    /// An instant whose time has come. Its job stands for those that were let go before it.
+    pub(super) fn arrive(&mut self, nominal_at: Timestamp) {
+        match self.plan.overlap {
+            _ if self.has_made_all() => self.skip(nominal_at, Reason::Ended),
+            _ if self.is_free() => {
+                let owed = self.owed(nominal_at);
+                self.fire(owed);
+            }
+            Overlap::BufferOne if self.standing.owed.is_empty() => self.owe(nominal_at),
+            Overlap::CancelOther => {
+                self.cancel_live();
+                self.drop_owed(Reason::Overlap);
+                self.owe(nominal_at);
+            }
+            Overlap::Skip | Overlap::BufferOne | Overlap::Allow => self.skip(nominal_at, Reason::Overlap),
+        }
+    }
+
+    /// A missed instant that is to be fired though it is late: it waits for its turn rather than be skipped for an overlap.
+    pub(super) fn arrive_late(&mut self, nominal_at: Timestamp) {
+        match self.standing.owed.len() {
+            _ if self.has_made_all() => self.skip(nominal_at, Reason::Ended),
+            _ if self.is_free() => {
+                let owed = self.owed(nominal_at);
+                self.fire(owed);
+            }
+            SCHEDULE_OWED.. => self.skip(nominal_at, Reason::Misfire),
+            _ => self.owe(nominal_at),
+        }
+    }
+
+    fn owed(&mut self, nominal_at: Timestamp) -> Owed {
+        let missed = mem::take(&mut self.standing.missed);
+        Owed { nominal_at, missed }
+    }
+
+    fn owe(&mut self, nominal_at: Timestamp) {
+        let owed = self.owed(nominal_at);
+        self.standing.owed.push_back(owed);
+    }
+
+    /// What is owed by a schedule that has made all its runs is never paid.
+    pub(super) fn drop_what_is_never_paid(&mut self) {
+        if self.has_made_all() {
+            self.drop_owed(Reason::Ended);
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        !self.is_busy() && self.standing.owed.is_empty()
+    }
+
+    fn drop_owed(&mut self, reason: Reason) {
+        while let Some(owed) = self.standing.owed.pop_front() {
+            self.skip(owed.nominal_at, reason);
+        }
+    }
+}

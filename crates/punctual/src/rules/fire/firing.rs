@@ -1,0 +1,248 @@
+//! One decision about a schedule, as it is being made.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::change::ScheduleChange;
+use crate::job::{Job, JobId, Origin};
+use crate::limits::{OWED_LOOK, SCHEDULE_LIVE};
+use crate::rules::{Moment, admit};
+use crate::schedule::{
+    Cause, MisfireMode, Occurrence, OpenSkips, Outcome, Overlap, Owed, Plan, Reason, ScheduleId, Spec,
+    Standing,
+};
+use crate::time::{Timestamp, micros};
+
+use super::{Fired, Sight};
+
+/// The parts that a change will be made of.
+pub(super) struct Firing<'a> {
+    pub(super) sight: &'a Sight<'a>,
+    pub(super) moment: &'a Moment<'a>,
+    pub(super) plan: Cow<'a, Plan>,
+    pub(super) standing: Standing,
+    pub(super) more: bool,
+    jobs: Vec<Job>,
+    ledger: Vec<Occurrence>,
+    cancel: Vec<JobId>,
+}
+
+impl<'a> Firing<'a> {
+    pub(super) fn new(sight: &'a Sight<'a>, moment: &'a Moment<'a>) -> Firing<'a> {
+        let mut standing = sight.schedule.standing.clone();
+        standing.live.retain(|id| sight.live.contains(id));
+        standing.last_ended = standing.last_ended.max(sight.ended_at);
+        standing.watched &= !standing.live.is_empty();
+        Firing {
+            sight,
+            moment,
+            plan: Cow::Borrowed(&sight.schedule.plan),
+            standing,
+            more: false,
+            jobs: Vec::new(),
+            ledger: Vec::new(),
+            cancel: Vec::new(),
+        }
+    }
+
+    /// The last instant whose job is due by now.
+    pub(super) fn horizon(&self) -> Timestamp {
+        self.moment.now - self.spread()
+    }
+
+    /// Jobs made so far.
+    pub(super) fn made(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether a run is live that a further one would overlap.
+    pub(super) fn is_busy(&self) -> bool {
+        self.plan.overlap != Overlap::Allow && !self.standing.live.is_empty()
+    }
+
+    /// Whether all runs are made.
+    pub(super) fn has_made_all(&self) -> bool {
+        self.plan.max_runs.is_some_and(|max| self.standing.fired >= max)
+    }
+
+    /// Makes the job of an instant.
+    pub(super) fn fire(&mut self, owed: Owed) {
+        let Owed { nominal_at, missed } = owed;
+        let job = self.sight.schedule.id.job_at(nominal_at);
+        self.make(job, nominal_at + self.spread(), owed);
+        self.standing.fired += 1;
+        self.standing.last_fired = Some(nominal_at);
+        self.standing.last_ended = None;
+        self.write(
+            nominal_at,
+            nominal_at,
+            1,
+            Cause::Planned,
+            Outcome::Fired { job, missed },
+        );
+    }
+
+    /// Makes a job out of turn.
+    pub(super) fn trigger(&mut self, job: JobId) {
+        let (now, missed) = (self.moment.now, 0);
+        self.make(
+            job,
+            now,
+            Owed {
+                nominal_at: now,
+                missed,
+            },
+        );
+        self.write(now, now, 1, Cause::Triggered, Outcome::Fired { job, missed });
+    }
+
+    fn make(&mut self, id: JobId, due: Timestamp, owed: Owed) {
+        let schedule = self.sight.schedule;
+        let origin = Origin {
+            schedule: schedule.id,
+            name: schedule.name.clone(),
+            nominal_at: owed.nominal_at,
+            missed: owed.missed,
+            pokes: self.waits_for_ends(),
+        };
+        let template = self.plan.job.clone();
+        self.jobs
+            .push(admit::row(template, id, due, Some(origin), self.moment).job);
+        let counts = self.plan.overlap != Overlap::Allow || matches!(self.plan.spec, Spec::After(_));
+        if counts && self.standing.live.len() < SCHEDULE_LIVE {
+            self.standing.live.push(id);
+        }
+        self.standing.skips = None;
+    }
+
+    /// Notes that an instant is skipped: in the entry before it, if that tells of skips for the same reason.
+    pub(super) fn skip(&mut self, at: Timestamp, reason: Reason) {
+        let open = match self.standing.skips {
+            Some(open) if open.reason == reason && open.from <= at => OpenSkips {
+                count: open.count + 1,
+                until: open.until.max(at),
+                ..open
+            },
+            _ => OpenSkips {
+                from: at,
+                until: at,
+                count: 1,
+                reason,
+            },
+        };
+        self.standing.skips = Some(open);
+        self.standing.missed += u64::from(reason == Reason::Misfire);
+        self.write(
+            open.from,
+            open.until,
+            open.count,
+            Cause::Planned,
+            Outcome::Skipped(reason),
+        );
+    }
+
+    /// Asks for every live run to be cancelled.
+    pub(super) fn cancel_live(&mut self) {
+        self.cancel.clone_from(&self.standing.live);
+    }
+
+    fn write(&mut self, nominal_at: Timestamp, until: Timestamp, count: u64, cause: Cause, outcome: Outcome) {
+        let entry = Occurrence {
+            schedule: self.sight.schedule.id,
+            nominal_at,
+            until,
+            count,
+            at: self.moment.now,
+            cause,
+            outcome,
+        };
+        // An entry that grows within one look is written once.
+        let grows = |last: &Occurrence| last.nominal_at == nominal_at && last.cause == cause;
+        match self.ledger.last_mut().filter(|last| grows(last)) {
+            Some(last) => *last = entry,
+            None => self.ledger.push(entry),
+        }
+    }
+
+    /// Goes on by another plan.
+    pub(super) fn replan(&mut self, plan: Plan) {
+        let waited = self.waits_for_ends();
+        self.plan = Cow::Owned(plan);
+        let standing = &mut self.standing;
+        standing.skips = None;
+        standing.settled_until = standing.settled_until.max(self.moment.now);
+        standing.watched |= !waited && !standing.live.is_empty();
+    }
+
+    /// The write, and when the next look is.
+    pub(super) fn finish(mut self) -> Fired {
+        self.drop_what_is_never_paid();
+        self.standing.next = self.next_look();
+        let mut change = ScheduleChange::to(self.sight.schedule, self.standing);
+        if let (Cow::Owned(plan), Some(becomes)) = (self.plan, &mut change.becomes) {
+            becomes.plan = plan.into();
+        }
+        change.jobs = self.jobs;
+        change.ledger = self.ledger;
+        Fired {
+            change,
+            cancel: self.cancel,
+            more: self.more,
+        }
+    }
+
+    fn next_look(&self) -> Option<Timestamp> {
+        if self.standing.paused.is_some() {
+            return None;
+        }
+        if self.more {
+            return Some(self.moment.now);
+        }
+        let owes = !self.standing.owed.is_empty();
+        let waits = match self.is_busy() || !owes {
+            true => (owes || self.standing.watched).then(|| self.moment.now + OWED_LOOK),
+            false => Some(self.moment.now),
+        };
+        waits.into_iter().chain(self.next_planned()).min()
+    }
+
+    /// When the job of the next instant is due.
+    fn next_planned(&self) -> Option<Timestamp> {
+        if self.has_made_all() {
+            return None;
+        }
+        let settled = self.standing.settled_until;
+        let next = match self.plan.spec {
+            Spec::After(delay) => self.after_the_last(delay)?,
+            _ => self.plan.nominal_after(settled, self.sight.calendars)?.at,
+        };
+        Some(next + self.spread())
+    }
+
+    /// Whether a job's end has to wake the schedule.
+    fn waits_for_ends(&self) -> bool {
+        let waits = matches!(self.plan.overlap, Overlap::BufferOne | Overlap::CancelOther);
+        let catches_up = self.plan.misfire.mode == MisfireMode::All && self.plan.overlap == Overlap::Skip;
+        waits || catches_up || matches!(self.plan.spec, Spec::After(_))
+    }
+
+    /// How much later than their instants its jobs are due.
+    pub(super) fn spread(&self) -> Duration {
+        match self.plan.spread {
+            Some(window) => place_in(window, self.sight.schedule.id),
+            None => Duration::ZERO,
+        }
+    }
+}
+
+/// A place in the window: always the same for a schedule, and spread evenly over all schedules. In whole seconds, where
+/// that leaves a choice.
+fn place_in(window: Duration, id: ScheduleId) -> Duration {
+    const SECOND: u64 = 1_000_000;
+    let window = u64::try_from(micros(window)).unwrap_or(0);
+    let unit = if window >= 10 * SECOND { SECOND } else { 1 };
+    let place = xxh3_64(id.0.as_bytes()).checked_rem(window / unit);
+    Duration::from_micros(place.unwrap_or(0) * unit)
+}

@@ -1,0 +1,404 @@
+//! What becomes of a schedule's instants.
+
+use std::collections::BTreeMap;
+
+use punctual::rules::fire::{self, Fired, Sight};
+use punctual::schedule::cron::Cron;
+use punctual::schedule::{
+    Calendars, Cause, Every, Misfire, MisfireMode, Occurrence, Outcome, Overlap, Plan, Reason, Schedule,
+    ScheduleId, ScheduleName, Spec,
+};
+use uuid::Uuid;
+
+use super::*;
+
+/// A schedule at work: what a store and a caretaker do with what the rules decide.
+pub(super) struct Stage {
+    pub(super) world: World,
+    pub(super) row: Schedule,
+    pub(super) live: Vec<JobId>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) ledger: BTreeMap<(Timestamp, bool), Occurrence>,
+    pub(super) fired: Vec<Job>,
+    pub(super) cancelled: Vec<JobId>,
+    calendars: Calendars,
+}
+
+impl Stage {
+    pub(super) fn new(plan: Plan) -> Stage {
+        let world = World::new();
+        let calendars = Calendars::default();
+        let id = ScheduleId(Uuid::from_u128(7));
+        let change = fire::create(id, ScheduleName::from("s"), plan, &calendars, &world.moment());
+        assert_eq!(change.expect, 0);
+        Stage {
+            row: change.becomes.expect("it is made"),
+            world,
+            live: Vec::new(),
+            ended_at: None,
+            ledger: BTreeMap::new(),
+            fired: Vec::new(),
+            cancelled: Vec::new(),
+            calendars,
+        }
+    }
+
+    /// Decides, until there is no more, and writes; answers how many jobs were made.
+    pub(super) fn decide(&mut self, rule: impl Fn(&Sight<'_>, &Moment<'_>) -> Fired) -> usize {
+        let before = self.fired.len();
+        loop {
+            let sight = Sight {
+                schedule: &self.row,
+                live: &self.live,
+                ended_at: self.ended_at,
+                calendars: &self.calendars,
+            };
+            let fired = rule(&sight, &self.world.moment());
+            assert_eq!(fired.change.expect, self.row.rev);
+            self.row = fired.change.becomes.expect("no rule deletes a schedule");
+            self.ended_at = None;
+            for entry in fired.change.ledger {
+                self.ledger
+                    .insert((entry.nominal_at, entry.cause == Cause::Triggered), entry);
+            }
+            self.live.extend(fired.change.jobs.iter().map(Job::id));
+            self.fired.extend(fired.change.jobs);
+            self.cancelled = fired.cancel;
+            if !fired.more {
+                return self.fired.len() - before;
+            }
+        }
+    }
+
+    /// Looks at what is due at so long after noon.
+    pub(super) fn look_at(&mut self, length: Duration) -> usize {
+        self.world.now = NOON + length;
+        self.decide(fire::look)
+    }
+
+    /// All live jobs end now.
+    pub(super) fn end(&mut self) {
+        if !self.live.is_empty() {
+            self.ended_at = Some(self.world.now);
+        }
+        self.live.clear();
+    }
+
+    /// The ledger in short: `5 fired`, `1-4 misfire`, in minutes after noon.
+    fn told(&self) -> Vec<String> {
+        let minute = |at: Timestamp| at.since(NOON).as_secs() / 60;
+        let told = self.ledger.values().map(|entry| match &entry.outcome {
+            Outcome::Fired { missed: 0, .. } => format!("{} fired", minute(entry.nominal_at)),
+            Outcome::Fired { missed, .. } => format!("{} fired for {missed}", minute(entry.nominal_at)),
+            Outcome::Skipped(reason) if entry.count == 1 => format!("{} {reason}", minute(entry.nominal_at)),
+            Outcome::Skipped(reason) => {
+                let (first, last) = (minute(entry.nominal_at), minute(entry.until));
+                format!("{first}-{last} {} {reason}", entry.count)
+            }
+        });
+        told.collect()
+    }
+}
+
+/// Every minute.
+pub(super) fn minutely() -> Plan {
+    let every = Every {
+        length: minutes(1),
+        phase: Duration::ZERO,
+    };
+    Plan::new(Spec::Every(every), plain())
+}
+
+fn with_mode(mode: MisfireMode) -> Plan {
+    Plan {
+        misfire: Misfire {
+            mode,
+            grace: seconds(10),
+            ..Misfire::default()
+        },
+        ..minutely()
+    }
+}
+
+fn with_overlap(overlap: Overlap) -> Plan {
+    Plan {
+        overlap,
+        ..minutely()
+    }
+}
+
+#[test]
+fn an_instant_is_fired_when_it_comes_under_an_id_that_everybody_computes() {
+    let mut stage = Stage::new(minutely());
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(1)));
+    assert_eq!(stage.look_at(seconds(59)), 0);
+    assert_eq!(stage.look_at(seconds(60)), 1);
+    let job = &stage.fired[0];
+    assert_eq!(job.id(), stage.row.id.job_at(NOON + minutes(1)));
+    assert_eq!(job.status.due, NOON + minutes(1));
+    let origin = job.body.origin.as_ref().expect("a schedule made it");
+    assert_eq!(
+        (origin.schedule, origin.nominal_at),
+        (stage.row.id, NOON + minutes(1))
+    );
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(2)));
+    assert_eq!(stage.look_at(seconds(61)), 0);
+    assert_eq!(stage.told(), ["1 fired"]);
+}
+
+#[test]
+fn of_what_was_missed_none_the_latest_or_all_are_fired() {
+    let mut none = Stage::new(with_mode(MisfireMode::Skip));
+    assert_eq!(none.look_at(seconds(10 * 60 + 30)), 0);
+    assert_eq!(none.told(), ["1-10 10 misfire"]);
+
+    let mut latest = Stage::new(with_mode(MisfireMode::Latest));
+    assert_eq!(latest.look_at(seconds(10 * 60 + 30)), 1);
+    assert_eq!(latest.told(), ["1-9 9 misfire", "10 fired for 9"]);
+
+    let mut all = Stage::new(with_mode(MisfireMode::All));
+    let mut fired = all.look_at(seconds(10 * 60 + 30));
+    while !all.live.is_empty() {
+        all.end();
+        fired += all.look_at(seconds(10 * 60 + 30));
+    }
+    assert_eq!(fired, 10);
+    assert_eq!(all.told().len(), 10);
+    let allowed = Plan {
+        overlap: Overlap::Allow,
+        ..with_mode(MisfireMode::All)
+    };
+    assert_eq!(Stage::new(allowed).look_at(seconds(10 * 60 + 30)), 10);
+}
+
+#[test]
+fn an_instant_within_the_grace_is_on_time_and_stands_for_those_that_were_missed() {
+    for (mode, told) in [
+        (MisfireMode::Skip, "10 fired for 9"),
+        (MisfireMode::Latest, "10 fired for 9"),
+    ] {
+        let mut stage = Stage::new(with_mode(mode));
+        assert_eq!(stage.look_at(seconds(10 * 60 + 5)), 1);
+        assert_eq!(stage.told(), ["1-9 9 misfire", told]);
+    }
+}
+
+#[test]
+fn only_so_many_of_the_missed_are_fired_as_the_plan_says() {
+    let mut plan = with_mode(MisfireMode::All);
+    plan.overlap = Overlap::Allow;
+    plan.misfire.max = 3;
+    let mut stage = Stage::new(plan);
+    assert_eq!(stage.look_at(seconds(10 * 60 + 30)), 3);
+    assert_eq!(
+        stage.told(),
+        ["1-7 7 misfire", "8 fired for 7", "9 fired", "10 fired"]
+    );
+}
+
+#[test]
+fn an_instant_that_meets_a_live_run_does_as_the_policy_says() {
+    let mut skipping = Stage::new(with_overlap(Overlap::Skip));
+    skipping.look_at(minutes(1));
+    assert_eq!(skipping.look_at(minutes(2)) + skipping.look_at(minutes(3)), 0);
+    skipping.end();
+    assert_eq!(skipping.look_at(minutes(4)), 1);
+    assert_eq!(skipping.told(), ["1 fired", "2-3 2 overlap", "4 fired"]);
+
+    let mut buffering = Stage::new(with_overlap(Overlap::BufferOne));
+    buffering.look_at(minutes(1));
+    assert_eq!(buffering.look_at(minutes(2)) + buffering.look_at(minutes(3)), 0);
+    buffering.end();
+    assert_eq!(buffering.look_at(seconds(190)), 1);
+    assert_eq!(buffering.told(), ["1 fired", "2 fired", "3 overlap"]);
+    assert!(
+        buffering
+            .fired
+            .iter()
+            .all(|job| job.body.origin.as_ref().is_some_and(|origin| origin.pokes))
+    );
+
+    let mut cancelling = Stage::new(with_overlap(Overlap::CancelOther));
+    cancelling.look_at(minutes(1));
+    let first = cancelling.live.clone();
+    assert_eq!(cancelling.look_at(minutes(2)), 0);
+    assert_eq!(cancelling.cancelled, first);
+    assert_eq!(cancelling.look_at(minutes(3)), 0);
+    cancelling.end();
+    assert_eq!(cancelling.look_at(seconds(190)), 1);
+    assert_eq!(cancelling.told(), ["1 fired", "2 overlap", "3 fired"]);
+
+    let mut allowing = Stage::new(with_overlap(Overlap::Allow));
+    assert_eq!(allowing.look_at(minutes(1)) + allowing.look_at(minutes(2)), 2);
+    assert_eq!(allowing.told(), ["1 fired", "2 fired"]);
+}
+
+#[test]
+fn a_pause_skips_what_comes_due_and_says_why() {
+    let mut stage = Stage::new(with_overlap(Overlap::Allow));
+    stage.look_at(minutes(1));
+    stage.world.now = NOON + seconds(150);
+    let pause = |sight: &Sight<'_>, moment: &Moment<'_>| fire::pause(sight, "too hot".to_owned(), moment);
+    assert_eq!(stage.decide(pause), 1, "what was due before the pause is fired");
+    assert_eq!(stage.row.standing.next, None);
+    assert_eq!(stage.look_at(minutes(4)), 0);
+    stage.world.now = NOON + seconds(330);
+    assert_eq!(stage.decide(fire::resume), 0);
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(6)));
+    assert_eq!(stage.look_at(minutes(6)), 1);
+    assert_eq!(stage.told(), ["1 fired", "2 fired", "3-5 3 paused", "6 fired"]);
+}
+
+#[test]
+fn an_edit_goes_on_where_the_old_plan_stopped() {
+    let mut stage = Stage::new(with_overlap(Overlap::Allow));
+    stage.look_at(minutes(1));
+    stage.world.now = NOON + seconds(150);
+    let hourly = Every {
+        length: hours(1),
+        phase: minutes(30),
+    };
+    let plan = Plan::new(Spec::Every(hourly), plain());
+    let edit = |sight: &Sight<'_>, moment: &Moment<'_>| fire::edit(sight, plan.clone(), moment);
+    assert_eq!(stage.decide(edit), 1);
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(30)));
+    stage.end();
+    assert_eq!(stage.look_at(minutes(30)), 1);
+    assert_eq!(stage.told(), ["1 fired", "2 fired", "30 fired"]);
+}
+
+#[test]
+fn a_trigger_makes_a_job_out_of_turn_and_moves_nothing() {
+    let mut stage = Stage::new(with_overlap(Overlap::Allow));
+    stage.world.now = NOON + seconds(90);
+    stage.look_at(seconds(90));
+    let trigger = |sight: &Sight<'_>, moment: &Moment<'_>| fire::trigger(sight, JobId::named("now"), moment);
+    assert_eq!(stage.decide(trigger), 1);
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(2)));
+    assert_eq!(stage.row.standing.fired, 1);
+    assert_eq!(stage.ledger.len(), 2);
+}
+
+#[test]
+fn a_schedule_ends_when_it_has_made_its_runs_or_at_its_end() {
+    let plan = Plan {
+        max_runs: Some(2),
+        ..with_overlap(Overlap::Allow)
+    };
+    let mut stage = Stage::new(plan);
+    assert_eq!(stage.look_at(minutes(1)) + stage.look_at(minutes(2)), 2);
+    assert_eq!(stage.row.standing.next, None);
+    let plan = Plan {
+        end: Some(NOON + minutes(2)),
+        ..with_overlap(Overlap::Allow)
+    };
+    let mut stage = Stage::new(plan);
+    assert_eq!(stage.look_at(minutes(10)), 1);
+    assert_eq!(stage.row.standing.next, None);
+    assert_eq!(stage.told(), ["1 fired"]);
+}
+
+#[test]
+fn a_delay_counts_from_the_end_of_the_last_run() {
+    let mut stage = Stage::new(Plan::new(Spec::After(minutes(10)), plain()));
+    assert_eq!(stage.row.standing.next, Some(NOON));
+    assert_eq!(stage.look_at(Duration::ZERO), 1);
+    assert_eq!(stage.row.standing.next, None);
+    assert_eq!(stage.look_at(minutes(30)), 0);
+    stage.end();
+    assert_eq!(stage.look_at(minutes(31)), 0);
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(40)));
+    assert_eq!(stage.look_at(minutes(39)), 0);
+    assert_eq!(stage.look_at(minutes(41)), 1);
+    assert_eq!(stage.told(), ["0 fired", "40 fired"]);
+}
+
+#[test]
+fn a_date_that_the_clocks_leave_out_is_told() {
+    let cron = Cron {
+        pattern: "0 9 * * *".parse().expect("it is a pattern"),
+        zone: "Pacific/Apia".parse().expect("it is a zone"),
+        gap: Default::default(),
+        fold: Default::default(),
+    };
+    let mut stage = Stage::new(Plan::new(Spec::Cron(cron), plain()));
+    stage.row.standing.settled_until = "2011-12-29T20:00:00Z".parse().expect("it is an instant");
+    stage.world.now = "2011-12-30T10:00:00Z".parse().expect("it is an instant");
+    assert_eq!(stage.decide(fire::look), 0);
+    let entry = stage.ledger.values().next().expect("it is told");
+    assert_eq!(entry.outcome, Outcome::Skipped(Reason::DstGap));
+}
+
+fn after(delay: Duration) -> Plan {
+    Plan::new(Spec::After(delay), plain())
+}
+
+fn edit_to(stage: &mut Stage, plan: &Plan) -> usize {
+    stage.decide(|sight, moment| fire::edit(sight, plan.clone(), moment))
+}
+
+#[test]
+fn a_delay_counts_from_a_run_that_an_earlier_plan_began() {
+    let mut stage = Stage::new(minutely());
+    stage.look_at(minutes(1));
+    assert_eq!(edit_to(&mut stage, &after(minutes(10))), 0);
+    let look = stage
+        .row
+        .standing
+        .next
+        .expect("nobody is poked, so somebody looks");
+    stage.look_at(look.since(NOON));
+    stage.end();
+    stage.decide(fire::look);
+    assert_eq!(stage.row.standing.next, Some(look + minutes(10)));
+}
+
+#[test]
+fn a_plan_that_comes_after_a_delay_has_missed_nothing() {
+    let mut stage = Stage::new(after(minutes(10)));
+    stage.look_at(Duration::ZERO);
+    stage.world.now = NOON + hours(20);
+    assert_eq!(edit_to(&mut stage, &minutely()), 0);
+    assert_eq!(stage.row.standing.next, Some(NOON + hours(20) + minutes(1)));
+    assert_eq!(stage.told(), ["0 fired"]);
+}
+
+#[test]
+fn a_delay_that_begins_in_a_pause_counts_from_the_end_of_its_run() {
+    let mut stage = Stage::new(after(minutes(10)));
+    stage.look_at(Duration::ZERO);
+    stage.decide(|sight, moment| fire::pause(sight, String::new(), moment));
+    stage.world.now = NOON + minutes(30);
+    stage.end();
+    stage.decide(fire::look);
+    assert_eq!(stage.row.standing.next, None);
+    stage.world.now = NOON + minutes(35);
+    assert_eq!(stage.decide(fire::resume), 0);
+    assert_eq!(stage.row.standing.next, Some(NOON + minutes(40)));
+}
+
+#[test]
+fn of_a_past_that_is_too_long_for_one_look_only_the_newest_are_fired() {
+    let every = Every {
+        length: seconds(1),
+        phase: Duration::ZERO,
+    };
+    let mut plan = with_mode(MisfireMode::All);
+    plan.spec = Spec::Every(every);
+    plan.misfire.max = 3;
+    let mut stage = Stage::new(plan);
+    stage.look_at(days(2));
+    let newest = |job: &Job| job.status.due + seconds(20) > stage.world.now;
+    assert!(stage.fired.iter().all(newest) && !stage.fired.is_empty());
+    let told = stage.ledger.values().map(|entry| entry.count).sum::<u64>();
+    let owed = stage.row.standing.owed.len() as u64;
+    assert_eq!(told + owed, 2 * 86_400);
+    let stands_for = stage.fired[0]
+        .body
+        .origin
+        .as_ref()
+        .expect("a schedule made it")
+        .missed;
+    assert!(stands_for > 172_000, "{stands_for}");
+    assert!(stage.row.standing.owed.iter().all(|owed| owed.missed == 0));
+}
