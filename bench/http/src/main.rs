@@ -16,6 +16,9 @@ fn main() -> Result<(), Error> {
     protocol::run::<Server>()
 }
 
+/// What an answer to a batch says of a job that was refused.
+const PROBLEM: &[u8] = b"\"problem\"";
+
 type Connection = http1::SendRequest<Full<Bytes>>;
 
 struct Server {
@@ -57,7 +60,7 @@ impl System for Server {
 
     async fn enqueue_all(&self, jobs: Vec<Job>) -> Result<(), Error> {
         let jobs = jobs.iter().map(body).collect::<Result<Vec<_>, _>>()?;
-        self.post("/v1/jobs/batch", &json!({ "jobs": jobs })).await
+        self.post("/v1/jobs/batch", &Value::Array(jobs)).await
     }
 
     async fn work(&self, _: OnStart) -> Result<(), Error> {
@@ -85,7 +88,9 @@ impl Server {
         let answer = connection.send_request(call).await?;
         let status = answer.status();
         let text = answer.into_body().collect().await?.to_bytes();
-        if !status.is_success() {
+        // A batch is answered job by job.
+        let refused = text.windows(PROBLEM.len()).any(|part| part == PROBLEM);
+        if !status.is_success() || refused {
             return Err(format!("{path}: {status}: {}", String::from_utf8_lossy(&text)).into());
         }
         Ok(())
