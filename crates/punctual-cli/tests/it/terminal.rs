@@ -115,14 +115,15 @@ fn a_list_fits_a_narrow_terminal_without_cutting_what_is_to_be_copied() {
         "--queue",
         "a-queue-of-letters",
         "--in",
-        "3h",
+        // As long a minute later.
+        "2h59m",
         "--json",
     ]);
     let id = added["id"].as_str().expect("an id").to_owned();
     for (columns, shown, left_out) in [
         (200, "a-queue-of-letters", "nothing"),
-        (90, "a-queue-of-letters", "mail.with-a-long-name"),
-        (70, "mail.", "a-queue-of-letters"),
+        (93, "a-queue-of-letters", "mail.with-a-long-name"),
+        (73, "mail.", "a-queue-of-letters"),
         (20, "scheduled", "  in "),
     ] {
         let mut terminal = house.at_a_terminal(&format!(
@@ -141,7 +142,7 @@ fn a_list_fits_a_narrow_terminal_without_cutting_what_is_to_be_copied() {
 fn a_long_name_is_clipped_and_takes_no_other_column_with_it() {
     let house = House::open();
     let kind = "mail.with-a-very-long-name-that-no-column-has-room-for";
-    house.job(&["add", kind, "--in", "3h"]);
+    house.job(&["add", kind, "--in", "2h59m"]);
     let show = |columns| {
         let mut terminal = house.at_a_terminal(&format!(
             "list >/dev/null; stty cols {columns}; $PUNCTUAL job list"
