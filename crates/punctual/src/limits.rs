@@ -397,6 +397,8 @@ pub const WRITE_SESSIONS: usize = 2 * (1 + SIDE_FLUSHES) + 2;
 pub const SESSIONS_KEPT: usize = 4;
 /// Connections to a database server that read: a list of ten thousand rows must not hold up a fetch.
 pub const READ_SESSIONS: usize = 2;
+/// Short reads that may be under way on one connection to a database server at once: each of them has its answer in memory.
+pub const PIPELINED_READS: usize = 64;
 /// Connections to a database server that carry heartbeats, which wait for nobody.
 pub const BEAT_SESSIONS: usize = 1;
 /// How long a connection to a database server may take to be made.

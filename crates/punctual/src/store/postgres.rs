@@ -35,6 +35,7 @@ mod list;
 mod namespace;
 mod output;
 mod overdue;
+mod pipeline;
 mod pool;
 mod records;
 mod row;
@@ -54,6 +55,7 @@ use tokio_postgres::Transaction;
 
 use self::connect::{Connector, Place};
 use self::namespace::Namespace;
+use self::pipeline::Pipeline;
 use self::pool::Pool;
 use self::session::Link;
 use self::signals::PostgresSignals;
@@ -82,7 +84,10 @@ struct Core {
     connector: Arc<Connector>,
     clock: Arc<dyn Clock>,
     writes: Arc<Pool>,
+    /// For what may take long.
     reads: Arc<Pool>,
+    /// For what is over soon.
+    quick: Arc<Pipeline>,
     beats: Arc<Pool>,
     known: gates::Known,
     floors: Arc<floors::Floors>,
@@ -304,9 +309,16 @@ impl Default for Within<'_> {
 impl Core {
     fn new(connector: Connector, clock: Arc<dyn Clock>) -> Core {
         let connector = Arc::new(connector);
+        // Behind a pooler a read is a transaction of several statements, and others' may not come in between.
+        let hands = if connector.place.pooled {
+            1
+        } else {
+            limits::PIPELINED_READS
+        };
         Core {
             writes: Pool::new(Arc::clone(&connector), limits::WRITE_SESSIONS),
             reads: Pool::new(Arc::clone(&connector), limits::READ_SESSIONS),
+            quick: Pipeline::new(Arc::clone(&connector), hands),
             beats: Pool::new(Arc::clone(&connector), limits::BEAT_SESSIONS),
             known: gates::Known::default(),
             floors: Arc::new(floors::Floors::new(Arc::clone(&clock))),
@@ -373,7 +385,7 @@ impl Store for PostgresStore {
         let (core, ids) = (Arc::clone(&self.core), ids.to_vec());
         self.read(async move {
             checks::fetch(ids.len())?;
-            on_session!(core.reads, session => fetch::fetch_now(&session, &ids))
+            on_session!(core.quick, session => fetch::fetch_now(&session, &ids))
         })
     }
 
@@ -427,7 +439,7 @@ impl Store for PostgresStore {
         let (core, after) = (Arc::clone(&self.core), after.map(str::to_owned));
         self.read(async move {
             checks::records(limit)?;
-            on_session!(core.reads, session => records::records(&session, kind, after.as_deref(), limit))
+            on_session!(core.quick, session => records::records(&session, kind, after.as_deref(), limit))
         })
     }
 
@@ -438,7 +450,7 @@ impl Store for PostgresStore {
 
     fn output(&self, run: RunId, from: u64) -> Answer<'_, Output> {
         let core = Arc::clone(&self.core);
-        self.read(async move { on_session!(core.reads, session => output::output(&session, run, from)) })
+        self.read(async move { on_session!(core.quick, session => output::output(&session, run, from)) })
     }
 
     fn check(&self) -> Answer<'_, Report> {
