@@ -302,8 +302,8 @@ begin
     raise 'the job that holds the unique key % changed 8 times while it was looked at', unique_key using errcode = 'unique_violation';
   end if;
   if notify and told is not null then
-    -- What is due at once is told in the same words each time, and so once for each transaction.
-    perform pg_notify(channel, format('d %s %s', case when due <= now_us then 0 else due end, told));
+    -- What is due at once, or in the same second, is told in the same words each time, and so once for each transaction.
+    perform pg_notify(channel, format('d %s %s', case when due <= now_us then 0 else due - due % 1000000 end, told));
   end if;
   return there;
 end
