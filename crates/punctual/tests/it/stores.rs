@@ -16,6 +16,7 @@ use punctual::Engine;
 use punctual::clock::SystemClock;
 use punctual::signals::Signal;
 use punctual::store::{Store, url};
+use punctual::time::seconds;
 use tempfile::TempDir;
 
 use crate::postgres::server::House;
@@ -126,7 +127,9 @@ impl Place {
         let store = self.open().await;
         if matches!(self, Place::Postgres(_) | Place::Redis(_)) {
             let mut heard = store.signals().listen();
-            while heard.next().await.expect("the store is there") != Signal::Lost {}
+            let begun = async { while heard.next().await.expect("the store is there") != Signal::Lost {} };
+            // If it has not said so by then, it had said so before.
+            let _ = tokio::time::timeout(seconds(10), begun).await;
         }
         store
     }
