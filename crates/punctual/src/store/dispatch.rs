@@ -15,9 +15,10 @@
 //! away. What is missing is found since lines are *trusted* for a while only. A claim by queue that PostgreSQL answered in full
 //! says that nothing else is due, and everything that is stored from then on goes into a line before it is told of: so for
 //! [`RESCAN`](crate::limits::RESCAN) an empty line means that there is nothing to do. Then, among all processes, one claim goes to
-//! PostgreSQL again. A claim that came back full renews that trust if all it brought stood in a line; otherwise the lines
-//! lack jobs, and claims go to PostgreSQL until it has given what is due. That also refills whatever was lost: by a Redis
-//! that was flushed, which has lost the trust with the lines, or by a process that popped ids and died.
+//! PostgreSQL again. A claim that came back full has not seen all: if all it brought stood in a line, jobs are popped on, but who
+//! finds too few asks PostgreSQL for the rest; otherwise the lines lack jobs, and claims go to PostgreSQL until it has given what
+//! is due. So whatever was lost is found: by a Redis that was flushed, which has lost the trust with the lines, or by a
+//! process that popped ids and died.
 //!
 //! **Doubt** ends trust at once: somebody changed a queue's settings; a hint told of jobs that were stored without lines, by SQL, in a
 //! user's own transaction or by a process that does not dispatch; hints were lost; a row could not be read to see where
@@ -35,7 +36,7 @@ mod doubts;
 mod store_time;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
@@ -60,6 +61,8 @@ pub struct Dispatched {
     lines: Lines,
     time: StoreTime,
     doubts: Arc<Doubts>,
+    /// Until which uptime hints do not claim that jobs stand in lines, since some could not be put there.
+    unlined_until: Mutex<Duration>,
 }
 
 /// Jobs, and where each of them stands; nothing takes it out of its line.
@@ -97,6 +100,7 @@ impl Dispatched {
             lines,
             time: StoreTime::new(clock),
             doubts,
+            unlined_until: Mutex::default(),
         })
     }
 
@@ -116,7 +120,7 @@ impl Dispatched {
                 jobs.sort_by_cached_key(|job| (place(job), job.body.priority, job.status.due, job.id()));
                 Ok(Claimed { jobs, ..claimed })
             }
-            Err(error) if !jobs.is_empty() => Ok(part(jobs, error)),
+            Err(error) if !jobs.is_empty() => part(jobs, error),
             answer => answer,
         }
     }
@@ -139,7 +143,7 @@ impl Dispatched {
                     Ok(Some(claimed)) => claimed,
                     Ok(None) => return Ok(Lined::Part(jobs)),
                     Err(error) if jobs.is_empty() => return Err(error),
-                    Err(error) => return Ok(Lined::All(part(jobs, error))),
+                    Err(error) => return part(jobs, error).map(Lined::All),
                 };
                 let came = claimed.jobs.len();
                 now = claimed.now;
@@ -236,11 +240,19 @@ impl Dispatched {
         }
     }
 
-    /// Puts jobs where they stand. Who cannot, leaves them to be found.
+    /// Puts jobs where they stand. Who cannot, leaves them to be found, and says so to all.
     async fn line_up(&self, places: &[(JobId, Option<Place>)]) {
-        if !places.is_empty() {
-            self.lines.place(places).await.ok();
+        if !places.is_empty() && self.lines.place(places).await.is_err() {
+            self.doubts.hear(&Signal::Lost);
+            let until = self.time.uptime() + limits::RESCAN;
+            *self.unlined_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
         }
+    }
+
+    /// Whether all that was stored lately stands in lines.
+    fn is_lined(&self) -> bool {
+        let until = *self.unlined_until.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lines.are_reached() && until <= self.time.uptime()
     }
 
     /// Puts jobs where their rows say that they stand.
@@ -316,16 +328,20 @@ impl Dispatched {
     }
 }
 
-/// What was claimed before the rest could not be: that stands, and the rest is asked for again.
-fn part(jobs: Vec<Job>, error: Error) -> Claimed {
+/// What was claimed before the rest could not be: that stands, and the rest is asked for again. Where it is not known what
+/// the rest came to, nobody knows it of the whole, and the engine looks up what this worker runs.
+fn part(jobs: Vec<Job>, error: Error) -> Result<Claimed, Error> {
+    if error.is_unknown() {
+        return Err(error);
+    }
     tracing::debug!(%error, "a part of a claim failed");
     let now = jobs.iter().filter_map(|job| job.status.started_at).max();
     let now = now.unwrap_or(Timestamp::MIN);
-    Claimed {
+    Ok(Claimed {
         jobs,
         next_due: Some(now),
         now,
-    }
+    })
 }
 
 fn place_of(job: &Job) -> Option<Place> {
@@ -432,7 +448,7 @@ impl Store for Dispatched {
 
 impl Signals for Dispatched {
     fn send(&self, signals: &[Signal]) {
-        match self.lines.are_reached() {
+        match self.is_lined() {
             true => self.rows.tell_of_lined(signals),
             false => self.rows.signals().send(signals),
         }

@@ -1,19 +1,20 @@
 -- Takes the first due jobs out of the lines of some queues, if these lines can be trusted.
 --
 -- Arguments: the prefix of the keys; now; how many jobs at most; the queues.
--- Answers: 1, or 0 if the lines cannot be trusted, or not behind those jobs; the next due instant, or nothing; and the ids.
+-- Answers: 1, or 0 if the lines cannot be trusted, or not beyond those jobs; the next due instant, or nothing; and the ids.
 
 local now, max = ARGV[2], tonumber(ARGV[3])
-local ids, next_due = {}, nil
+local ids, next_due, whole = {}, nil, true
 local own = clock()
 
 for at = 4, #ARGV do
-  -- Until when the lines may be trusted by the store's time, when a job is due that stands in none, and until when they may be
-  -- trusted by this server's time.
+  -- Until when the lines may be trusted by the store's time, when a job is due that stands in none, whether the look saw all, and
+  -- until when they may be trusted by this server's time.
   local trust = call('HGET', p .. 'trust', ARGV[at])
-  if not trust or #trust <= 16 or not is_after(sub(trust, 1, 8), now) or tonumber(sub(trust, 17)) <= own then
+  if not trust or #trust <= 17 or not is_after(sub(trust, 1, 8), now) or tonumber(sub(trust, 18)) <= own then
     return { 0, '', {} }
   end
+  whole = whole and sub(trust, 17, 17) == '1'
   local unlined = sub(trust, 9, 16)
   if unlined ~= UNSET then
     next_due = earlier(next_due, unlined)
@@ -49,4 +50,4 @@ if #ids < max then
     next_due = earlier(next_due, first_due(ARGV[at], now))
   end
 end
-return { passes_left > 0 and 1 or 0, next_due or '', ids }
+return { whole and passes_left > 0 and 1 or 0, next_due or '', ids }

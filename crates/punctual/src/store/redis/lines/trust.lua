@@ -22,7 +22,7 @@ if next_due ~= '' then
 end
 for at = 7, #ARGV do
   if all or call('HGET', p .. 'trust', ARGV[at]) ~= 'cut' then
-    call('HSET', p .. 'trust', ARGV[at], till .. unlined .. expires)
+    call('HSET', p .. 'trust', ARGV[at], till .. unlined .. ARGV[5] .. expires)
   end
 end
 return 1
