@@ -123,6 +123,11 @@ SYSTEMS = {
             "20 connections, 2,000 workers, cooldown 2 ms (1 ms for latencies), poll 20 ms",
             most_work=50_000, most_cycle=10_000, beside_many=False, adapter="riverqueue-postgres",
         ),
+        System(
+            "graphile_worker", "peers/graphile-worker", "graphile_worker",
+            "20 connections, 50 jobs at once; for throughput a local queue of 2,000 twice and completions gathered for 20 ms",
+            most_cycle=5_000, beside_many=False, adapter="graphile-worker",
+        ),
     ),
     "redis": (
         PUNCTUAL,
