@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, State, Status};
 use crate::queue::QueueName;
 use crate::time::Timestamp;
 
@@ -74,6 +74,20 @@ pub struct Claim {
     pub lease: Duration,
     /// The instant to take for now; unset, the store's clock. Set only where time is stepped.
     pub now: Option<Timestamp>,
+}
+
+impl Claim {
+    /// What a claim makes of the status of a waiting job: see [`Store::claim`](crate::store::Store::claim).
+    pub(crate) fn start(&self, status: &mut Status, now: Timestamp) {
+        status.state = State::Running;
+        status.rev += 1;
+        status.run = status.rev;
+        status.attempt += 1;
+        status.started_at = Some(now);
+        status.first_started_at.get_or_insert(now);
+        status.alarm = Some(now + self.lease);
+        status.worker = Some(self.worker.clone());
+    }
 }
 
 /// Where a claim looks for jobs.

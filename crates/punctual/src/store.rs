@@ -190,6 +190,21 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The queues that have jobs in this state, as far as the filter lets them through. `by_queue` counts the jobs of each in
+    /// the order of [`State::ALL`].
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    pub(crate) fn queues_with(
+        &self,
+        state: State,
+        by_queue: impl IntoIterator<Item = (QueueName, [u64; State::ALL.len()])>,
+    ) -> Vec<QueueName> {
+        let queues = by_queue.into_iter().filter(|(_, jobs)| jobs[state as usize] > 0);
+        let queues = queues.map(|(queue, _)| queue);
+        queues
+            .filter(|queue| self.queue.as_ref().is_none_or(|wanted| wanted == queue))
+            .collect()
+    }
+
     /// Whether this list shows the row. In which order it does, and from where on, is the view's matter.
     pub fn matches(&self, head: &Head) -> bool {
         let is =

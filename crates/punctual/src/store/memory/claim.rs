@@ -81,15 +81,7 @@ impl Tables {
             .get(id)
             .expect("a line names only rows that are there")
             .clone();
-        let status = &mut job.status;
-        status.state = State::Running;
-        status.rev += 1;
-        status.run = status.rev;
-        status.attempt += 1;
-        status.started_at = Some(now);
-        status.first_started_at.get_or_insert(now);
-        status.alarm = Some(now + claim.lease);
-        status.worker = Some(claim.worker.clone());
+        claim.start(&mut job.status, now);
         self.rows.put(job.clone());
         job
     }

@@ -12,7 +12,7 @@ use super::row::read_job;
 use super::script::{Arguments, CLAIM, PUT_OFF};
 use super::{push_time, reply};
 use crate::error::Error;
-use crate::job::{Job, JobId, State};
+use crate::job::{Job, JobId};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::run::{Claim, ClaimFrom, Claimed};
@@ -166,15 +166,7 @@ impl Claiming<'_> {
 
     /// The row as the script has written it.
     fn started(&self, mut job: Job, now: Timestamp) -> Job {
-        let status = &mut job.status;
-        status.state = State::Running;
-        status.rev += 1;
-        status.run = status.rev;
-        status.attempt += 1;
-        status.started_at = Some(now);
-        status.first_started_at.get_or_insert(now);
-        status.alarm = Some(now + self.claim.lease);
-        status.worker = Some(self.claim.worker.clone());
+        self.claim.start(&mut job.status, now);
         job
     }
 

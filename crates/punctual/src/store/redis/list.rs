@@ -132,13 +132,7 @@ impl Lanes {
 
 /// The queues that have jobs in this state, as far as the filter lets them through.
 async fn queues_with(link: &Link, filter: &Filter, state: State) -> Result<Vec<QueueName>, Error> {
-    let queues = by_queue(link).await?.into_iter();
-    let queues = queues
-        .filter(|(_, jobs)| jobs[state as usize] > 0)
-        .map(|(queue, _)| queue);
-    Ok(queues
-        .filter(|queue| filter.queue.as_ref().is_none_or(|wanted| wanted == queue))
-        .collect())
+    Ok(filter.queues_with(state, by_queue(link).await?))
 }
 
 async fn merge(link: &Link, lanes: &[Vec<u8>], after: Option<Place>, count: usize) -> Result<Look, Error> {

@@ -139,13 +139,7 @@ fn lanes(connection: &Connection, filter: &Filter) -> Result<Vec<Lane>, Fault> {
         return Ok(vec![Lane::Holder(key.clone())]);
     }
     let in_state = |state: State| -> Result<Vec<QueueName>, Fault> {
-        let queues = by_queue(connection)?.into_iter();
-        let queues = queues
-            .filter(|(_, jobs)| jobs[state as usize] > 0)
-            .map(|(queue, _)| queue);
-        Ok(queues
-            .filter(|queue| filter.queue.as_ref().is_none_or(|wanted| wanted == queue))
-            .collect())
+        Ok(filter.queues_with(state, by_queue(connection)?))
     };
     Ok(match filter.view {
         View::All => vec![Lane::All],
