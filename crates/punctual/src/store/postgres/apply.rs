@@ -22,10 +22,10 @@ use crate::limits;
 
 /// Applies a batch in a transaction of its own.
 pub(super) async fn apply(session: &Session, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
-    if let Some(statement) = lone_statement(changes) {
-        return apply_alone(session, statement, changes).await;
-    }
-    if changes.iter().all(is_plain) && are_distinct(changes) {
+    if plain_part(changes).len() == changes.len() {
+        if let Some(sort) = Sort::of(changes) {
+            return apply_alone(session, sort, changes).await;
+        }
         let batch = Batch::of(changes);
         let rows = session.write(APPLY, &batch.params(&true, &false)).await?;
         if read_places(&rows)?.values().filter(|found| found.done).count() == changes.len() {
@@ -37,38 +37,36 @@ pub(super) async fn apply(session: &Session, changes: &[Change]) -> Result<Vec<A
     session.end(applied).await
 }
 
-/// The statement that makes changes of one sort so of which none hangs on another.
-fn lone_statement(changes: &[Change]) -> Option<&'static str> {
-    let has_no_key = |change: &Change| {
-        let status = change.becomes.as_ref();
-        status.is_none_or(|status| status.unique_key.is_none())
-    };
-    if !changes
-        .iter()
-        .all(|change| is_plain(change) && has_no_key(change))
-        || !are_distinct(changes)
-    {
-        return None;
-    }
-    match changes.iter().filter(|change| change.becomes.is_some()).count() {
-        0 => Some(include_str!("apply_delete.sql")),
-        written if written == changes.len() => Some(include_str!("apply_write.sql")),
-        _ => None,
+/// Plain changes of one sort, of which none hangs on another.
+#[derive(Clone, Copy)]
+enum Sort {
+    Deletes,
+    Writes,
+}
+
+impl Sort {
+    /// The sort that all of these are; nothing if they differ, or if one has a unique key.
+    fn of(changes: &[Change]) -> Option<Sort> {
+        let written = || changes.iter().filter_map(|change| change.becomes.as_ref());
+        if written().any(|status| status.unique_key.is_some()) {
+            return None;
+        }
+        match written().count() {
+            0 => Some(Sort::Deletes),
+            all if all == changes.len() => Some(Sort::Writes),
+            _ => None,
+        }
     }
 }
 
 /// Makes the changes so if all rows have the expected `rev`; those that are left go the careful way.
-async fn apply_alone(
-    session: &Session,
-    statement: &'static str,
-    changes: &[Change],
-) -> Result<Vec<Applied>, Fault> {
+async fn apply_alone(session: &Session, sort: Sort, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
     let mut in_order: Vec<&Change> = changes.iter().collect();
     in_order.sort_by_key(|change| change.id);
     let batch = Batch::of(in_order);
-    let params = match statement == include_str!("apply_delete.sql") {
-        true => batch.names().to_vec(),
-        false => batch.rows(),
+    let (statement, params) = match sort {
+        Sort::Deletes => (include_str!("apply_delete.sql"), batch.names().to_vec()),
+        Sort::Writes => (include_str!("apply_write.sql"), batch.rows()),
     };
     let done = ids_of(&session.write(statement, &params).await?)?;
     let is_done = |change: &&Change| done.contains(&change.id.0);
@@ -157,11 +155,6 @@ enum Found {
 /// Whether a statement can make it so together with others.
 fn is_plain(change: &Change) -> bool {
     change.body.is_none() && change.then.is_empty()
-}
-
-fn are_distinct(changes: &[Change]) -> bool {
-    let ids: BTreeSet<JobId> = changes.iter().map(|change| change.id).collect();
-    ids.len() == changes.len()
 }
 
 /// The first changes, as far as they are plain and of different rows.

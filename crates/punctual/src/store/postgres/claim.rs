@@ -79,10 +79,16 @@ async fn claim_queues(
     unreadable: &mut Unreadable,
 ) -> Result<Claimed, Fault> {
     for _ in 0..limits::CONFLICT_ROUNDS {
-        let settings = known.of(queues);
-        let claimed = match settings.iter().all(Settings::is_open) {
-            true => claim_open(session, known, floors, queues, &settings, claim, unreadable).await?,
-            false => claim_gated(session, known, floors, queues, &settings, claim, unreadable).await?,
+        let wanted = Wanted {
+            known,
+            floors,
+            queues,
+            settings: &known.of(queues),
+            claim,
+        };
+        let claimed = match wanted.settings.iter().all(Settings::is_open) {
+            true => claim_open(session, &wanted, unreadable).await?,
+            false => claim_gated(session, &wanted, unreadable).await?,
         };
         if let Some(claimed) = claimed {
             return Ok(claimed);
@@ -93,32 +99,67 @@ async fn claim_queues(
     )))
 }
 
+/// A claim of queues, and what this process knows of them.
+struct Wanted<'a> {
+    known: &'a Known,
+    floors: &'a Floors,
+    queues: &'a [QueueName],
+    settings: &'a [Settings],
+    claim: &'a Claim,
+}
+
+impl Wanted<'_> {
+    /// A statement that takes the locks of its queues.
+    fn locks(&self, session: &Session) -> String {
+        gates::locks(session.namespace(), self.queues, self.settings)
+    }
+
+    /// Where it begins. Where time is stepped, the order of claims is exact at any rate.
+    fn begin(&self) -> Begun {
+        match self.claim.now {
+            None => self.floors.begin(self.queues),
+            Some(_) => Begun::without(self.queues.len()),
+        }
+    }
+
+    /// Learns from the answer how far it came. Answers when somebody has to look again for the floors it began with.
+    fn learn(
+        &self,
+        begun: &Begun,
+        answer: &Answer,
+        rooms: &[usize],
+        unreadable: &Unreadable,
+    ) -> Option<Timestamp> {
+        match unreadable.is_empty() {
+            true => self
+                .floors
+                .learn(begun, &answer.came(self.queues, rooms, self.claim)),
+            false => None,
+        }
+    }
+}
+
 /// Claims from queues that hold nothing back; nothing if one of them does.
 async fn claim_open(
     session: &Session,
-    known: &Known,
-    floors: &Floors,
-    queues: &[QueueName],
-    settings: &[Settings],
-    claim: &Claim,
+    wanted: &Wanted<'_>,
     unreadable: &mut Unreadable,
 ) -> Result<Option<Claimed>, Fault> {
-    let begun = begin(floors, queues, claim);
+    let Wanted { queues, claim, .. } = *wanted;
+    let begun = wanted.begin();
     let rooms = vec![claim.max; queues.len()];
-    let documents = settings.iter().map(|one| &*one.document);
+    let documents = wanted.settings.iter().map(|one| &*one.document);
     let wish = Wish::new(queues, &rooms, documents, &begun, claim);
-    let locks = gates::locks(session.namespace(), queues, settings);
-    let rows = session.write_locked(&locks, CLAIM, &wish.params()).await?;
+    let rows = session
+        .write_locked(&wanted.locks(session), CLAIM, &wish.params())
+        .await?;
     let Some(answer) = read_answer(&rows, queues, unreadable)? else {
         let link = session.begin("").await?;
-        let looked = gates::gates(link, known, queues, settings, claim.now).await;
+        let looked = gates::gates(link, wanted.known, queues, wanted.settings, claim.now).await;
         session.end(looked).await?;
         return Ok(None);
     };
-    let again = match unreadable.is_empty() {
-        true => floors.learn(&begun, &answer.came(queues, &rooms, claim)),
-        false => None,
-    };
+    let again = wanted.learn(&begun, &answer, &rooms, unreadable);
     let next_due = answer.dues.into_iter().flatten().chain(again).min();
     Ok(Some(Claimed {
         jobs: answer.jobs,
@@ -127,41 +168,25 @@ async fn claim_open(
     }))
 }
 
-/// Where a claim begins. Where time is stepped, the order of claims is exact at any rate.
-fn begin(floors: &Floors, queues: &[QueueName], claim: &Claim) -> Begun {
-    match claim.now {
-        None => floors.begin(queues),
-        Some(_) => Begun::without(queues.len()),
-    }
-}
-
 /// Claims as far as the queues' gates allow; nothing if the locks that this takes were the wrong ones.
 async fn claim_gated(
     session: &Session,
-    known: &Known,
-    floors: &Floors,
-    queues: &[QueueName],
-    settings: &[Settings],
-    claim: &Claim,
+    wanted: &Wanted<'_>,
     unreadable: &mut Unreadable,
 ) -> Result<Option<Claimed>, Fault> {
-    let link = session
-        .begin(&gates::locks(session.namespace(), queues, settings))
-        .await?;
-    let done = pass_gates(link, known, floors, queues, settings, claim, unreadable).await;
+    let link = session.begin(&wanted.locks(session)).await?;
+    let done = pass_gates(link, wanted, unreadable).await;
     session.end(done).await
 }
 
 async fn pass_gates(
     link: Link<'_>,
-    known: &Known,
-    floors: &Floors,
-    queues: &[QueueName],
-    settings: &[Settings],
-    claim: &Claim,
+    wanted: &Wanted<'_>,
     unreadable: &mut Unreadable,
 ) -> Result<Option<Claimed>, Fault> {
-    let Some(mut gates) = gates::gates(link, known, queues, settings, claim.now).await? else {
+    let Wanted { queues, claim, .. } = *wanted;
+    let gates = gates::gates(link, wanted.known, queues, wanted.settings, claim.now).await?;
+    let Some(mut gates) = gates else {
         return Ok(None);
     };
     let now = gates.now;
@@ -172,16 +197,13 @@ async fn pass_gates(
         ..claim.clone()
     };
     let documents = gates.documents.iter().map(|one| &**one);
-    let begun = begin(floors, queues, claim);
+    let begun = wanted.begin();
     let wish = Wish::new(queues, &rooms, documents, &begun, &at);
     let rows = link.query(CLAIM, &wish.params()).await?;
     let Some(answer) = read_answer(&rows, queues, unreadable)? else {
         return Ok(None);
     };
-    let again = match unreadable.is_empty() {
-        true => floors.learn(&begun, &answer.came(queues, &rooms, claim)),
-        false => None,
-    };
+    let again = wanted.learn(&begun, &answer, &rooms, unreadable);
     let mut used_up = Vec::new();
     for (place, queue) in queues.iter().enumerate() {
         let started = answer.jobs.iter().filter(|job| job.body.queue == *queue).count();

@@ -85,14 +85,7 @@ pub(super) fn locks(namespace: &Namespace, queues: &[QueueName], settings: &[Set
         .iter()
         .map(|(lock, call)| format!("{call}({lock})"))
         .collect();
-    match calls.is_empty() {
-        true => String::new(),
-        false => format!(
-            "set local lock_timeout = {}; select {};",
-            limits::TURN_WAIT.as_millis(),
-            calls.join(", ")
-        ),
-    }
+    statement(&calls)
 }
 
 /// A statement that takes the locks of these records alone.
@@ -109,6 +102,11 @@ pub(super) fn locks_alone<'a>(
         .iter()
         .map(|lock| format!("pg_advisory_xact_lock({lock})"))
         .collect();
+    statement(&calls)
+}
+
+/// The statement that makes these calls, if there are any, and waits no longer for a lock than for one's turn.
+fn statement(calls: &[String]) -> String {
     match calls.is_empty() {
         true => String::new(),
         false => format!(

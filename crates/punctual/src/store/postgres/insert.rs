@@ -30,11 +30,7 @@ pub(super) async fn insert(session: &Session, jobs: &[Job]) -> Result<Vec<Insert
     }
     let batch = Batch::of(&jobs);
     let inserted = ids_of(&session.write(batch.statement(), &batch.params()).await?)?;
-    let skipped: Vec<&Job> = jobs
-        .iter()
-        .filter(|job| !inserted.contains(&job.id().0))
-        .copied()
-        .collect();
+    let skipped = skipped(&jobs, &inserted);
     let mut reasons = Vec::new();
     if !skipped.is_empty() {
         let looked = async {
@@ -45,14 +41,7 @@ pub(super) async fn insert(session: &Session, jobs: &[Job]) -> Result<Vec<Insert
         // What was not skipped is stored by now.
         reasons = looked.await.map_err(|fault| Fault::Told(partly_done(fault)))?;
     }
-    let mut reasons = reasons.into_iter();
-    let answers = jobs.iter().map(|job| match inserted.contains(&job.id().0) {
-        true => Inserted::Inserted,
-        false => reasons
-            .next()
-            .expect("there is a reason for each that was skipped"),
-    });
-    Ok(answers.collect())
+    Ok(answers(&jobs, &inserted, reasons))
 }
 
 /// Inserts a batch within a transaction that somebody else began. Ids that come twice part it.
@@ -119,19 +108,27 @@ async fn finish(
 async fn insert_part(link: Link<'_>, jobs: &[&Job]) -> Result<Vec<Inserted>, Fault> {
     let batch = Batch::of(jobs);
     let inserted = ids_of(&link.query(batch.statement(), &batch.params()).await?)?;
-    let skipped: Vec<&Job> = jobs
-        .iter()
-        .filter(|job| !inserted.contains(&job.id().0))
-        .copied()
-        .collect();
-    let mut reasons = tell_why(link, &skipped).await?.into_iter();
+    let skipped = skipped(jobs, &inserted);
+    let reasons = tell_why(link, &skipped).await?;
+    Ok(answers(jobs, &inserted, reasons))
+}
+
+/// The jobs that were not inserted.
+fn skipped<'a>(jobs: &[&'a Job], inserted: &BTreeSet<Uuid>) -> Vec<&'a Job> {
+    let is_skipped = |job: &&&Job| !inserted.contains(&job.id().0);
+    jobs.iter().filter(is_skipped).copied().collect()
+}
+
+/// An answer for each job; `reasons` are those of the skipped ones, in their order.
+fn answers(jobs: &[&Job], inserted: &BTreeSet<Uuid>, reasons: Vec<Inserted>) -> Vec<Inserted> {
+    let mut reasons = reasons.into_iter();
     let answers = jobs.iter().map(|job| match inserted.contains(&job.id().0) {
         true => Inserted::Inserted,
         false => reasons
             .next()
             .expect("there is a reason for each that was skipped"),
     });
-    Ok(answers.collect())
+    answers.collect()
 }
 
 /// Why these were not inserted; or that they are now, since the reason is gone.

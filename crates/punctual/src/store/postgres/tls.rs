@@ -71,10 +71,14 @@ pub(super) fn client(trust: &Trust) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::internal("TLS cannot be set up").caused_by(error))?;
+    let any_name = |certificates| AnyName {
+        provider: Arc::clone(&provider),
+        certificates,
+    };
     let verifier: Arc<dyn ServerCertVerifier> = match trust.mode {
-        Mode::Disable | Mode::Prefer | Mode::Require => Arc::new(AnyServer(provider)),
-        Mode::VerifyCa => Arc::new(AnyName(verifier(trust, provider)?)),
-        Mode::VerifyFull => verifier(trust, provider)?,
+        Mode::Disable | Mode::Prefer | Mode::Require => Arc::new(any_name(None)),
+        Mode::VerifyCa => Arc::new(any_name(Some(verifier(trust, Arc::clone(&provider))?))),
+        Mode::VerifyFull => verifier(trust, Arc::clone(&provider))?,
     };
     Ok(builder
         .dangerous()
@@ -105,50 +109,13 @@ fn verifier(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiSe
         .map_err(|error| Error::internal("TLS cannot be set up").caused_by(error))
 }
 
-/// Trusts whatever certificate a server shows: `require` keeps listeners out, not impostors.
+/// A trust that does not ask for the host's name. Signatures are looked at in any case.
 #[derive(Debug)]
-struct AnyServer(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct AnyName {
+    provider: Arc<CryptoProvider>,
+    /// What looks at certificates; nothing under `require`, which keeps listeners out, not impostors.
+    certificates: Option<Arc<WebPkiServerVerifier>>,
 }
-
-/// Trusts a certificate that leads to a trusted one, whatever host it names.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
 
 impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
@@ -159,10 +126,10 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self
-            .0
-            .verify_server_cert(certificate, intermediates, name, ocsp, now);
-        match verified {
+        let Some(verifier) = &self.certificates else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match verifier.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             // The name is looked at last, when all else was found right.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -177,7 +144,8 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -186,10 +154,13 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
