@@ -23,10 +23,7 @@ impl Firing<'_> {
     pub(super) fn arrive(&mut self, nominal_at: Timestamp) {
         match self.plan.overlap {
             _ if self.has_made_all() => self.skip(nominal_at, Reason::Ended),
-            _ if self.is_free() => {
-                let owed = self.owed(nominal_at);
-                self.fire(owed);
-            }
+            _ if self.is_free() => self.fire_now(nominal_at),
             Overlap::BufferOne if self.standing.owed.is_empty() => self.owe(nominal_at),
             Overlap::CancelOther => {
                 self.cancel_live();
@@ -41,15 +38,18 @@ impl Firing<'_> {
     pub(super) fn arrive_late(&mut self, nominal_at: Timestamp) {
         match self.standing.owed.len() {
             _ if self.has_made_all() => self.skip(nominal_at, Reason::Ended),
-            _ if self.is_free() => {
-                let owed = self.owed(nominal_at);
-                self.fire(owed);
-            }
+            _ if self.is_free() => self.fire_now(nominal_at),
             SCHEDULE_OWED.. => self.skip(nominal_at, Reason::Misfire),
             _ => self.owe(nominal_at),
         }
     }
 
+    fn fire_now(&mut self, nominal_at: Timestamp) {
+        let owed = self.owed(nominal_at);
+        self.fire(owed);
+    }
+
+    /// An instant, and those that were let go before it and for which no job stands yet.
     fn owed(&mut self, nominal_at: Timestamp) -> Owed {
         let missed = mem::take(&mut self.standing.missed);
         Owed { nominal_at, missed }
