@@ -4,7 +4,6 @@ mod lies;
 mod trouble;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use punctual::job::Job;
 use punctual::queue::QueueName;
@@ -15,12 +14,10 @@ use punctual::store::postgres::{PostgresOptions, PostgresStore, Within};
 use punctual::time::seconds;
 use punctual::{Engine, JobId};
 
+use crate::polling::until;
 use crate::postgres::server::{House, schema_of};
 use crate::redis::server;
 use crate::rows::{insert, job, success, try_claim};
-
-/// How long a test waits for what must happen, before it fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn open(url: &str, through: &str) -> Dispatched {
     let store = Dispatched::open(url, through, PostgresOptions::default()).await;
@@ -50,15 +47,6 @@ async fn claim_from(store: &dyn Store, queues: &[&str], max: usize) -> Vec<JobId
     };
     let claimed = store.claim(claim).await.expect("the store gives jobs");
     claimed.jobs.iter().map(Job::id).collect()
-}
-
-/// Asks until the answer is yes.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < deadline, "it never came true that {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -13,17 +13,14 @@ mod trouble;
 mod unreadable;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use punctual::job::Job;
 use punctual::store::Store;
 
+use crate::polling::{PATIENCE, until};
 use crate::rows::{claim, insert, is_there, job, success};
 
 use self::server::{House, Pooler, open};
-
-/// How long a test waits for what must happen, before it fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn conforms(house: &House, parameters: &str) {
     punctual::testing::conformance::run(async || {
@@ -49,15 +46,4 @@ fn with_key(name: &str, key: &str) -> Job {
     let mut job = job(name);
     job.status.unique_key = Some(key.to_owned());
     job
-}
-
-/// Asks until the answer is yes.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let polled = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let came = tokio::time::timeout(PATIENCE, polled).await;
-    assert!(came.is_ok(), "it never came true that {what}");
 }

@@ -2,12 +2,11 @@
 
 use punctual::change::Change;
 use punctual::job::{Job, State};
-use punctual::run::{Beat, BeatRun, RunId, WorkerId, WorkerInfo};
 use punctual::store::{Filter, Page, Store, View};
-use punctual::time::{Timestamp, seconds};
 
 use super::server::{House, open, schema_of};
 use super::{claim, insert, job, success, until, with_key};
+use crate::rows::beat_of;
 
 /// Every verb that touches jobs, on a store that has a few hundred of them.
 async fn work(store: &dyn Store) {
@@ -15,32 +14,7 @@ async fn work(store: &dyn Store) {
     insert(store, &jobs).await;
     insert(store, &[with_key("keyed", "k")]).await;
     let claimed = claim(store, 100).await.jobs;
-    let beat = Beat {
-        worker: WorkerInfo {
-            id: WorkerId::from("w"),
-            host: String::new(),
-            pid: 1,
-            queues: Vec::new(),
-            concurrency: 1,
-            running: 1,
-            started_at: Timestamp::EPOCH,
-            stopping: false,
-        },
-        runs: claimed
-            .iter()
-            .map(|job| BeatRun {
-                id: RunId {
-                    job: job.id(),
-                    run: job.status.run,
-                },
-                progress: None,
-            })
-            .collect(),
-        lease: seconds(60),
-        stopped: false,
-        now: None,
-    };
-    store.beat(beat).await.expect("the store beats");
+    store.beat(beat_of(&claimed)).await.expect("the store beats");
     let held = store.fetch(&[claimed[0].id()]).await.expect("the store reads");
     let changes: Vec<Change> = held
         .iter()

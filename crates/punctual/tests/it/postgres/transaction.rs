@@ -5,15 +5,16 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use punctual::change::{Applied, Inserted};
 use punctual::job::State;
-use punctual::run::{Beat, BeatRun, BeatVerdict, RunId, WorkerId, WorkerInfo};
+use punctual::run::BeatVerdict;
 use punctual::signals::Signal;
 use punctual::store::Store;
 use punctual::store::postgres::{PostgresStore, Within};
-use punctual::time::{Timestamp, seconds};
+use punctual::time::Timestamp;
 use punctual::{Engine, Kind, NewJob};
 
 use super::server::{House, open, schema_of};
 use super::{PATIENCE, claim, insert, is_there, job, success, with_key};
+use crate::rows::beat_of;
 
 fn within(url: &str) -> Within<'_> {
     Within {
@@ -168,31 +169,7 @@ async fn a_run_that_is_being_settled_in_an_open_transaction_counts_as_held() {
     let settled = [success(&claimed[0])];
     let applied = PostgresStore::settle_in(&transaction, within(&url), &settled).await;
     assert_eq!(applied, Ok(vec![Applied::Applied]));
-    let beat = || Beat {
-        worker: WorkerInfo {
-            id: WorkerId::from("w"),
-            host: String::new(),
-            pid: 1,
-            queues: Vec::new(),
-            concurrency: 2,
-            running: 2,
-            started_at: Timestamp::EPOCH,
-            stopping: false,
-        },
-        runs: claimed
-            .iter()
-            .map(|job| BeatRun {
-                id: RunId {
-                    job: job.id(),
-                    run: job.status.run,
-                },
-                progress: None,
-            })
-            .collect(),
-        lease: seconds(60),
-        stopped: false,
-        now: None,
-    };
+    let beat = || beat_of(&claimed);
     let beaten = store.beat(beat()).await.expect("the store beats");
     assert_eq!(beaten.verdicts, [BeatVerdict::Held, BeatVerdict::Held]);
     transaction.commit().await.expect("it commits");

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use punctual::signals::Signal;
 use punctual::store::{Filter, Page, Store, View};
 use punctual::{Engine, JobId, Kind, NewJob};
+use tokio::task::JoinHandle;
 
 use super::server::{House, Server, connect, open};
 use super::{PATIENCE, insert, is_there, job, until};
@@ -43,6 +44,41 @@ async fn enqueue_until(engine: &Engine, enough: Arc<AtomicBool>) -> BTreeSet<Job
     stored
 }
 
+/// Callers who enqueue.
+struct Load {
+    enough: Arc<AtomicBool>,
+    enqueueing: JoinHandle<BTreeSet<JobId>>,
+}
+
+impl Load {
+    fn on(engine: &Engine) -> Load {
+        let (engine, enough) = (engine.clone(), Arc::new(AtomicBool::new(false)));
+        let until = Arc::clone(&enough);
+        Load {
+            enough,
+            enqueueing: tokio::spawn(async move { enqueue_until(&engine, until).await }),
+        }
+    }
+
+    /// Ends it. The jobs that were acknowledged, which are some.
+    async fn stored(self) -> BTreeSet<JobId> {
+        self.enough.store(true, Ordering::Relaxed);
+        let stored = self.enqueueing.await.expect("it does not panic");
+        assert!(!stored.is_empty());
+        stored
+    }
+}
+
+/// None of these jobs is lost.
+async fn are_there(stored: &BTreeSet<JobId>, store: &dyn Store) {
+    let there = all(store).await;
+    assert!(
+        stored.is_subset(&there),
+        "{} are lost",
+        stored.difference(&there).count()
+    );
+}
+
 /// The ids of all jobs.
 async fn all(store: &dyn Store) -> BTreeSet<JobId> {
     let mut ids = BTreeSet::new();
@@ -69,11 +105,7 @@ async fn connections_that_are_ended_under_load_lose_nothing_that_was_acknowledge
     let Some(server) = Server::start(&[]) else { return };
     let store = Arc::new(open(server.url()).await);
     let engine = Engine::builder().on(Arc::clone(&store) as Arc<dyn Store>);
-    let enough = Arc::new(AtomicBool::new(false));
-    let enqueueing = {
-        let (engine, enough) = (engine.clone(), Arc::clone(&enough));
-        tokio::spawn(async move { enqueue_until(&engine, enough).await })
-    };
+    let load = Load::on(&engine);
     let client = connect(server.url()).await;
     let end_all =
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'punctual'";
@@ -86,16 +118,9 @@ async fn connections_that_are_ended_under_load_lose_nothing_that_was_acknowledge
         rounds >= 20
     })
     .await;
-    enough.store(true, Ordering::Relaxed);
-    let stored = enqueueing.await.expect("it does not panic");
-    assert!(!stored.is_empty());
+    let stored = load.stored().await;
     until("the store heals", async || store.check().await.is_ok()).await;
-    let there = all(&*store).await;
-    assert!(
-        stored.is_subset(&there),
-        "{} are lost",
-        stored.difference(&there).count()
-    );
+    are_there(&stored, &*store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -103,11 +128,7 @@ async fn a_server_that_is_restarted_under_load_loses_nothing_that_was_acknowledg
     let Some(server) = Server::start(&[]) else { return };
     let store = Arc::new(open(server.url()).await);
     let engine = Engine::builder().on(Arc::clone(&store) as Arc<dyn Store>);
-    let enough = Arc::new(AtomicBool::new(false));
-    let enqueueing = {
-        let (engine, enough) = (engine.clone(), Arc::clone(&enough));
-        tokio::spawn(async move { enqueue_until(&engine, enough).await })
-    };
+    let load = Load::on(&engine);
     for round in 0..3 {
         until("there is load", async || {
             engine.enqueue(NewJob::bytes("probe", "{}")).await.is_ok()
@@ -117,15 +138,8 @@ async fn a_server_that_is_restarted_under_load_loses_nothing_that_was_acknowledg
         until("the store heals", async || store.check().await.is_ok()).await;
         insert(&*store, &[job(&format!("after restart {round}"))]).await;
     }
-    enough.store(true, Ordering::Relaxed);
-    let stored = enqueueing.await.expect("it does not panic");
-    assert!(!stored.is_empty());
-    let there = all(&*store).await;
-    assert!(
-        stored.is_subset(&there),
-        "{} are lost",
-        stored.difference(&there).count()
-    );
+    let stored = load.stored().await;
+    are_there(&stored, &*store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

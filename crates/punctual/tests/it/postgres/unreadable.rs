@@ -2,15 +2,13 @@
 
 use punctual::change::{Applied, Change};
 use punctual::job::{Job, State};
-use punctual::limits::UNREADABLE_ROUNDS;
-use punctual::run::{Claim, ClaimFrom};
 use punctual::store::{Filter, Page, Store, View};
-use punctual::time::{Timestamp, seconds};
 use punctual::{JobId, Kind};
 use tokio_postgres::Client;
 
 use super::server::{House, open, schema_of};
 use super::{claim, insert, job};
+use crate::rows::{bad_rows_at_the_head_are_got_through, claim_by_name};
 
 /// Changes the row of this job so that it cannot be read.
 async fn spoil(client: &Client, url: &str, name: &str, how: &str) {
@@ -63,20 +61,10 @@ async fn a_line_that_begins_with_many_rows_that_cannot_be_read_is_got_through() 
     let Some(house) = House::shared() else { return };
     let (url, client) = (house.next(), house.client().await);
     let store = open(&url).await;
-    let names: Vec<String> = (0..3 * UNREADABLE_ROUNDS).map(|n| n.to_string()).collect();
-    let jobs: Vec<Job> = names.iter().map(|name| job(name)).collect();
-    insert(&store, &jobs).await;
-    for name in &names {
-        spoil(&client, &url, name, "tags = '{'").await;
-    }
-    let mut last = job("last");
-    last.status.due = Timestamp::EPOCH + seconds(1);
-    insert(&store, &[last]).await;
-    let mut claimed = Vec::new();
-    for _ in 0..=names.len() {
-        claimed.extend(claim(&store, 1).await.jobs);
-    }
-    assert_eq!((claimed.len(), claimed[0].id()), (1, JobId::named("last")));
+    bad_rows_at_the_head_are_got_through(&store, async |name| {
+        spoil(&client, &url, name, "tags = '{'").await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -86,14 +74,7 @@ async fn what_reads_or_names_a_row_that_cannot_be_read_gets_on_with_the_others()
     let store = open(&url).await;
     insert(&store, &["a", "b"].map(job)).await;
     spoil(&client, &url, "a", "tags = '{', alarm = 1").await;
-    let wish = Claim {
-        worker: "w".into(),
-        from: ClaimFrom::Ids(["a", "b"].map(JobId::named).to_vec()),
-        max: 2,
-        lease: seconds(60),
-        now: None,
-    };
-    let jobs = store.claim(wish).await.expect("the store gives jobs").jobs;
+    let jobs = claim_by_name(&store, &["a", "b"]).await;
     assert_eq!((jobs.len(), jobs[0].id()), (1, JobId::named("b")));
     let overdue = store.overdue(5, None).await.expect("the store reads");
     assert_eq!(overdue.jobs, []);

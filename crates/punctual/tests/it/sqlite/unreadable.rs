@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use punctual::job::{Job, State};
-use punctual::limits::{LEASE_MAX, UNREADABLE_DELAY, UNREADABLE_ROUNDS};
+use punctual::limits::{LEASE_MAX, UNREADABLE_DELAY};
 use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{Claim, ClaimFrom, Claimed, Outcome, RunId, SettleVerdict, Settlement};
 use punctual::source::Source;
@@ -15,6 +15,7 @@ use punctual::time::{Timestamp, seconds};
 use punctual::{Engine, JobId, Kind, NewJob};
 
 use super::{claim, connect, count, folder, insert, job, open};
+use crate::rows::{bad_rows_at_the_head_are_got_through, claim_by_name};
 
 /// Changes the row of this job so that it cannot be read.
 fn spoil(path: &Path, name: &str, how: &str) {
@@ -70,20 +71,7 @@ async fn a_line_that_begins_with_many_rows_that_cannot_be_read_is_got_through() 
     let folder = folder();
     let path = folder.path().join("jobs.db");
     let store = open(&path).await;
-    let names: Vec<String> = (0..3 * UNREADABLE_ROUNDS).map(|n| n.to_string()).collect();
-    let jobs: Vec<Job> = names.iter().map(|name| job(name)).collect();
-    insert(&store, &jobs).await;
-    for name in &names {
-        spoil(&path, name, "tags = '{'");
-    }
-    let mut last = job("last");
-    last.status.due = Timestamp::EPOCH + seconds(1);
-    insert(&store, &[last]).await;
-    let mut claimed = Vec::new();
-    for _ in 0..=names.len() {
-        claimed.extend(claim(&store, 1).await.jobs);
-    }
-    assert_eq!((claimed.len(), claimed[0].id()), (1, JobId::named("last")));
+    bad_rows_at_the_head_are_got_through(&store, async |name| spoil(&path, name, "tags = '{'")).await;
 }
 
 #[tokio::test]
@@ -93,14 +81,7 @@ async fn a_claim_by_ids_passes_over_what_cannot_be_read() {
     let store = open(&path).await;
     insert(&store, &["a", "b"].map(job)).await;
     spoil(&path, "a", "tags = '{'");
-    let wish = Claim {
-        worker: "w".into(),
-        from: ClaimFrom::Ids(["a", "b"].map(JobId::named).to_vec()),
-        max: 2,
-        lease: seconds(60),
-        now: None,
-    };
-    let jobs = store.claim(wish).await.expect("the store gives jobs").jobs;
+    let jobs = claim_by_name(&store, &["a", "b"]).await;
     assert_eq!((jobs.len(), jobs[0].id()), (1, JobId::named("b")));
 }
 
