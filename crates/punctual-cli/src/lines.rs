@@ -11,8 +11,10 @@ use crate::failure::Failure;
 use crate::input;
 
 mod fault;
+mod left;
 
 pub(crate) use fault::Fault;
+pub(crate) use left::Left;
 
 /// Lines in a piece, at most: it is sent as one batch.
 const CHUNK_LINES: usize = BATCH_JOBS;

@@ -13,8 +13,8 @@ use punctual_http::wire::{End, ExportLine, Header, KeptJob, KeptRecord};
 use serde::Serialize;
 
 use crate::bar::Bar;
-use crate::failure::{Failure, code};
-use crate::lines::{Fault, Line, Lines, cannot_read};
+use crate::failure::Failure;
+use crate::lines::{Fault, Left, Line, Lines, cannot_read};
 use crate::{place, print};
 
 /// `punctual store import FILE`
@@ -38,10 +38,9 @@ struct Tally {
     jobs: u64,
     /// Records that were added.
     records: u64,
-    /// Jobs and records that were there already.
-    there: u64,
-    /// Lines that are not.
-    refused: u64,
+    /// Jobs and records that were there already, and lines that are neither.
+    #[serde(flatten)]
+    left: Left,
 }
 
 impl Import {
@@ -75,33 +74,23 @@ impl Import {
             true => print::json(&tally),
             false => print::line(&tally.told()),
         })?;
-        Ok(match tally.refused {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(code::USAGE),
-        })
+        Ok(tally.left.exit_code())
     }
 }
 
 impl Tally {
     fn told(&self) -> String {
-        let mut told = format!(
+        self.left.told_after(format!(
             "{} and {} added",
             print::count(self.jobs, "job"),
             print::count(self.records, "record")
-        );
-        if self.there > 0 {
-            told.push_str(&format!("; {} there already", self.there));
-        }
-        if self.refused > 0 {
-            told.push_str(&format!("; {} refused", print::count(self.refused, "line")));
-        }
-        told
+        ))
     }
 
     fn count(&mut self, imported: Imported, added: fn(&mut Tally) -> &mut u64) {
         match imported {
             Imported::Added => *added(self) += 1,
-            Imported::There => self.there += 1,
+            Imported::There => self.left.there += 1,
         }
     }
 }
@@ -269,7 +258,7 @@ impl Moving<'_> {
             let told = format!("{told}; what stands before it is in; --keep-going passes such lines");
             return Err(Failure::of(kind, told));
         }
-        self.tally.refused += 1;
+        self.tally.left.refused += 1;
         self.bar.aside(|| print::note(&told));
         Ok(())
     }
@@ -299,7 +288,7 @@ fn check_whole(file: &str, stage: &Stage, found: End, tally: &Tally) -> Result<(
     let missing = match stage {
         Stage::Begin => "it is empty",
         Stage::Within => "the line that ends an export is missing, and so may be others",
-        Stage::End(end) if *end != found && tally.refused == 0 => "some of its lines are missing",
+        Stage::End(end) if *end != found && tally.left.refused == 0 => "some of its lines are missing",
         Stage::End(_) => return Ok(()),
     };
     Err(Failure::usage(format!(

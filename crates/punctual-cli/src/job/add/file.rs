@@ -20,8 +20,8 @@ use punctual_http::wire::{BatchItem, NewJob};
 use serde::Serialize;
 
 use crate::bar::Bar;
-use crate::failure::{Failure, code};
-use crate::lines::{Chunk, Fault, Line, Lines, cannot_read};
+use crate::failure::Failure;
+use crate::lines::{Chunk, Fault, Left, Line, Lines, cannot_read};
 use crate::patience::Patience;
 use crate::print;
 
@@ -49,11 +49,10 @@ pub(super) struct FileArgs {
 #[derive(Default, Serialize)]
 struct Tally {
     /// Jobs that were added.
-    added: usize,
-    /// Jobs that were there already: since an earlier run, or under the same unique key.
-    there: usize,
-    /// Lines that are not.
-    refused: usize,
+    added: u64,
+    /// Jobs that were there already: since an earlier run, or under the same unique key; and lines that are none.
+    #[serde(flatten)]
+    left: Left,
 }
 
 /// A job and the line that it stands in.
@@ -85,7 +84,7 @@ impl FileArgs {
                     if let Err(failure) = import.add(chunk, &mut patience, &mut tally, &bar).await {
                         break Err(failure);
                     }
-                    bar.at(end, tally.jobs() as u64);
+                    bar.at(end, tally.jobs());
                 }
             }
         };
@@ -96,36 +95,27 @@ impl FileArgs {
         } else {
             print::line(&tally.told())
         })?;
-        Ok(match tally.refused {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(code::USAGE),
-        })
+        Ok(tally.left.exit_code())
     }
 }
 
 impl Tally {
     fn told(&self) -> String {
-        let mut told = format!("{} added", print::count(self.added, "job"));
-        if self.there > 0 {
-            told.push_str(&format!("; {} there already", self.there));
-        }
-        if self.refused > 0 {
-            told.push_str(&format!("; {} refused", print::count(self.refused, "line")));
-        }
-        told
+        self.left
+            .told_after(format!("{} added", print::count(self.added, "job")))
     }
 
     /// Counts a job by the status of its answer.
     fn count(&mut self, status: u16) {
         match status {
             201 => self.added += 1,
-            _ => self.there += 1,
+            _ => self.left.there += 1,
         }
     }
 
     /// Jobs that are in.
-    fn jobs(&self) -> usize {
-        self.added + self.there
+    fn jobs(&self) -> u64 {
+        self.added + self.left.there
     }
 }
 
@@ -228,7 +218,7 @@ impl Import<'_> {
                  --keep-going"
             )));
         }
-        tally.refused += 1;
+        tally.left.refused += 1;
         bar.aside(|| print::note(&told));
         Ok(())
     }
