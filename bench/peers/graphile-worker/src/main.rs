@@ -3,8 +3,8 @@
 use std::{fmt, time::Duration};
 
 use graphile_worker::{
-    IntoTaskHandlerResult, JobSpec, LocalQueueConfig, TaskHandler, WorkerContext, WorkerContextExt,
-    WorkerOptions, worker_utils::WorkerUtils,
+    IntoTaskHandlerResult, JobSpec, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions,
+    worker_utils::WorkerUtils,
 };
 use protocol::{Error, Job, OnStart, Payload, Request, System};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ const CONNECTIONS: u32 = 20;
 
 const SCHEMA: &str = "graphile_worker";
 
-/// Where latency is measured, a worker looks and completes at once.
+/// How long completions are gathered, but where latency is measured.
 const COMPLETIONS: Duration = Duration::from_millis(20);
 
 fn main() -> Result<(), Error> {
