@@ -113,8 +113,8 @@ impl Check {
     async fn run(self, url: &str, dispatch: Option<String>) -> Result<(), Failure> {
         let dispatch = self.dispatch.or(dispatch);
         let engine = place::open_dispatched(url, dispatch.as_deref()).await?;
-        let mut report = engine.check().await?;
-        report.notes.extend(engine.inspect().await.map_err(damaged)?);
+        engine.check().await?;
+        let report = engine.inspect().await.map_err(damaged)?;
         engine.close().await?;
         let ahead = Duration::from_micros(report.clock_ahead_micros.unsigned_abs());
         let sign = if report.clock_ahead_micros < 0 { "-" } else { "" };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::job::{Backoff, Body, Job, JobId, OnLost, Options, Start, State, Status};
-use crate::schedule::{Occurrence, Schedule, ScheduleId, ScheduleName, Standing};
+use crate::schedule::{Occurrence, OccurrenceKey, Schedule, ScheduleId, ScheduleName, Standing};
 use crate::time::Timestamp;
 
 /// One decided write of one job. All of it happens, or nothing.
@@ -22,27 +22,32 @@ pub struct Change {
     pub body: Option<Arc<Body>>,
     /// Jobs to insert with it.
     pub then: Vec<Job>,
+    /// A schedule that waits for the end of this job, and is to be looked at now: `rev + 1`, its
+    /// [next look](crate::schedule::Standing::next) [`AT_ONCE`](crate::schedule::AT_ONCE). Nothing, if it is not there.
+    pub pokes: Option<ScheduleId>,
 }
 
 impl Change {
-    /// The change of `job` to `status`, whose `rev` is set here: one above the row's.
+    /// The change of `job` to `status`, whose `rev` is set here: one above the row's. If that ends it, it pokes the schedule
+    /// that waits for its end.
     pub fn to(job: &Job, mut status: Status) -> Change {
         status.rev = job.status.rev + 1;
         Change {
-            id: job.id(),
-            expect: job.status.rev,
+            pokes: waits_for_end(job).filter(|_| status.state.is_ended()),
             becomes: Some(status),
-            body: None,
-            then: Vec::new(),
+            ..Change::deletion(job.id(), job.status.rev)
         }
     }
 
-    /// The deletion of `job`.
+    /// The deletion of `job`. If it was live, it pokes the schedule that waits for its end.
     pub fn delete(job: &Job) -> Change {
-        Change::deletion(job.id(), job.status.rev)
+        Change {
+            pokes: waits_for_end(job),
+            ..Change::deletion(job.id(), job.status.rev)
+        }
     }
 
-    /// The deletion of the job `id`, if its `rev` is `expect`.
+    /// The deletion of the job `id`, which has ended, if its `rev` is `expect`.
     pub fn deletion(id: JobId, expect: u64) -> Change {
         Change {
             id,
@@ -50,8 +55,15 @@ impl Change {
             becomes: None,
             body: None,
             then: Vec::new(),
+            pokes: None,
         }
     }
+}
+
+/// The schedule that waits for the end of this live job.
+fn waits_for_end(job: &Job) -> Option<ScheduleId> {
+    let origin = job.body.origin.as_ref().filter(|origin| origin.pokes)?;
+    (!job.status.state.is_ended()).then_some(origin.schedule)
 }
 
 /// What a change of one job came to.
@@ -178,10 +190,34 @@ pub struct ScheduleChange {
     pub expect: u64,
     /// What the row becomes, with `rev = expect + 1`; unset, it is deleted with its ledger.
     pub becomes: Option<Schedule>,
-    /// Jobs to insert with it. One whose id is there already stays as it is.
+    /// Whether it becomes another plan. If not, a store need not write the plan that is there.
+    pub replans: bool,
+    /// Jobs to insert with it. One whose id is there already stays as it is. None has a unique key.
     pub jobs: Vec<Job>,
-    /// Entries of its ledger to write, in place of those with the same key.
+    /// Entries of its ledger to write, in place of those with the same [key](Occurrence::key).
     pub ledger: Vec<Occurrence>,
+    /// Entries of its ledger to drop, by their keys; none of them is written too.
+    pub drops: Vec<OccurrenceKey>,
+    /// Old entries of its ledger to drop, once the others are written.
+    pub forget: Option<Forget>,
+}
+
+/// Which entries of a ledger are too old or too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forget {
+    /// Those whose nominal instant is earlier.
+    pub before: Timestamp,
+    /// All but so many with the latest nominal instants.
+    pub keep: usize,
+}
+
+/// What a change of one schedule came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScheduleApplied {
+    /// It is done and durable.
+    Applied,
+    /// The row has another `rev`, or another schedule has the name; this is that row. Nothing, where there is none.
+    Stale(Option<Box<Schedule>>),
 }
 
 impl ScheduleChange {
@@ -197,8 +233,19 @@ impl ScheduleChange {
             name: schedule.name.clone(),
             expect: schedule.rev,
             becomes: Some(becomes),
+            replans: false,
             jobs: Vec::new(),
             ledger: Vec::new(),
+            drops: Vec::new(),
+            forget: None,
+        }
+    }
+
+    /// The deletion of `schedule` with its ledger. Its jobs stay.
+    pub fn delete(schedule: &Schedule) -> ScheduleChange {
+        ScheduleChange {
+            becomes: None,
+            ..ScheduleChange::to(schedule, Standing::new(schedule.created_at))
         }
     }
 }
@@ -223,17 +270,21 @@ pub enum RecordKind {
     Queue,
     /// What [tokens](crate::run::token) of deferred runs are signed with: one for the whole store.
     TokenKey,
+    /// The dates of the [calendar](crate::schedule::Calendar) of that name.
+    Calendar,
 }
 
 impl RecordKind {
-    /// All of them, in the order in which they are moved: a pause comes before its queue's jobs.
-    pub const ALL: [RecordKind; 2] = [RecordKind::Queue, RecordKind::TokenKey];
+    /// All of them, in the order in which they are moved: a pause comes before its queue's jobs, and a calendar before the
+    /// schedules that name it.
+    pub const ALL: [RecordKind; 3] = [RecordKind::Queue, RecordKind::TokenKey, RecordKind::Calendar];
 
     /// Its name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             RecordKind::Queue => "queue",
             RecordKind::TokenKey => "token_key",
+            RecordKind::Calendar => "calendar",
         }
     }
 }

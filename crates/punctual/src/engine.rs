@@ -27,7 +27,7 @@ use crate::job::{Defaults, Job, JobId, NewJob};
 use crate::limits::HOLDER_LINES;
 use crate::queue::QueueName;
 use crate::run::{Outcome, WorkerSeen};
-use crate::store::{self, Counted, Report, Store};
+use crate::store::{self, Counted, Depth, Report, Store};
 use crate::time::Timestamp;
 
 mod builder;
@@ -272,17 +272,17 @@ impl Engine {
     /// What the store is and what it promises.
     pub async fn check(&self) -> Result<Report, Error> {
         let span = tracing::debug_span!("check");
-        self.core.store.check().instrument(span).await
+        self.core.store.check(Depth::Quick).instrument(span).await
     }
 
-    /// Reads all of the store, however long that takes: see [`Store::inspect`].
+    /// As [`check`](Self::check), and reads all of the store, however long that takes: see [`Depth::Whole`].
     ///
     /// # Errors
     ///
     /// `Internal` if something in it is damaged; `Unavailable` if it cannot be read.
-    pub async fn inspect(&self) -> Result<Option<String>, Error> {
+    pub async fn inspect(&self) -> Result<Report, Error> {
         let span = tracing::debug_span!("inspect");
-        self.core.store.inspect().instrument(span).await
+        self.core.store.check(Depth::Whole).instrument(span).await
     }
 
     /// What this engine has done since it was opened.

@@ -45,6 +45,23 @@ pub const MISFIRE_MAX: u32 = 100;
 pub const MISFIRE_GRACE: Duration = Duration::from_secs(60);
 /// Jobs that one look at a schedule makes; the rest are made by the next look, which comes at once.
 pub const FIRED_PER_LOOK: usize = 100;
+/// Entries of its ledger that one change of a schedule writes or drops: one for each job, and the skips between them, so that a
+/// change stays a short write on every store.
+pub const LEDGER_PER_LOOK: usize = 2 * FIRED_PER_LOOK;
+/// Entries that a schedule's ledger keeps: a year of an hourly job that never agrees with itself, and a day of one that fires
+/// every second.
+pub const LEDGER_ENTRIES: usize = 100_000;
+/// Old entries that one change drops at most, so that a ledger that was kept too long holds up no other write.
+pub const LEDGER_FORGOTTEN: usize = 10_000;
+/// How long a ledger tells of an instant.
+pub const KEEP_LEDGER: Duration = Duration::from_secs(30 * 86_400);
+/// A schedule's old entries are dropped when it has written so many, or has not dropped any for [`FORGET_EVERY`]: seldom enough
+/// that counting them costs nothing.
+pub const FORGET_AFTER: u64 = 1_000;
+/// See [`FORGET_AFTER`].
+pub const FORGET_EVERY: Duration = Duration::from_secs(86_400);
+/// Dates of one calendar, as far as they go into a record: the holidays of some centuries.
+pub const CALENDAR_DATES: usize = 4_000;
 /// How long an owed instant waits before somebody looks again, should the end that it waits for have poked nobody.
 pub const OWED_LOOK: Duration = Duration::from_secs(30);
 /// Nominal instants that one look at a schedule settles; a longer past takes several looks.

@@ -34,11 +34,11 @@ use crate::job::JobId;
 use crate::queue::name_fault;
 use crate::time::Timestamp;
 
-pub use exclude::{Calendars, Exclusions};
+pub use exclude::{Calendar, Calendars, Exclusions};
 pub use interval::Every;
-pub use ledger::{Cause, Occurrence, Outcome, Reason};
+pub use ledger::{Cause, Occurrence, OccurrenceKey, Outcome, Reason};
 pub use plan::{Misfire, MisfireMode, Overlap, Plan, Spec};
-pub use standing::{OpenSkips, Owed, Pause, Standing};
+pub use standing::{AT_ONCE, OpenSkips, Owed, Pause, Standing};
 pub use zone::Zone;
 
 /// One schedule as a store keeps it.

@@ -23,6 +23,8 @@ pub enum Signal {
     Cancel(JobId),
     /// A run of this job has put something out, or is over though its job goes on.
     Output(JobId),
+    /// A schedule is to be looked at, at this instant.
+    Schedule(Timestamp),
     /// Something happened: another process wrote. Look at whatever you wait for.
     Anything,
     /// Hints were lost, so that anything may have happened: look as for [`Anything`](Signal::Anything), and do not count on

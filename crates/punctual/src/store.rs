@@ -1,8 +1,8 @@
 //! The store seam: the verbs that every store serves.
 //!
 //! A store speaks plain data in batches; one is a batch of one. It knows no retry policy and decides nothing:
-//! [`apply`](Store::apply) and [`change_records`](Store::change_records) write what a rule decided, if and only if
-//! nobody changed the row meanwhile. No unfenced update exists, not even for operators.
+//! [`apply`](Store::apply), [`change_schedules`](Store::change_schedules) and [`change_records`](Store::change_records) write
+//! what a rule decided, if and only if nobody changed the row meanwhile. No unfenced update exists, not even for operators.
 //! [`claim`](Store::claim) and [`beat`](Store::beat) move rows without deciding about them.
 //!
 //! The [memory store](memory) is the specification that one can run; `testing::conformance` is the one that a
@@ -17,17 +17,20 @@
 //! ```
 
 use std::fmt;
-use std::future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::error::Error;
 use crate::job::{Failure, Job, JobId, Phase, State};
 use crate::queue::{Counts, QueueName};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, Schedule, ScheduleId, ScheduleName};
 use crate::time::Timestamp;
 
 pub(crate) mod checks;
@@ -96,7 +99,8 @@ pub trait Store: Send + Sync + 'static {
     /// Makes each change so if its row still has the expected `rev`. All or nothing per change, one after the other within a
     /// batch, so that a later change may take a key that an earlier one gave back. Within one change the row is written
     /// first, so that a job of `then` may take the key that the row gives back; if any of them finds its key, or a job
-    /// of `then` its id, with another row, the answer is [`Applied::Held`] with that row, and nothing was written.
+    /// of `then` its id, with another row, the answer is [`Applied::Held`] with that row, and nothing was written. The schedule
+    /// that a change pokes comes last.
     ///
     /// What no rule makes is `Invalid`, and nothing of the batch is written: a status whose `rev` is not one above the
     /// expected, a body under another id, or one for a row that is deleted or runs afterwards.
@@ -136,6 +140,30 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Answer<'a, Vec<Record>>;
 
+    /// Makes each change so if the schedule still has the expected `rev`, or, for an expected 0, if no schedule has the name;
+    /// one after the other. With the row it inserts the jobs, as [`insert`](Self::insert) would: one whose id is there already
+    /// stays as it is. It drops entries of the ledger, writes others, each in place of the one with its key, and then drops the
+    /// [old](crate::change::Forget) ones, oldest first, at most [`LEDGER_FORGOTTEN`](crate::limits::LEDGER_FORGOTTEN). All or
+    /// nothing per change. A schedule that is deleted takes its ledger with it, and leaves its jobs.
+    ///
+    /// What no rule makes is `Invalid`, and nothing of the batch is written: a row whose `rev` is not one above the expected
+    /// or which has another id or name, another one's ledger, jobs with unique keys, more jobs than
+    /// [`FIRED_PER_LOOK`](crate::limits::FIRED_PER_LOOK), more entries than [`LEDGER_PER_LOOK`](crate::limits::LEDGER_PER_LOOK).
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>>;
+
+    /// Schedules, in the order of what is asked for. A row that cannot be read is told by itself and keeps no other from being
+    /// read.
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows>;
+
+    /// Up to `limit` entries of a schedule's ledger, latest key first, those before the key `before`. At most
+    /// [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>>;
+
     /// Adds to a run's live output while the run is held: nothing is added for a run that is not. Of more than
     /// [`OUTPUT_BYTES`](crate::limits::OUTPUT_BYTES) the first and the last half of so many bytes stay. Answers whether the
     /// run was held.
@@ -149,14 +177,10 @@ pub trait Store: Send + Sync + 'static {
     /// What the store is and what it promises.
     ///
     /// It fails where a write would, with the reason: what cannot be told otherwise is tried, though not more often than
-    /// every [`FILE_WRITE_KNOWN`](crate::limits::FILE_WRITE_KNOWN).
-    fn check(&self) -> Answer<'_, Report>;
-
-    /// Reads all that the store keeps: as slow as [`check`](Self::check) is quick. Answers what was looked at, in a sentence;
-    /// nothing where a server behind the store watches over its own pages. It fails, as `Internal`, if something is damaged.
-    fn inspect(&self) -> Answer<'_, Option<String>> {
-        Box::pin(future::ready(Ok(None)))
-    }
+    /// every [`FILE_WRITE_KNOWN`](crate::limits::FILE_WRITE_KNOWN). With [`Depth::Whole`] it reads all that the store keeps,
+    /// where no server behind the store watches over its own pages, says so in the [notes](Report::notes), and fails, as
+    /// `Internal`, if something is damaged.
+    fn check(&self, depth: Depth) -> Answer<'_, Report>;
 
     /// Hints between the processes on this store. See [`Signals`](crate::signals::Signals).
     fn signals(&self) -> &dyn crate::signals::Signals;
@@ -387,6 +411,59 @@ pub struct Output {
     pub bytes: Bytes,
     /// Where to go on.
     pub next: u64,
+}
+
+/// Which schedules are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schedules {
+    /// Those of these names, in this order; nothing for those that do not exist. At most
+    /// [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+    Named(Vec<ScheduleName>),
+    /// All, in the order of their names' bytes.
+    All {
+        /// Those behind this name.
+        after: Option<ScheduleName>,
+        /// At most so many: 1 to [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+        limit: usize,
+    },
+    /// Those that somebody has to look at, now or later: by their [next look](crate::schedule::Standing::next), then by id.
+    Next {
+        /// Those behind this place.
+        after: Option<(Timestamp, ScheduleId)>,
+        /// At most so many: 1 to [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+        limit: usize,
+    },
+}
+
+/// A page of schedules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScheduleRows {
+    /// Those that can be read.
+    pub items: Vec<Schedule>,
+    /// Those that cannot. They count as items of the page.
+    pub unreadable: Vec<UnreadableSchedule>,
+}
+
+/// A schedule that a newer version, or somebody's hand, has written so that it cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableSchedule {
+    /// Its id.
+    pub id: ScheduleId,
+    /// Its name.
+    pub name: ScheduleName,
+    /// When somebody would have to look at it.
+    pub next: Option<Timestamp>,
+    /// Why it cannot be read.
+    pub why: String,
+}
+
+/// How closely to look at a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// In a moment.
+    Quick,
+    /// Reading all that it keeps.
+    Whole,
 }
 
 /// What a store is and what it promises.

@@ -72,7 +72,7 @@ impl Cancels {
                 signal = self.signals.next() => match signal? {
                     Signal::Cancel(id) => return Some(id),
                     Signal::Anything | Signal::Lost => self.asked = true,
-                    Signal::Due(..) | Signal::Ended(_) | Signal::Output(_) => {}
+                    Signal::Due(..) | Signal::Ended(_) | Signal::Output(_) | Signal::Schedule(_) => {}
                 },
             }
         }

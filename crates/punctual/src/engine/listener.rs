@@ -52,7 +52,7 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
                         core.followers.ring(id);
                     }
                     Some(Signal::Output(id)) => core.followers.ring(id),
-                    Some(Signal::Cancel(_)) => {}
+                    Some(Signal::Cancel(_) | Signal::Schedule(_)) => {}
                     Some(Signal::Anything | Signal::Lost) => break true,
                     None => return,
                 },

@@ -185,6 +185,7 @@ impl Core {
                      are not known here"
                         .to_owned()
                 }
+                RecordKind::Calendar => format!("the calendar {name} has other dates here, which stay"),
             })),
         }
     }

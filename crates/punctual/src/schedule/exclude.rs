@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use jiff::civil::{Date, Weekday};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::limits::CALENDAR_DATES;
 
 /// The dates of named calendars, as they stand when a rule decides.
 pub type Calendars = BTreeMap<String, BTreeSet<Date>>;
@@ -31,4 +36,54 @@ impl Exclusions {
     pub fn is_empty(&self) -> bool {
         self.dates.is_empty() && self.weekdays.is_empty() && self.calendars.is_empty()
     }
+}
+
+/// Dates with a name, such as the holidays of a country: what a [record](crate::change::RecordKind::Calendar) holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calendar {
+    /// At most [`CALENDAR_DATES`].
+    pub dates: BTreeSet<Date>,
+}
+
+impl Calendar {
+    /// The calendar as JSON: `{"dates": ["2026-12-25"]}`.
+    pub fn to_json(&self) -> Bytes {
+        let document = Document {
+            dates: self.dates.iter().map(Date::to_string).collect(),
+        };
+        let json = serde_json::to_vec(&document).expect("texts always have a JSON form");
+        Bytes::from(json)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote. Fields that it does not know are passed over: a newer version may have
+    /// written them.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` with a JSON pointer to what is no date, or with what JSON had to say; also for more than
+    /// [`CALENDAR_DATES`] dates.
+    pub fn from_json(json: &[u8]) -> Result<Calendar, Error> {
+        let document: Document = serde_json::from_slice(json)
+            .map_err(|error| Error::invalid(format!("this is no calendar: {error}")))?;
+        let count = document.dates.len();
+        if count > CALENDAR_DATES {
+            let message = format!("must have at most {CALENDAR_DATES} dates, and has {count}");
+            return Err(Error::invalid_field("/dates", message));
+        }
+        let dates = document.dates.iter().enumerate().map(|(index, text)| {
+            let date = text.parse::<Date>();
+            date.map_err(|_| {
+                let accepted = format!("must be a date such as 2026-12-25, and is {text:?}");
+                Error::invalid_field(format!("/dates/{index}"), accepted)
+            })
+        });
+        Ok(Calendar {
+            dates: dates.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    dates: Vec<String>,
 }

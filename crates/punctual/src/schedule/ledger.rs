@@ -11,8 +11,7 @@ use crate::time::Timestamp;
 pub struct Occurrence {
     /// Whose it is.
     pub schedule: ScheduleId,
-    /// The instant, or the first of several; with the schedule and whether somebody [triggered](Cause::Triggered) it, this
-    /// is its key.
+    /// The instant, or the first of several.
     pub nominal_at: Timestamp,
     /// The last of several, itself included.
     pub until: Timestamp,
@@ -24,6 +23,25 @@ pub struct Occurrence {
     pub cause: Cause,
     /// What was decided.
     pub outcome: Outcome,
+}
+
+impl Occurrence {
+    /// Where it stands in its ledger.
+    pub fn key(&self) -> OccurrenceKey {
+        OccurrenceKey {
+            nominal_at: self.nominal_at,
+            triggered: self.cause == Cause::Triggered,
+        }
+    }
+}
+
+/// The place of an entry in its ledger, which is ordered by these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OccurrenceKey {
+    /// The instant, or the first of several.
+    pub nominal_at: Timestamp,
+    /// Whether somebody asked for it out of turn: at the same instant the plan may have made another one.
+    pub triggered: bool,
 }
 
 /// What made an occurrence.
@@ -38,6 +56,9 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Cause; 3] = [Cause::Planned, Cause::Triggered, Cause::Backfilled];
+
     /// Its name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {

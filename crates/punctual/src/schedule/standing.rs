@@ -6,6 +6,9 @@ use super::Reason;
 use crate::job::JobId;
 use crate::time::Timestamp;
 
+/// The next look of a schedule that was poked: before all others.
+pub const AT_ONCE: Timestamp = Timestamp::EPOCH;
+
 /// The half of a schedule that changes with every look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -33,6 +36,10 @@ pub struct Standing {
     pub fired: u64,
     /// The instant of the last of them.
     pub last_fired: Option<Timestamp>,
+    /// Entries written to its ledger since old ones were last dropped.
+    pub written: u64,
+    /// When old entries of its ledger were last dropped.
+    pub forgot_at: Option<Timestamp>,
 }
 
 /// An instant whose turn has not come.
@@ -81,6 +88,8 @@ impl Standing {
             paused: None,
             fired: 0,
             last_fired: None,
+            written: 0,
+            forgot_at: None,
         }
     }
 }

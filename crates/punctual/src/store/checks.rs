@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use crate::change::{Change, RecordChange, RecordKind};
+use crate::change::{Change, RecordChange, RecordKind, ScheduleChange};
 use crate::error::Error;
 use crate::job::{Job, State};
 use crate::limits;
 use crate::queue::QueueSettings;
 use crate::run::token::TokenKey;
 use crate::run::{Beat, Claim, ClaimFrom, WorkerInfo};
-use crate::store::{Filter, Page, View};
+use crate::schedule::{Calendar, Occurrence};
+use crate::store::{Filter, Page, Schedules, View};
 use crate::time::format_length;
 
 pub(crate) fn insert(jobs: &[Job]) -> Result<(), Error> {
@@ -102,10 +103,7 @@ fn one_change(change: &Change) -> Result<(), Error> {
 }
 
 pub(crate) fn list(filter: &Filter, page: &Page) -> Result<(), Error> {
-    if page.limit == 0 {
-        return Err(Error::invalid("a page has at least 1 item"));
-    }
-    at_most("items on one page", page.limit, limits::PAGE_ITEMS)?;
+    page_items(page.limit)?;
     match filter.view {
         View::Ended(Some(state)) if !state.is_ended() => {
             Err(Error::invalid(format!("no ended job is {state}")))
@@ -116,6 +114,56 @@ pub(crate) fn list(filter: &Filter, page: &Page) -> Result<(), Error> {
 
 pub(crate) fn overdue(limit: usize) -> Result<(), Error> {
     at_most("overdue jobs at once", limit, limits::CHORE_ROWS)
+}
+
+pub(crate) fn change_schedules(changes: &[ScheduleChange]) -> Result<(), Error> {
+    at_most("changes of schedules", changes.len(), limits::FLUSH_ITEMS)?;
+    changes.iter().try_for_each(one_schedule)
+}
+
+fn one_schedule(change: &ScheduleChange) -> Result<(), Error> {
+    at_most("jobs of one firing", change.jobs.len(), limits::FIRED_PER_LOOK)?;
+    let entries = change.ledger.len() + change.drops.len();
+    at_most("entries of one ledger", entries, limits::LEDGER_PER_LOOK)?;
+    let refuse = |why: &str| {
+        Err(Error::invalid(format!(
+            "a change of schedule {} {why}",
+            change.name
+        )))
+    };
+    let is_its_own = |entry: &Occurrence| entry.schedule == change.id;
+    match &change.becomes {
+        Some(row) if Some(row.rev) != change.expect.checked_add(1) => refuse("must raise its rev by one"),
+        Some(row) if row.id != change.id || row.name != change.name => {
+            refuse("cannot give it another id or another name")
+        }
+        None if !(change.jobs.is_empty() && change.ledger.is_empty()) => {
+            refuse("cannot both delete it and fire it")
+        }
+        _ if !change.ledger.iter().all(is_its_own) => refuse("cannot write another one's ledger"),
+        _ if change.jobs.iter().any(|job| job.status.unique_key.is_some()) => {
+            refuse("cannot make jobs that hold a unique key")
+        }
+        _ => change.name.check(),
+    }
+}
+
+pub(crate) fn schedules(which: &Schedules) -> Result<(), Error> {
+    match which {
+        Schedules::Named(names) => at_most("schedules in one read", names.len(), limits::PAGE_ITEMS),
+        Schedules::Next { limit, .. } | Schedules::All { limit, .. } => page_items(*limit),
+    }
+}
+
+fn page_items(limit: usize) -> Result<(), Error> {
+    if limit == 0 {
+        return Err(Error::invalid("a page has at least 1 item"));
+    }
+    at_most("items on one page", limit, limits::PAGE_ITEMS)
+}
+
+pub(crate) fn occurrences(limit: usize) -> Result<(), Error> {
+    page_items(limit)
 }
 
 pub(crate) fn change_records(changes: &[RecordChange]) -> Result<(), Error> {
@@ -129,6 +177,7 @@ pub(crate) fn change_records(changes: &[RecordChange]) -> Result<(), Error> {
         match change.kind {
             RecordKind::Queue => QueueSettings::from_json(document).map(|_| ())?,
             RecordKind::TokenKey => TokenKey::from_json(document).map(|_| ())?,
+            RecordKind::Calendar => Calendar::from_json(document).map(|_| ())?,
         }
     }
     Ok(())

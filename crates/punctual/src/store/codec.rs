@@ -6,6 +6,8 @@
 //! microseconds. What is not set is left out, and a text that would say nothing is not written at all, so that the
 //! ordinary job costs no JSON.
 
+pub(crate) mod schedule;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

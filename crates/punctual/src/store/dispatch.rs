@@ -43,16 +43,23 @@ use futures_util::stream::BoxStream;
 
 use self::doubts::Doubts;
 use self::store_time::StoreTime;
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits;
 use crate::queue::QueueName;
 use crate::run::{Beat, Beaten, Claim, ClaimFrom, Claimed, RunId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId};
 use crate::signals::{Signal, Signals};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::redis::lines::{Lines, Look, Place};
-use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
+use crate::store::{
+    Answer, Counted, Depth, Filter, Listed, Output, Overdue, Page, Report, ScheduleRows, Schedules, Store,
+    checks,
+};
 use crate::time::Timestamp;
 
 /// A PostgreSQL store whose jobs are dispatched through Redis. See the [module](self).
@@ -314,8 +321,8 @@ impl Dispatched {
         Ok(applied)
     }
 
-    async fn report(&self) -> Result<Report, Error> {
-        let mut report = self.rows.check().await?;
+    async fn report(&self, depth: Depth) -> Result<Report, Error> {
+        let mut report = self.rows.check(depth).await?;
         let at = self.lines.at();
         report.notes.push(match self.lines.ping().await {
             Ok(()) => format!("Jobs are dispatched through Redis at {at}, which answers."),
@@ -425,6 +432,34 @@ impl Store for Dispatched {
         self.rows.records(kind, after, limit)
     }
 
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
+        Box::pin(async move {
+            let applied = self.rows.change_schedules(changes).await?;
+            let made = changes.iter().zip(&applied);
+            let made = made.filter(|(_, applied)| **applied == ScheduleApplied::Applied);
+            // A job that was there before may stand elsewhere; whoever pops it asks its row.
+            let places: Places = made
+                .flat_map(|(change, _)| &change.jobs)
+                .map(|job| (job.id(), place_of(job)))
+                .collect();
+            self.line_up(&places).await;
+            Ok(applied)
+        })
+    }
+
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {
+        self.rows.schedules(which)
+    }
+
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>> {
+        self.rows.occurrences(schedule, before, limit)
+    }
+
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         self.rows.append_output(run, bytes)
     }
@@ -433,12 +468,8 @@ impl Store for Dispatched {
         self.rows.output(run, from)
     }
 
-    fn check(&self) -> Answer<'_, Report> {
-        Box::pin(self.report())
-    }
-
-    fn inspect(&self) -> Answer<'_, Option<String>> {
-        self.rows.inspect()
+    fn check(&self, depth: Depth) -> Answer<'_, Report> {
+        Box::pin(self.report(depth))
     }
 
     fn signals(&self) -> &dyn Signals {

@@ -8,6 +8,7 @@ mod claim;
 mod list;
 mod output;
 mod rows;
+mod schedules;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,15 +20,23 @@ use futures_util::future;
 
 use self::output::Kept;
 use self::rows::Rows;
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use self::schedules::Plans;
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Job, JobId, State};
 use crate::limits;
 use crate::queue::{Counts, QueueName};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId};
 use crate::signals::{LocalSignals, Signals};
-use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
+use crate::store::{
+    Answer, Counted, Depth, Filter, Listed, Output, Overdue, Page, Report, ScheduleRows, Schedules, Store,
+    checks,
+};
 use crate::time::Timestamp;
 
 /// A store in this process, which ends with it. See the [module](self).
@@ -37,7 +46,7 @@ use crate::time::Timestamp;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let store = MemoryStore::default();
-/// assert!(!store.check().await?.durable);
+/// assert!(!store.check(Depth::Quick).await?.durable);
 /// # Ok::<(), punctual::Error>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -160,6 +169,33 @@ impl Store for MemoryStore {
         })
     }
 
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
+        self.answer(move |tables| {
+            checks::change_schedules(changes)?;
+            let Tables { plans, rows, .. } = tables;
+            Ok(changes.iter().map(|change| plans.change(change, rows)).collect())
+        })
+    }
+
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {
+        self.answer(move |tables| {
+            checks::schedules(&which)?;
+            Ok(tables.plans.rows(&which))
+        })
+    }
+
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>> {
+        self.answer(move |tables| {
+            checks::occurrences(limit)?;
+            Ok(tables.plans.occurrences(schedule, before, limit))
+        })
+    }
+
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         self.answer(move |tables| {
             let held = tables.rows.held(run).is_some();
@@ -177,7 +213,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn check(&self) -> Answer<'_, Report> {
+    fn check(&self, _: Depth) -> Answer<'_, Report> {
         let report = Report {
             store: "memory",
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -199,6 +235,7 @@ impl Store for MemoryStore {
 #[derive(Debug, Default)]
 struct Tables {
     rows: Rows,
+    plans: Plans,
     records: BTreeMap<(RecordKind, String), Record>,
     /// When the bucket of each queue with a rate is full again.
     buckets: BTreeMap<QueueName, Timestamp>,
@@ -209,8 +246,14 @@ struct Tables {
 impl Tables {
     fn apply(&mut self, change: &Change) -> Applied {
         let applied = self.rows.apply(change);
-        if applied == Applied::Applied && change.becomes.is_none() {
+        if applied != Applied::Applied {
+            return applied;
+        }
+        if change.becomes.is_none() {
             self.forget_outputs(change.id);
+        }
+        if let Some(schedule) = change.pokes {
+            self.plans.poke(schedule);
         }
         applied
     }
@@ -288,7 +331,7 @@ impl Tables {
             self.records.remove(&name);
             match change.kind {
                 RecordKind::Queue => drop(self.buckets.remove(&QueueName::from(change.name.as_str()))),
-                RecordKind::TokenKey => {}
+                RecordKind::TokenKey | RecordKind::Calendar => {}
             }
         }
         RecordApplied::Applied

@@ -41,6 +41,7 @@ mod records;
 mod row;
 #[cfg(feature = "redis")]
 mod rows;
+mod schedules;
 mod schema;
 mod session;
 mod signals;
@@ -59,15 +60,22 @@ use self::pipeline::Pipeline;
 use self::pool::Pool;
 use self::session::Link;
 use self::signals::PostgresSignals;
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::limits;
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId};
 use crate::signals::Signals;
 use crate::store::findings::{self, PassedOver};
-use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
+use crate::store::{
+    Answer, Counted, Depth, Filter, Listed, Output, Overdue, Page, Report, ScheduleRows, Schedules, Store,
+    checks,
+};
 use crate::time::Timestamp;
 
 /// Jobs in a PostgreSQL database. See the [module](self).
@@ -443,6 +451,35 @@ impl Store for PostgresStore {
         })
     }
 
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
+        let (core, changes) = (Arc::clone(&self.core), changes.to_vec());
+        self.write(async move {
+            checks::change_schedules(&changes)?;
+            on_session!(core.writes, session => schedules::change(&session, &changes))
+        })
+    }
+
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {
+        let core = Arc::clone(&self.core);
+        self.read(async move {
+            checks::schedules(&which)?;
+            on_session!(core.reads, session => schedules::schedules(&session, &which))
+        })
+    }
+
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>> {
+        let core = Arc::clone(&self.core);
+        self.read(async move {
+            checks::occurrences(limit)?;
+            on_session!(core.reads, session => schedules::occurrences(&session, schedule, before, limit))
+        })
+    }
+
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         let (core, bytes) = (Arc::clone(&self.core), bytes.to_vec());
         self.write(async move { on_session!(core.writes, session => output::append(&session, run, &bytes)) })
@@ -453,7 +490,8 @@ impl Store for PostgresStore {
         self.read(async move { on_session!(core.quick, session => output::output(&session, run, from)) })
     }
 
-    fn check(&self) -> Answer<'_, Report> {
+    /// PostgreSQL watches over its own pages, so that there is no deeper look.
+    fn check(&self, _: Depth) -> Answer<'_, Report> {
         let core = Arc::clone(&self.core);
         self.read(async move { core.check().await })
     }

@@ -41,6 +41,7 @@ mod promise;
 mod records;
 mod reply;
 mod row;
+mod schedules;
 mod script;
 mod signals;
 
@@ -54,15 +55,22 @@ use self::link::Link;
 use self::promise::{Keeps, Promise};
 use self::script::Arguments;
 use self::signals::RedisSignals;
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::limits;
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId};
 use crate::signals::Signals;
 use crate::store::findings::{self, PassedOver};
-use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
+use crate::store::{
+    Answer, Counted, Depth, Filter, Listed, Output, Overdue, Page, Report, ScheduleRows, Schedules, Store,
+    checks,
+};
 use crate::time::{Timestamp, micros};
 
 /// Jobs in a Redis server. See the [module](self).
@@ -255,6 +263,32 @@ impl Store for RedisStore {
         })
     }
 
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
+        Box::pin(async move {
+            checks::change_schedules(changes)?;
+            schedules::change(&self.link, changes).await
+        })
+    }
+
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {
+        Box::pin(async move {
+            checks::schedules(&which)?;
+            schedules::schedules(&self.link, &which).await
+        })
+    }
+
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>> {
+        Box::pin(async move {
+            checks::occurrences(limit)?;
+            schedules::occurrences(&self.link, schedule, before, limit).await
+        })
+    }
+
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         Box::pin(output::append(&self.link, run, bytes))
     }
@@ -263,7 +297,8 @@ impl Store for RedisStore {
         Box::pin(output::output(&self.link, run, from))
     }
 
-    fn check(&self) -> Answer<'_, Report> {
+    /// Redis watches over its own files, so that there is no deeper look.
+    fn check(&self, _: Depth) -> Answer<'_, Report> {
         Box::pin(self.report())
     }
 

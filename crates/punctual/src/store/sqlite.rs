@@ -42,6 +42,7 @@ mod place;
 mod readers;
 mod records;
 mod row;
+mod schedules;
 mod unreadable;
 mod watch;
 mod writer;
@@ -60,14 +61,21 @@ use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::{Handle, Writer};
 use self::writing::Writing;
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId};
 use crate::signals::{LocalSignals, Signal, Signals};
 use crate::store::findings::{self, PassedOver};
-use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store, checks};
+use crate::store::{
+    Answer, Counted, Depth, Filter, Listed, Output, Overdue, Page, Report, ScheduleRows, Schedules, Store,
+    checks,
+};
 use crate::time::Timestamp;
 
 /// Jobs in a SQLite file. See the [module](self).
@@ -79,7 +87,7 @@ use crate::time::Timestamp;
 /// # let path = folder.path().join("jobs.db");
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let store = SqliteStore::open(&path, SqliteOptions::default()).await?;
-/// assert!(store.check().await?.durable);
+/// assert!(store.check(Depth::Quick).await?.durable);
 /// # Ok::<(), punctual::Error>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -341,6 +349,34 @@ impl Store for SqliteStore {
         })
     }
 
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
+        let changes = changes.to_vec();
+        refuse_or(checks::change_schedules(&changes), || {
+            self.writer
+                .handle()
+                .write(move |writing| schedules::change(writing, &changes))
+        })
+    }
+
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {
+        refuse_or(checks::schedules(&which), || {
+            self.readers
+                .read(move |connection| schedules::schedules(connection, &which))
+        })
+    }
+
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>> {
+        refuse_or(checks::occurrences(limit), || {
+            self.readers
+                .read(move |connection| schedules::occurrences(connection, schedule, before, limit))
+        })
+    }
+
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         let bytes = bytes.to_vec();
         self.writer
@@ -353,7 +389,7 @@ impl Store for SqliteStore {
             .read(move |connection| output::output(connection, run, from))
     }
 
-    fn check(&self) -> Answer<'_, Report> {
+    fn check(&self, depth: Depth) -> Answer<'_, Report> {
         let clock = Arc::clone(&self.clock);
         let asked_at = clock.uptime();
         let place = Arc::clone(&self.place);
@@ -369,11 +405,16 @@ impl Store for SqliteStore {
         let unreadable = self
             .readers
             .read(move |connection| overdue::unreadable(connection, now()));
+        let whole = (depth == Depth::Whole).then(|| self.readers.read(integrity::check));
         Box::pin(async move {
             reached.await?;
             let latency = clock.uptime().saturating_sub(asked_at);
             let mut notes = vec!["Every commit is synced to the disk (WAL, synchronous = FULL).".to_owned()];
             notes.extend(findings::unreadable(&unreadable.await?));
+            if let Some(whole) = whole {
+                whole.await?;
+                notes.push("All of the file was read, and it is whole.".to_owned());
+            }
             Ok(Report {
                 store: "sqlite",
                 version: rusqlite::version().to_owned(),
@@ -383,15 +424,6 @@ impl Store for SqliteStore {
                 clock_ahead_micros: 0,
                 latency,
             })
-        })
-    }
-
-    fn inspect(&self) -> Answer<'_, Option<String>> {
-        self.readers.read(|connection| match integrity::damage(connection)? {
-            None => Ok(Some("All of the file was read, and it is whole.".to_owned())),
-            Some(damage) => Err(Fault::Told(Error::internal(format!(
-                "the database file is damaged ({damage}): stop all that use it and restore it from a backup"
-            )))),
         })
     }
 

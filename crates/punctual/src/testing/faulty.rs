@@ -8,13 +8,19 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 
-use crate::change::{Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind};
+use crate::change::{
+    Applied, Change, Inserted, Record, RecordApplied, RecordChange, RecordKind, ScheduleApplied,
+    ScheduleChange,
+};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::run::{Beat, Beaten, Claim, Claimed, RunId, WorkerSeen};
+use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId};
 use crate::signals::{Signal, Signals};
-use crate::store::{Answer, Counted, Filter, Listed, Output, Overdue, Page, Report, Store};
+use crate::store::{
+    Answer, Counted, Depth, Filter, Listed, Output, Overdue, Page, Report, ScheduleRows, Schedules, Store,
+};
 use crate::time::Timestamp;
 
 /// What a store is asked: its verb, with the batch where there is one.
@@ -43,14 +49,18 @@ pub enum Call<'a> {
     ChangeRecords(&'a [RecordChange]),
     /// [`Store::records`].
     Records,
+    /// [`Store::change_schedules`].
+    ChangeSchedules(&'a [ScheduleChange]),
+    /// [`Store::schedules`].
+    Schedules(&'a Schedules),
+    /// [`Store::occurrences`].
+    Occurrences,
     /// [`Store::append_output`].
     AppendOutput(RunId),
     /// [`Store::output`].
     Output(RunId),
     /// [`Store::check`].
-    Check,
-    /// [`Store::inspect`].
-    Inspect,
+    Check(Depth),
 }
 
 /// What becomes of a call.
@@ -254,6 +264,27 @@ impl Store for FaultyStore {
         self.serve(Call::Records, self.inner.records(kind, after, limit))
     }
 
+    fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
+        self.serve(
+            Call::ChangeSchedules(changes),
+            self.inner.change_schedules(changes),
+        )
+    }
+
+    fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {
+        self.serve(Call::Schedules(&which), self.inner.schedules(which.clone()))
+    }
+
+    fn occurrences(
+        &self,
+        schedule: ScheduleId,
+        before: Option<OccurrenceKey>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Occurrence>> {
+        let answer = self.inner.occurrences(schedule, before, limit);
+        self.serve(Call::Occurrences, answer)
+    }
+
     fn append_output<'a>(&'a self, run: RunId, bytes: &'a [u8]) -> Answer<'a, bool> {
         self.serve(Call::AppendOutput(run), self.inner.append_output(run, bytes))
     }
@@ -262,12 +293,8 @@ impl Store for FaultyStore {
         self.serve(Call::Output(run), self.inner.output(run, from))
     }
 
-    fn check(&self) -> Answer<'_, Report> {
-        self.serve(Call::Check, self.inner.check())
-    }
-
-    fn inspect(&self) -> Answer<'_, Option<String>> {
-        self.serve(Call::Inspect, self.inner.inspect())
+    fn check(&self, depth: Depth) -> Answer<'_, Report> {
+        self.serve(Call::Check(depth), self.inner.check(depth))
     }
 
     fn signals(&self) -> &dyn Signals {

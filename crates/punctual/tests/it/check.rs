@@ -7,7 +7,7 @@ use punctual::clock::{Clock, ManualClock, SystemClock};
 use punctual::job::Job;
 use punctual::store::postgres::{PostgresOptions, PostgresStore};
 use punctual::store::redis::{RedisOptions, RedisStore};
-use punctual::store::{Report, Store};
+use punctual::store::{Depth, Report, Store};
 use punctual::time::Timestamp;
 use punctual::{JobId, hours};
 
@@ -17,7 +17,7 @@ use crate::rows::{insert, job};
 use crate::stores::{Place, on_each_store};
 
 async fn check(store: &dyn Store) -> Report {
-    store.check().await.expect("it answers")
+    store.check(Depth::Quick).await.expect("it answers")
 }
 
 #[apply(on_each_store)]
@@ -84,7 +84,7 @@ async fn a_check_fails_where_a_write_would_on_postgres() {
          create trigger no_room before insert on {schema}.records execute function {schema}.no_room()"
     );
     client.batch_execute(&full).await.expect("it is made");
-    let error = store.check().await.expect_err("it takes no write");
+    let error = store.check(Depth::Quick).await.expect_err("it takes no write");
     assert!(error.to_string().contains("the disk is full"), "{error}");
     let emptied = format!("drop trigger no_room on {schema}.records");
     client.batch_execute(&emptied).await.expect("it is dropped");

@@ -141,7 +141,7 @@ impl Teller {
                 },
                 Signal::Cancel(_) => rows.next().flatten().and_then(|job| self.cancel_of(&job)),
                 Signal::Due(queue, at) => Some(Happening::Due(queue, at)),
-                Signal::Output(_) => None,
+                Signal::Output(_) | Signal::Schedule(_) => None,
                 Signal::Anything => self.look_soon(Unnamed::Something),
                 Signal::Lost => self.look_soon(Unnamed::Lost),
             });

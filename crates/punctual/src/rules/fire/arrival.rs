@@ -11,7 +11,7 @@ use super::firing::Firing;
 impl Firing<'_> {
     /// Fires what is owed, as far as no live run stands in its way.
     pub(super) fn pay(&mut self) {
-        while !self.is_busy() && !self.has_made_all() {
+        while !self.is_busy() && !self.has_made_all() && !self.is_full() {
             match self.standing.owed.pop_front() {
                 Some(owed) => self.fire(owed),
                 None => break,

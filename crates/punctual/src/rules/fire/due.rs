@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{FIRED_PER_LOOK, SETTLED_PER_LOOK};
+use crate::limits::SETTLED_PER_LOOK;
 use crate::schedule::cron::{Decision, Nominal};
 use crate::schedule::{MisfireMode, Owed, Reason, Spec};
 use crate::time::Timestamp;
@@ -32,7 +32,7 @@ impl Firing<'_> {
                 self.standing.settled_until = self.standing.settled_until.max(horizon);
                 return;
             };
-            if self.made() >= FIRED_PER_LOOK {
+            if self.is_full() {
                 break;
             }
             self.place(nominal, &mut let_go);

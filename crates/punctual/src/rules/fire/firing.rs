@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::change::ScheduleChange;
+use crate::change::{Forget, ScheduleChange};
 use crate::job::{Job, JobId, Origin};
-use crate::limits::{OWED_LOOK, SCHEDULE_LIVE};
+use crate::limits::{
+    FIRED_PER_LOOK, FORGET_AFTER, FORGET_EVERY, KEEP_LEDGER, LEDGER_ENTRIES, OWED_LOOK, SCHEDULE_LIVE,
+};
 use crate::rules::{Moment, admit};
 use crate::schedule::{
     Cause, MisfireMode, Occurrence, OpenSkips, Outcome, Overlap, Owed, Plan, Reason, ScheduleId, Spec,
@@ -52,9 +54,9 @@ impl<'a> Firing<'a> {
         self.moment.now - self.spread()
     }
 
-    /// Jobs made so far.
-    pub(super) fn made(&self) -> usize {
-        self.jobs.len()
+    /// Whether so much comes of this look already that the rest is left to the next one.
+    pub(super) fn is_full(&self) -> bool {
+        self.ledger.len() >= FIRED_PER_LOOK
     }
 
     /// Whether a run is live that a further one would overlap.
@@ -180,17 +182,38 @@ impl<'a> Firing<'a> {
     pub(super) fn finish(mut self) -> Fired {
         self.drop_what_is_never_paid();
         self.standing.next = self.next_look();
+        let forget = self.forget();
         let mut change = ScheduleChange::to(self.sight.schedule, self.standing);
+        change.replans = change.expect == 0;
         if let (Cow::Owned(plan), Some(becomes)) = (self.plan, &mut change.becomes) {
             becomes.plan = plan.into();
+            change.replans = true;
         }
         change.jobs = self.jobs;
         change.ledger = self.ledger;
+        change.forget = forget;
         Fired {
             change,
             cancel: self.cancel,
             more: self.more,
         }
+    }
+
+    /// What the ledger need not tell any more, looked at now and then.
+    fn forget(&mut self) -> Option<Forget> {
+        let now = self.moment.now;
+        let standing = &mut self.standing;
+        standing.written += self.ledger.len() as u64;
+        let last = standing.forgot_at.unwrap_or(self.sight.schedule.created_at);
+        let is_time = standing.written >= FORGET_AFTER || now.since(last) >= FORGET_EVERY;
+        (is_time && standing.written > 0).then(|| {
+            standing.written = 0;
+            standing.forgot_at = Some(now);
+            Forget {
+                before: now - KEEP_LEDGER,
+                keep: LEDGER_ENTRIES,
+            }
+        })
     }
 
     fn next_look(&self) -> Option<Timestamp> {

@@ -35,7 +35,7 @@ impl Doubts {
                 heard.queues.insert(queue.clone());
             }
             Signal::Due(..) | Signal::Anything | Signal::Lost => heard.all = true,
-            Signal::Ended(_) | Signal::Cancel(_) | Signal::Output(_) => {}
+            Signal::Ended(_) | Signal::Cancel(_) | Signal::Output(_) | Signal::Schedule(_) => {}
         }
     }
 

@@ -71,7 +71,7 @@ async fn change_one(link: Link<'_>, change: &RecordChange) -> Result<RecordAppli
                     link.query(include_str!("change_records_bucket.sql"), &queue)
                         .await?;
                 }
-                RecordKind::TokenKey => {}
+                RecordKind::TokenKey | RecordKind::Calendar => {}
             }
         }
     }

@@ -337,6 +337,7 @@ fn write(hints: &[Hint]) -> Vec<String> {
             Signal::Ended(id) => format!("e {}", id.0.simple()),
             Signal::Cancel(id) => format!("c {}", id.0.simple()),
             Signal::Output(id) => format!("o {}", id.0.simple()),
+            Signal::Schedule(at) => format!("s {}", at.as_micros()),
             Signal::Anything => "a".to_owned(),
             Signal::Lost => return vec![LOST.to_owned()],
         };
@@ -375,6 +376,7 @@ fn read_line(line: &str) -> Option<Hint> {
         "e" => Signal::Ended(id()?),
         "c" => Signal::Cancel(id()?),
         "o" => Signal::Output(id()?),
+        "s" => Signal::Schedule(Timestamp::from_micros(rest.parse().ok()?)),
         "l" => Signal::Lost,
         _ => return None,
     };
@@ -400,6 +402,7 @@ mod tests {
             Signal::Ended(id("a")),
             Signal::Cancel(id("b")),
             Signal::Output(id("c")),
+            Signal::Schedule(Timestamp::from_micros(-7)),
             Signal::Anything,
         ]
         .map(Hint::unlined)

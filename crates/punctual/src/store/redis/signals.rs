@@ -137,6 +137,7 @@ fn write(origin: Uuid, signals: &[Signal]) -> String {
         Signal::Ended(id) => format!("ended {id}"),
         Signal::Cancel(id) => format!("cancel {id}"),
         Signal::Output(id) => format!("output {id}"),
+        Signal::Schedule(at) => format!("schedule {}", at.as_micros()),
         Signal::Lost => "lost".to_owned(),
         Signal::Due(..) | Signal::Anything => "anything".to_owned(),
     }));
@@ -166,6 +167,10 @@ fn read_line(line: &str) -> Option<Signal> {
         "ended" => id().map(Signal::Ended),
         "cancel" => id().map(Signal::Cancel),
         "output" => id().map(Signal::Output),
+        "schedule" => of
+            .parse()
+            .ok()
+            .map(|at| Signal::Schedule(Timestamp::from_micros(at))),
         "lost" => Some(Signal::Lost),
         _ => None,
     }
@@ -183,6 +188,7 @@ mod tests {
             Signal::Ended(JobId(Uuid::from_u128(3))),
             Signal::Cancel(JobId(Uuid::from_u128(4))),
             Signal::Output(JobId(Uuid::from_u128(5))),
+            Signal::Schedule(Timestamp::from_micros(-7)),
             Signal::Anything,
             Signal::Lost,
         ];

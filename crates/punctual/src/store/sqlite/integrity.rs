@@ -3,6 +3,17 @@
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use crate::error::Error;
+
+/// Fails if the file is damaged.
+pub(super) fn check(connection: &Connection) -> Result<(), Fault> {
+    match damage(connection)? {
+        None => Ok(()),
+        Some(damage) => Err(Fault::Told(Error::internal(format!(
+            "the database file is damaged ({damage}): stop all that use it and restore it from a backup"
+        )))),
+    }
+}
 
 /// Has SQLite read all of the database, and compare its tables with their indexes. Answers what it found wrong first.
 ///

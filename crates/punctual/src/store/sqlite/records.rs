@@ -52,7 +52,7 @@ fn change_one(writing: &Writing<'_>, change: &RecordChange) -> Result<RecordAppl
                 RecordKind::Queue => {
                     writing.execute(include_str!("change_records_bucket.sql"), params![change.name])?;
                 }
-                RecordKind::TokenKey => {}
+                RecordKind::TokenKey | RecordKind::Calendar => {}
             }
         }
     }

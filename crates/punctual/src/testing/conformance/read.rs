@@ -12,6 +12,7 @@ use crate::job::{Job, State};
 use crate::limits;
 use crate::queue::{Counts, QueueName};
 use crate::signals::Signal;
+use crate::store::Depth;
 use crate::testing::sample::{Draft, LEASE, NOW, full, id, job, jobs, shuffled};
 use crate::time::{Timestamp, hours, minutes, seconds};
 
@@ -201,7 +202,7 @@ async fn oldest_ready(store: Subject) {
 }
 
 async fn report(store: Subject) {
-    let report = done(store.check().await);
+    let report = done(store.check(Depth::Quick).await);
     assert!(!report.store.is_empty());
     assert!(!report.version.is_empty());
 }
@@ -229,6 +230,7 @@ async fn signals(store: Subject) {
         Signal::Ended(id(1)),
         Signal::Due(QueueName::from("line"), NOW),
         Signal::Cancel(id(2)),
+        Signal::Schedule(NOW),
     ];
     store.signals().send(&hints);
     for listener in &mut listeners {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
 use punctual::signals::Signal;
-use punctual::store::{Filter, Page, Store, View};
+use punctual::store::{Depth, Filter, Page, Store, View};
 use punctual::{Engine, JobId, Kind, NewJob};
 use tokio::task::JoinHandle;
 
@@ -119,7 +119,10 @@ async fn connections_that_are_ended_under_load_lose_nothing_that_was_acknowledge
     })
     .await;
     let stored = load.stored().await;
-    until("the store heals", async || store.check().await.is_ok()).await;
+    until("the store heals", async || {
+        store.check(Depth::Quick).await.is_ok()
+    })
+    .await;
     are_there(&stored, &*store).await;
 }
 
@@ -135,7 +138,10 @@ async fn a_server_that_is_restarted_under_load_loses_nothing_that_was_acknowledg
         })
         .await;
         tokio::task::block_in_place(|| server.restart());
-        until("the store heals", async || store.check().await.is_ok()).await;
+        until("the store heals", async || {
+            store.check(Depth::Quick).await.is_ok()
+        })
+        .await;
         insert(&*store, &[job(&format!("after restart {round}"))]).await;
     }
     let stored = load.stored().await;
@@ -161,7 +167,11 @@ async fn while_the_server_is_away_every_verb_says_so_and_afterwards_all_is_well(
     .await;
     assert!(seen.iter().any(|told| told.contains("127.0.0.1")), "{seen:?}");
     assert_eq!(
-        store.check().await.expect_err("nobody is there").kind(),
+        store
+            .check(Depth::Quick)
+            .await
+            .expect_err("nobody is there")
+            .kind(),
         Kind::Unavailable
     );
     assert_eq!(

@@ -1,7 +1,7 @@
 //! TLS, passwords, and users who may do only so much.
 
 use punctual::Kind;
-use punctual::store::Store;
+use punctual::store::{Depth, Store};
 
 use super::server::{Server, namespace, shared};
 use super::{claim, insert, job, open, refusal, success, tell};
@@ -64,7 +64,7 @@ async fn a_user_needs_no_more_rights_than_the_docs_say() {
     insert(&store, &[job("a")]).await;
     let claimed = claim(&store, 1).await.expect("it claims").jobs;
     store.apply(&[success(&claimed[0])]).await.expect("it settles");
-    store.check().await.expect("it checks");
+    store.check(Depth::Quick).await.expect("it checks");
 
     let elsewhere = of_user.replace("namespace=", "namespace=not-");
     let error = refusal(&elsewhere).await;

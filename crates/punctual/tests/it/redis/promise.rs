@@ -1,8 +1,8 @@
 //! What a server has to promise, and what is told of it.
 
 use punctual::Kind;
-use punctual::store::Store;
 use punctual::store::redis::{RedisOptions, RedisStore};
+use punctual::store::{Depth, Store};
 
 use super::server::{Server, namespace, shared_namespace};
 use super::{insert, job, open, refusal, tell};
@@ -27,7 +27,10 @@ async fn a_server_that_throws_keys_away_is_refused() {
         &["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"],
     )
     .await;
-    let error = store.check().await.expect_err("it would throw keys away again");
+    let error = store
+        .check(Depth::Quick)
+        .await
+        .expect_err("it would throw keys away again");
     assert_eq!(error.kind(), Kind::Invalid);
 }
 
@@ -42,17 +45,17 @@ async fn a_check_tells_what_a_loss_of_power_may_cost() {
         ("no", false, "half a minute"),
     ] {
         set("appendfsync", fsync).await;
-        let report = store.check().await.expect("it checks");
+        let report = store.check(Depth::Quick).await.expect("it checks");
         assert_eq!((report.store, report.schema), ("redis", 1));
         assert_eq!(report.durable, durable, "{fsync}");
         assert!(report.notes[0].contains(told), "{fsync}: {:?}", report.notes);
         assert!(report.version.contains('.'), "{}", report.version);
     }
     set("appendonly", "no").await;
-    let report = store.check().await.expect("it checks");
+    let report = store.check(Depth::Quick).await.expect("it checks");
     assert!(!report.durable && report.notes[0].contains("every job is gone"));
     set("save", "3600 1").await;
-    let report = store.check().await.expect("it checks");
+    let report = store.check(Depth::Quick).await.expect("it checks");
     assert!(!report.durable && report.notes[0].contains("Only snapshots"));
 }
 

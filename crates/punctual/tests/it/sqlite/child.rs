@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use punctual::Kind;
 use punctual::change::{Applied, Inserted};
 use punctual::job::State;
-use punctual::store::Store;
+use punctual::store::{Depth, Store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{claim, count, insert, job, job_of, open, success, until, within_patience};
@@ -142,7 +142,7 @@ async fn check_when_full(path: &Path, name: &str) {
     // A page may still fit where a job did not.
     let full = within_patience(async {
         for number in 0_u64.. {
-            if let Err(error) = store.check().await {
+            if let Err(error) = store.check(Depth::Quick).await {
                 return error;
             }
             // Whether it is stored does not matter: it takes what room there is.
@@ -160,7 +160,10 @@ async fn check_when_full(path: &Path, name: &str) {
         },
     )
     .expect("it may be raised");
-    until("it takes writes", async || store.check().await.is_ok()).await;
+    until("it takes writes", async || {
+        store.check(Depth::Quick).await.is_ok()
+    })
+    .await;
     insert(&store, &[job("there is room")]).await;
     say("well again");
 }

@@ -7,8 +7,8 @@ use punctual::Kind;
 use punctual::clock::ManualClock;
 use punctual::error::Error;
 use punctual::limits::FILE_WRITE_KNOWN;
-use punctual::store::Store;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
+use punctual::store::{Depth, Store};
 use punctual::time::Timestamp;
 
 use super::child::{Part, said, with_small_files};
@@ -28,16 +28,16 @@ async fn a_file_that_is_removed_is_noticed_and_takes_no_jobs_until_it_is_back() 
     insert(&store, &[job("a")]).await;
     let away = folder.path().join("away.db");
     fs::rename(&path, &away).expect("the folder is ours");
-    says(store.check().await, "removed or renamed");
+    says(store.check(Depth::Quick).await, "removed or renamed");
     says(store.insert(&[job("b")]).await, "nothing was stored");
 
     fs::write(&path, "").expect("the folder is ours");
-    says(store.check().await, "another file");
+    says(store.check(Depth::Quick).await, "another file");
     says(store.insert(&[job("b")]).await, "another file");
 
     fs::rename(&away, &path).expect("the folder is ours");
     insert(&store, &[job("b")]).await;
-    store.check().await.expect("it is back");
+    store.check(Depth::Quick).await.expect("it is back");
     assert!(is_there(&store, "a").await);
 }
 
@@ -53,19 +53,19 @@ async fn a_check_writes_only_where_it_cannot_tell_otherwise() {
     };
     let store = SqliteStore::open(&path, options).await.expect("the file opens");
     let length = || fs::metadata(&log).expect("it is there").len();
-    store.check().await.expect("it takes writes");
+    store.check(Depth::Quick).await.expect("it takes writes");
     let first = length();
     for _ in 0..10 {
-        store.check().await.expect("it takes writes");
+        store.check(Depth::Quick).await.expect("it takes writes");
     }
     assert_eq!(length(), first);
     clock.advance(FILE_WRITE_KNOWN);
-    store.check().await.expect("it takes writes");
+    store.check(Depth::Quick).await.expect("it takes writes");
     assert!(length() > first, "it was tried");
     clock.advance(FILE_WRITE_KNOWN);
     insert(&store, &[job("a")]).await;
     let written = length();
-    store.check().await.expect("it took a write");
+    store.check(Depth::Quick).await.expect("it took a write");
     assert_eq!(length(), written);
 }
 

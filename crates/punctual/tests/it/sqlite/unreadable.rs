@@ -10,7 +10,7 @@ use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{Claim, ClaimFrom, Claimed, Outcome, RunId, SettleVerdict, Settlement};
 use punctual::source::Source;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
-use punctual::store::{Filter, Page, Store};
+use punctual::store::{Depth, Filter, Page, Store};
 use punctual::time::{Timestamp, seconds};
 use punctual::{Engine, JobId, Kind, NewJob};
 
@@ -115,20 +115,30 @@ async fn a_check_tells_of_a_lost_run_whose_row_cannot_be_read_and_which_nobody_t
     insert(&store, &["a", "b"].map(job)).await;
     assert_eq!(claim(&store, 2).await.jobs.len(), 2);
     spoil(&path, "a", "tags = '{'");
-    let notes = store.check().await.expect("it answers").notes.join(" ");
+    let notes = store
+        .check(Depth::Quick)
+        .await
+        .expect("it answers")
+        .notes
+        .join(" ");
     assert!(
         !notes.contains("cannot be read"),
         "it is not overdue yet: {notes}"
     );
     clock.advance(LEASE_MAX);
-    let notes = store.check().await.expect("it answers").notes.join(" ");
+    let notes = store
+        .check(Depth::Quick)
+        .await
+        .expect("it answers")
+        .notes
+        .join(" ");
     let id = JobId::named("a").to_string();
     assert!(
         notes.contains("cannot be read: 1, ") && notes.contains(&id),
         "{notes}"
     );
     spoil(&path, "a", "tags = null");
-    let notes = store.check().await.expect("it answers").notes;
+    let notes = store.check(Depth::Quick).await.expect("it answers").notes;
     assert_eq!(notes.len(), 1, "{notes:?}");
 }
 
