@@ -26,12 +26,14 @@ mod claim;
 mod claim_ids;
 mod filter;
 mod insert;
+mod ledger;
 mod limits;
 mod list;
 mod output;
 mod race;
 mod read;
 mod record;
+mod schedule;
 mod subject;
 
 use std::fmt;
@@ -85,6 +87,8 @@ pub fn cases() -> Vec<Case> {
         filter::cases(),
         read::cases(),
         record::cases(),
+        schedule::cases(),
+        ledger::cases(),
         output::cases(),
         race::cases(),
     ];

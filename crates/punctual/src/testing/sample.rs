@@ -1,5 +1,7 @@
 //! Rows to try stores with.
 
+pub(super) mod plan;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use uuid::Uuid;
 use crate::job::{Backoff, Body, Failure, FailureReason, Job, JobId, OnLost, Options, State, Status};
 use crate::queue::QueueName;
 use crate::run::{Attempt, AttemptOutcome, WorkerId};
+use crate::schedule::{OpenSkips, Owed, Pause, Reason, Schedule, ScheduleId, ScheduleName, Standing};
 use crate::store::View;
 use crate::time::{Timestamp, hours, minutes, seconds};
 
@@ -57,6 +60,54 @@ pub(super) fn job(n: u64) -> Job {
             origin: None,
         }),
         status: Status::waiting(REV, NOW),
+    }
+}
+
+/// The schedule that is sample `n`: they sort by `n`.
+pub(super) fn schedule(n: u64) -> Schedule {
+    Schedule {
+        id: ScheduleId(id(n).0),
+        name: ScheduleName::from(format!("sample-{n:09}")),
+        rev: 0,
+        created_at: NOW,
+        plan: Arc::new(plan::of(n)),
+        standing: standing(0),
+    }
+}
+
+/// How far a schedule may have come: nowhere, and with something in every field.
+pub(super) fn standing(n: u64) -> Standing {
+    let new = Standing::new(NOW);
+    if n == 0 {
+        return new;
+    }
+    Standing {
+        settled_until: NOW + seconds(n),
+        next: Some(NOW + minutes(n)),
+        live: (0..n).map(id).collect(),
+        owed: (1..=n)
+            .map(|n| Owed {
+                nominal_at: NOW - minutes(n),
+                missed: n - 1,
+            })
+            .collect(),
+        skips: Some(OpenSkips {
+            from: NOW - hours(2),
+            until: NOW - hours(1),
+            count: n,
+            reason: Reason::ALL[usize::try_from(n).unwrap_or(0) % Reason::ALL.len()],
+        }),
+        missed: n,
+        last_ended: Some(NOW - seconds(1)),
+        watched: true,
+        paused: Some(Pause {
+            reason: "it's \"märz\" 🦀".to_owned(),
+            since: NOW - hours(3),
+        }),
+        fired: 7 * n,
+        last_fired: Some(NOW - seconds(n)),
+        written: n,
+        forgot_at: Some(NOW - hours(24)),
     }
 }
 
