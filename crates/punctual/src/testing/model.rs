@@ -28,6 +28,7 @@ mod decide;
 mod look;
 mod play;
 mod rule;
+mod schedules;
 mod shrink;
 mod step;
 
@@ -36,7 +37,9 @@ use std::sync::Arc;
 
 use self::play::Twins;
 pub use self::shrink::shrink;
-pub use self::step::{Asked, Decision, Does, Event, Import, Row, Seen, Setting, Settings, Step};
+pub use self::step::{
+    Asked, Decision, Does, Entry, Event, Import, Plans, Row, Scheduling, Seen, Setting, Settings, Step,
+};
 use crate::store::Store;
 
 /// After so many steps the whole content is compared, whether or not the history says so.

@@ -11,7 +11,8 @@ use punctual::job::State;
 use punctual::store::memory::MemoryStore;
 use punctual::store::{Store, View};
 use punctual::testing::model::{
-    Asked, Decision, Does, Event, Import, Row, Seen, Setting, Settings, Step, shrink,
+    Asked, Decision, Does, Entry, Event, Import, Plans, Row, Scheduling, Seen, Setting, Settings, Step,
+    shrink,
 };
 
 /// Different jobs in a history: few, so that steps meet.
@@ -115,6 +116,47 @@ fn setting() -> impl Strategy<Value = Setting> {
     })
 }
 
+fn scheduling() -> impl Strategy<Value = Scheduling> {
+    let next = option::weighted(0.8, (-10..20_i32).prop_map(|ticks| ticks * 50));
+    let does = prop_oneof![
+        3 => any::<u8>().prop_map(Plans::Make),
+        6 => (any::<u8>(), next).prop_map(|(n, next)| Plans::Stand(n, next)),
+        2 => any::<u8>().prop_map(Plans::Replan),
+        1 => Just(Plans::Delete),
+    ];
+    let off_by = prop_oneof![5 => Just(0_u8), 1 => Just(1)];
+    let forget = option::weighted(0.2, ((-10..10_i32).prop_map(|ticks| ticks * 50), 0..6_u8));
+    let (entries, drops) = (vec(entry(), 0..4), vec(entry(), 0..2));
+    (
+        any::<u8>(),
+        off_by,
+        does,
+        vec(row(), 0..3),
+        entries,
+        drops,
+        forget,
+    )
+        .prop_map(
+            |(schedule, off_by, does, jobs, ledger, drops, forget)| Scheduling {
+                schedule,
+                off_by,
+                does,
+                jobs,
+                ledger,
+                drops,
+                forget,
+            },
+        )
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (-10..10_i32, 1..7_u8, 0..10_u8).prop_map(|(ticks, count, skipped)| Entry {
+        at: ticks * 50,
+        count,
+        skipped,
+    })
+}
+
 fn list() -> impl Strategy<Value = Step> {
     let view = prop_oneof![
         Just(View::All),
@@ -146,6 +188,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (vec((0..JOBS, seen()), 0..8), any::<bool>()).prop_map(|(runs, news)| Step::Beat { runs, news }),
         12 => vec(decision(), 1..8).prop_map(Step::Change),
         1 => vec(setting(), 1..3).prop_map(Step::Set),
+        4 => vec(scheduling(), 1..4).prop_map(Step::Schedule),
         3 => print.prop_map(|(job, seen, bytes)| Step::Print { job, seen, bytes }),
         1 => vec(0..JOBS, 0..6).prop_map(Step::Fetch),
         2 => list(),

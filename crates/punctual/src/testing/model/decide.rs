@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::rule;
+use super::schedules::made_by_a_schedule;
 use super::step::{Decision, Does, Import, Row, Seen, Settings};
 use crate::change::Change;
 use crate::job::{Failure, FailureReason, Job, State};
@@ -43,6 +44,7 @@ pub(super) fn row(row: &Row, now: Timestamp) -> Job {
     if row.job.is_multiple_of(3) {
         job = job.kind("third");
     }
+    job = made_by_a_schedule(row.job, job);
     if row.other {
         job = job.other();
     }

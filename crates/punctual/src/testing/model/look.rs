@@ -12,7 +12,7 @@ use crate::store::{Answer, Filter, Head, Page, Store};
 use crate::testing::sample::{VIEWS, id};
 
 impl Twins {
-    /// Compares the rows, their order in every view, what is overdue, the counts, the records and the output.
+    /// Compares the rows, their order in every view, what is overdue, the counts, the records, the schedules and the output.
     pub(super) async fn look(&self) -> Played {
         let ids: Vec<JobId> = self.jobs.iter().map(|job| id(u64::from(*job))).collect();
         same(&ids, self.memory.fetch(&ids), self.store.fetch(&ids)).await?;
@@ -34,6 +34,7 @@ impl Twins {
         )
         .await?;
         self.look_at_records().await?;
+        self.look_at_schedules().await?;
         self.look_at_output().await
     }
 

@@ -74,6 +74,7 @@ impl Twins {
                 Ok(())
             }
             Step::Set(settings) => self.set(settings).await,
+            Step::Schedule(steps) => self.schedule(steps).await,
             Step::Print { job, seen, bytes } => {
                 let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(*bytes as usize).collect();
                 let run = self.run(*job, *seen);

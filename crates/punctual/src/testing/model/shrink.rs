@@ -113,6 +113,22 @@ impl Step {
                 fewer.chain(simpler).map(Step::Change).collect()
             }
             Step::Set(settings) => each_less(settings).map(Step::Set).collect(),
+            Step::Schedule(steps) => {
+                let fewer = each_less(steps);
+                let simpler = (0..steps.len()).flat_map(|place| {
+                    let mut plain = steps.clone();
+                    plain[place].forget = None;
+                    let mut without_jobs = steps.clone();
+                    without_jobs[place].jobs.clear();
+                    let mut without_ledger = steps.clone();
+                    without_ledger[place].ledger.clear();
+                    let mut without_drops = steps.clone();
+                    without_drops[place].drops.clear();
+                    [plain, without_jobs, without_ledger, without_drops]
+                });
+                let simpler = simpler.filter(|simpler| simpler != steps);
+                fewer.chain(simpler).map(Step::Schedule).collect()
+            }
             Step::Fetch(jobs) => each_less(jobs).map(Step::Fetch).collect(),
             Step::Claim { queues, max, lease } => {
                 let (max, lease) = (*max, *lease);

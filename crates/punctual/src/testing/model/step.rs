@@ -37,6 +37,8 @@ pub enum Step {
     Change(Vec<Decision>),
     /// Changes the settings of queues in one batch.
     Set(Vec<Setting>),
+    /// Makes, changes and deletes schedules in one batch.
+    Schedule(Vec<Scheduling>),
     /// A run puts something out.
     Print {
         /// The job.
@@ -200,6 +202,49 @@ pub struct Setting {
     pub off_by: u8,
     /// What is to hold; nothing deletes the record.
     pub becomes: Option<Settings>,
+}
+
+/// One change of one schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scheduling {
+    /// The schedule. Some of them share a name.
+    pub schedule: u8,
+    /// How far the rev that is expected lies behind the one that is stored.
+    pub off_by: u8,
+    /// What is to become of it.
+    pub does: Plans,
+    /// Jobs that are made with it. They hold no key.
+    pub jobs: Vec<Row>,
+    /// Entries of its ledger that are written.
+    pub ledger: Vec<Entry>,
+    /// Entries that are dropped.
+    pub drops: Vec<Entry>,
+    /// Entries that are forgotten: those earlier than so many milliseconds from the history's own now, and all but so many.
+    pub forget: Option<(i32, u8)>,
+}
+
+/// What is to become of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Plans {
+    /// It is made, with a plan of this kind.
+    Make(u8),
+    /// It comes to this standing, and is to be looked at in so many milliseconds.
+    Stand(u8, Option<i32>),
+    /// It goes on by a plan of this kind.
+    Replan(u8),
+    /// It is deleted.
+    Delete,
+}
+
+/// An entry of a ledger.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// Its instant, in milliseconds from the history's own now.
+    pub at: i32,
+    /// For how many instants it stands; of every third number it is one that somebody triggered.
+    pub count: u8,
+    /// Which of the reasons it was skipped for; beyond these, it was fired.
+    pub skipped: u8,
 }
 
 /// What is to hold for a queue.
