@@ -37,6 +37,8 @@ pub const AT_INSTANTS: usize = 1_000;
 /// Live jobs that a schedule's row knows. More of them are live only if somebody triggers so many, and those beyond are not
 /// waited for.
 pub const SCHEDULE_LIVE: usize = 16;
+/// Instants of one preview: as many as a page has items.
+pub const PREVIEW_INSTANTS: usize = PAGE_ITEMS;
 /// Instants that a schedule's row owes, so that it stays small.
 pub const SCHEDULE_OWED: usize = 1_000;
 /// Missed instants that are fired late under `misfire: all` unless the schedule says otherwise.

@@ -20,8 +20,11 @@ pub mod cron;
 mod exclude;
 mod interval;
 mod ledger;
+mod next;
 mod plan;
+mod preview;
 mod standing;
+mod words;
 mod zone;
 
 use std::fmt;
@@ -38,6 +41,7 @@ pub use exclude::{Calendar, Calendars, Exclusions};
 pub use interval::Every;
 pub use ledger::{Cause, Occurrence, OccurrenceKey, Outcome, Reason};
 pub use plan::{Misfire, MisfireMode, Overlap, Plan, Spec};
+pub use preview::{Fate, Foreseen, Further, Preview};
 pub use standing::{AT_ONCE, OpenSkips, Owed, Pause, Standing};
 pub use zone::Zone;
 

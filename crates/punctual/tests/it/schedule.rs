@@ -1,5 +1,8 @@
 //! Schedules: what recurs, and when.
 
 mod clocks;
+mod next;
 mod oracle;
 mod pattern;
+mod preview;
+mod words;

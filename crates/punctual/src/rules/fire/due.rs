@@ -117,18 +117,8 @@ impl Firing<'_> {
 
     /// The instant that comes next after so long a delay, if no run is live.
     pub(super) fn after_the_last(&self, delay: Duration) -> Option<Timestamp> {
-        if !self.standing.live.is_empty() {
-            return None;
-        }
-        let schedule = self.sight.schedule;
-        let begins = self.plan.start.unwrap_or(schedule.created_at);
-        let at = match (self.standing.last_ended, self.standing.last_fired) {
-            (Some(ended_at), _) => ended_at + delay,
-            // A plan that did not count from there never saw its end.
-            (None, Some(last)) => last + delay,
-            (None, None) => schedule.created_at,
-        };
-        let at = self.plan.next_working(at.max(begins), self.sight.calendars)?;
-        self.plan.end.is_none_or(|end| at < end).then_some(at)
+        let created_at = self.sight.schedule.created_at;
+        self.plan
+            .after_the_last(delay, &self.standing, created_at, self.sight.calendars)
     }
 }
