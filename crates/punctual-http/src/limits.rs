@@ -58,6 +58,8 @@ pub const FAULTS: usize = 100;
 pub const EXPORT_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// Jobs on one page of a list that does not say.
 pub const PAGE_ITEMS: usize = 100;
+/// Instants of a preview that does not say: a screen of them.
+pub const PREVIEW_ITEMS: usize = 10;
 /// How long a look at the store may take before the server says that it is not ready.
 pub const READY_DEADLINE: Duration = Duration::from_secs(2);
 /// What `Retry-After` says when the store cannot be reached: it comes back by itself.

@@ -26,6 +26,7 @@ mod query;
 mod queue;
 mod read;
 mod run;
+mod schedule;
 mod secret;
 mod settle;
 mod story;
@@ -54,6 +55,10 @@ pub use queue::{
 };
 pub use read::read;
 pub use run::{Claimed, Run};
+pub use schedule::{
+    Backfill, BackfillRange, Backfilled, Exclude, Fold, Gap, Misfire, MisfireMode, NewPreview, NewSchedule,
+    Occurrence, Overlap, Preview, PreviewItem, PreviewOrder, Schedule, ScheduleHead, Trigger, Triggered,
+};
 pub use settle::{Settle, Settled, Settlement};
 pub use unique::{OnConflict, Unique, UniqueKey};
 pub use worker::{Beat, BeatRun, Beaten, Claim, Verdict, Worker};

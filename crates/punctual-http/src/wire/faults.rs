@@ -47,6 +47,21 @@ impl Faults {
         read.map_err(|error| self.add(pointer, error.to_string())).ok()
     }
 
+    /// Keeps what could be read of a part that stands at `place`, and notes what was wrong with it there.
+    pub(super) fn within<T>(&mut self, place: &str, read: Result<T, Error>) -> Option<T> {
+        let error = match read {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        if error.fields().is_empty() {
+            self.add(place, error.to_string());
+        }
+        for field in error.fields() {
+            self.add(&format!("{place}{}", field.pointer), field.message.clone());
+        }
+        None
+    }
+
     pub(super) fn parse<T: std::str::FromStr<Err = Error>>(
         &mut self,
         pointer: &str,

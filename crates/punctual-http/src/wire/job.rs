@@ -177,7 +177,7 @@ impl Job {
     /// The row in the wire's words, as it looks at `now`, with `defaults` where its user set nothing.
     pub fn of(row: &job::Job, now: Timestamp, defaults: &Defaults) -> Job {
         let (body, status) = (&row.body, &row.status);
-        let payload = secret::payload(body);
+        let payload = secret::payload(&body.kind, &body.payload);
         let result = Blob::of_option(status.result.as_ref());
         Job {
             head: Head::of(&engine::Head::of(row, now)),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use punctual::Task;
-use punctual::job::Body;
 use punctual::target::http::{HttpCall, MASK, SECRET_HEADERS};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -11,10 +10,10 @@ use super::json::Blob;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// The payload as everybody may read it: that of an `http` job with [`MASK`] for the values of its secret headers.
-pub(super) fn payload(body: &Body) -> Blob {
-    let mut blob = Blob::of(&body.payload);
-    if body.kind == HttpCall::KIND
+/// The payload of a job of this kind as everybody may read it: that of an `http` job with [`MASK`] for the values of its secret headers.
+pub(super) fn payload(kind: &str, payload: &[u8]) -> Blob {
+    let mut blob = Blob::of(payload);
+    if kind == HttpCall::KIND
         && let Some(masked) = blob.json.as_deref().and_then(masked)
     {
         blob.json = Some(masked);

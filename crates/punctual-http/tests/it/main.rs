@@ -17,6 +17,7 @@ mod postgres;
 mod queues;
 mod redis;
 mod runs;
+mod schedules;
 mod secrets;
 #[path = "../../../punctual/tests/it/stores.rs"]
 mod stores;

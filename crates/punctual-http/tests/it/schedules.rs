@@ -1,0 +1,5 @@
+//! Schedules as they cross the wire.
+
+mod documents;
+mod plans;
+mod slips;
