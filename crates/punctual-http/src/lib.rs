@@ -15,6 +15,7 @@ pub mod client;
 mod document;
 pub mod limits;
 pub mod problem;
+pub mod schedules;
 pub mod server;
 pub mod wire;
 

@@ -1,5 +1,7 @@
 //! Schedules as they cross the wire.
 
+mod differences;
 mod documents;
+mod files;
 mod plans;
 mod slips;
