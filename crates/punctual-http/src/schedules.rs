@@ -1,13 +1,15 @@
-//! Schedules as people keep them: in files.
+//! Schedules as people keep them: in files of their own, and in crontabs that others wrote.
 //!
 //! ```text
-//!  schedules.toml ─▶ File ─▶ Written ─▶ Difference ◀─ wire::Schedule ◀─ server
-//!                                           │
-//!                                           ▼ created, changed field by field, deleted, left alone
+//!  schedules.toml ─▶ File ─┐
+//!                          ├─▶ Written ─▶ Difference ◀─ wire::Schedule ◀─ server
+//!  crontab ─▶ Crontab ─────┘                 │
+//!                                            ▼ created, changed field by field, deleted, left alone
 //! ```
 //!
 //! All of it is text in and plain values out: whoever reads the files, asks the server and writes the schedules stands outside.
 
+pub mod crontab;
 mod difference;
 mod file;
 mod tree;

@@ -1,5 +1,6 @@
 //! Schedules as they cross the wire.
 
+mod crontabs;
 mod differences;
 mod documents;
 mod files;
