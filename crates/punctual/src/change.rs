@@ -202,12 +202,13 @@ pub struct ScheduleChange {
     pub forget: Option<Forget>,
 }
 
-/// Which entries of a ledger are too old or too many.
+/// Which entries of a ledger are too old or too many: from the oldest on, up to the first one that is neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forget {
-    /// Those whose nominal instant is earlier.
+    /// Old is what stands for nothing [until](Occurrence::until) then or later: a pause of two months that ended yesterday is
+    /// not.
     pub before: Timestamp,
-    /// All but so many with the latest nominal instants.
+    /// Too many are all but the latest so many.
     pub keep: usize,
 }
 

@@ -116,7 +116,7 @@ fn drop_old(ledger: &mut BTreeMap<OccurrenceKey, Occurrence>, forget: Forget) {
     for _ in 0..LEDGER_FORGOTTEN {
         let too_many = ledger.len() > forget.keep;
         match ledger.first_entry() {
-            Some(first) if too_many || first.key().nominal_at < forget.before => drop(first.remove()),
+            Some(first) if too_many || first.get().until < forget.before => drop(first.remove()),
             _ => return,
         }
     }

@@ -23,6 +23,10 @@ pub(super) fn cases() -> Vec<Case> {
             forgets,
         ),
         case(
+            "a long run of skips is as old as its last instant",
+            forgets_ranges,
+        ),
+        case(
             "no more entries are forgotten at once than is bounded",
             forgets_in_bounds,
         ),
@@ -221,6 +225,36 @@ async fn forgets(store: Subject) {
     assert_eq!(seconds(ledger(&store, &row).await), [30]);
     let row = change(&store, &row, |change| change.forget = forget(31, 0)).await;
     assert_eq!(ledger(&store, &row).await, []);
+}
+
+async fn forgets_ranges(store: Subject) {
+    let row = made(&store, schedule(1)).await;
+    let entries = vec![
+        entry(&row, 0),
+        skipped(&row, 1, Reason::Overlap, 3),
+        skipped(&row, 10, Reason::Paused, 90),
+        entry(&row, 100),
+    ];
+    let row = write(&store, &row, entries.clone()).await;
+    let row = change(&store, &row, |change| {
+        let (before, keep) = (at(99), 100);
+        change.forget = Some(Forget { before, keep });
+    })
+    .await;
+    assert_eq!(
+        ledger(&store, &row).await,
+        [entries[3].clone(), entries[2].clone()]
+    );
+    // What is younger than one that is kept is kept.
+    let short = entry(&row, 50);
+    let row = write(&store, &row, vec![short.clone()]).await;
+    let row = change(&store, &row, |change| {
+        let (before, keep) = (at(90), 100);
+        change.forget = Some(Forget { before, keep });
+    })
+    .await;
+    let left = [entries[3].clone(), short, entries[2].clone()];
+    assert_eq!(ledger(&store, &row).await, left);
 }
 
 async fn forgets_in_bounds(store: Subject) {
