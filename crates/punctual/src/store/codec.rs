@@ -7,6 +7,8 @@
 //! ordinary job costs no JSON.
 
 pub(crate) mod schedule;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod schedule_row;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Error;
 use crate::job::JobId;
 use crate::limits;
+use crate::store::{ScheduleRows, Schedules, UnreadableSchedule};
 use crate::time::Timestamp;
 
 /// Overdue rows that cannot be read. They are passed over, and not taken back by anybody: what their jobs allow, nobody can
@@ -65,6 +66,24 @@ pub(super) fn unreadable(rows: &[(JobId, Error)]) -> Option<String> {
     Some(format!(
         "Overdue jobs that cannot be read: {count}, {id} among them ({why}). They are not taken back, since nobody can tell \
          what they allow; a version of Punctual that can read them does so."
+    ))
+}
+
+/// The first schedules that somebody would have to look at, among which a check finds those that cannot be read.
+pub(super) const FIRST_LOOKS: Schedules = Schedules::Next {
+    after: None,
+    limit: limits::UNREADABLE_TOLD,
+};
+
+/// A sentence about schedules whose time has come and that cannot be read, if there are any.
+pub(super) fn unreadable_schedules(first: &ScheduleRows, now: Timestamp) -> Option<String> {
+    let is_due = |row: &&UnreadableSchedule| row.next.is_some_and(|next| next <= now);
+    let due: Vec<_> = first.unreadable.iter().filter(is_due).collect();
+    let UnreadableSchedule { name, why, .. } = due.first()?;
+    let count = due.len();
+    Some(format!(
+        "Schedules that cannot be read: {count}, {name} among them ({why}). They make no jobs; a version of Punctual that can \
+         read them does so."
     ))
 }
 

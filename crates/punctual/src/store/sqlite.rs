@@ -402,15 +402,21 @@ impl Store for SqliteStore {
             |writing| place::try_to_write(writing),
         );
         let now = now_of(&self.clock, None);
-        let unreadable = self
-            .readers
-            .read(move |connection| overdue::unreadable(connection, now()));
+        let unreadable = self.readers.read(move |connection| {
+            let now = now();
+            let looks = schedules::schedules(connection, &findings::FIRST_LOOKS)?;
+            let notes = [
+                findings::unreadable(&overdue::unreadable(connection, now)?),
+                findings::unreadable_schedules(&looks, now),
+            ];
+            Ok(notes.into_iter().flatten())
+        });
         let whole = (depth == Depth::Whole).then(|| self.readers.read(integrity::check));
         Box::pin(async move {
             reached.await?;
             let latency = clock.uptime().saturating_sub(asked_at);
             let mut notes = vec!["Every commit is synced to the disk (WAL, synchronous = FULL).".to_owned()];
-            notes.extend(findings::unreadable(&unreadable.await?));
+            notes.extend(unreadable.await?);
             if let Some(whole) = whole {
                 whole.await?;
                 notes.push("All of the file was read, and it is whole.".to_owned());

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use punctual::change::{Change, Inserted};
-use punctual::job::{Body, Job, Options, State, Status};
+use punctual::change::{Applied, Change, Inserted, ScheduleApplied, ScheduleChange};
+use punctual::job::{Body, Job, Options, Origin, State, Status};
 use punctual::limits::UNREADABLE_ROUNDS;
 use punctual::queue::QueueName;
 use punctual::run::{Beat, BeatRun, Claim, ClaimFrom, Claimed, RunId, WorkerId, WorkerInfo};
-use punctual::store::Store;
+use punctual::schedule::{AT_ONCE, Plan, Schedule, ScheduleId, ScheduleName, Spec, Standing};
+use punctual::store::{Depth, ScheduleRows, Schedules, Store};
 use punctual::time::{Timestamp, seconds};
-use punctual::{Error, JobId};
+use punctual::{Error, JobId, Kind, NewJob};
 
 /// A job that has been due since the epoch, with a payload of so many bytes.
 pub(crate) fn job_of(name: &str, payload_bytes: usize) -> Job {
@@ -132,4 +133,105 @@ pub(crate) async fn claim_by_name(store: &dyn Store, names: &[&str]) -> Vec<Job>
         now: None,
     };
     store.claim(wish).await.expect("the store gives jobs").jobs
+}
+
+/// A schedule that has waited for somebody's look since the epoch.
+pub(crate) fn schedule(name: &str) -> Schedule {
+    let mut standing = Standing::new(Timestamp::EPOCH);
+    standing.next = Some(Timestamp::EPOCH + seconds(1));
+    Schedule {
+        id: ScheduleId(JobId::named(name).0),
+        name: ScheduleName::from(name),
+        rev: 1,
+        created_at: Timestamp::EPOCH,
+        plan: Arc::new(Plan::new(Spec::After(seconds(5)), NewJob::bytes("test", "{}"))),
+        standing,
+    }
+}
+
+/// The making of this schedule.
+pub(crate) fn making(row: &Schedule) -> ScheduleChange {
+    ScheduleChange {
+        expect: 0,
+        becomes: Some(row.clone()),
+        replans: true,
+        ..ScheduleChange::delete(row)
+    }
+}
+
+pub(crate) async fn make(store: &dyn Store, rows: &[Schedule]) {
+    let changes: Vec<ScheduleChange> = rows.iter().map(making).collect();
+    let made = store.change_schedules(&changes).await;
+    let made = made.expect("the store takes schedules");
+    assert_eq!(made, vec![ScheduleApplied::Applied; rows.len()]);
+}
+
+/// All schedules that somebody has to look at.
+pub(crate) async fn looks(store: &dyn Store) -> ScheduleRows {
+    let first = Schedules::Next {
+        after: None,
+        limit: 100,
+    };
+    store.schedules(first).await.expect("the store reads")
+}
+
+/// This job as one of a schedule that waits for its end.
+pub(crate) fn job_for(schedule: &Schedule, name: &str) -> Job {
+    let job = job(name);
+    let origin = Origin {
+        schedule: schedule.id,
+        name: schedule.name.clone(),
+        nominal_at: Timestamp::EPOCH,
+        missed: 0,
+        pokes: true,
+    };
+    let body = Body {
+        origin: Some(origin),
+        ..(*job.body).clone()
+    };
+    Job {
+        body: Arc::new(body),
+        ..job
+    }
+}
+
+/// Of two schedules that are due one cannot be read; `spoil` makes the named one so.
+pub(crate) async fn a_bad_schedule_harms_only_itself(store: &dyn Store, spoil: impl AsyncFn(&str)) {
+    let (bad, good) = (schedule("bad"), schedule("good"));
+    make(store, &[bad.clone(), good.clone()]).await;
+    spoil("bad").await;
+    let found = looks(store).await;
+    assert_eq!(found.items, std::slice::from_ref(&good));
+    let [told] = &found.unreadable[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(
+        (told.id, &told.name, told.next),
+        (bad.id, &bad.name, bad.standing.next)
+    );
+    assert!(told.why.contains("weather"), "{}", told.why);
+    let report = store.check(Depth::Quick).await.expect("it answers");
+    let notes = report.notes.join(" ");
+    assert!(
+        notes.contains("cannot be read: 1, bad among them") && notes.contains("weather"),
+        "{notes}"
+    );
+    // Who has not seen it yet, and comes late, is told.
+    let late = store
+        .change_schedules(&[making(&bad)])
+        .await
+        .map_err(|error| error.kind());
+    assert_eq!(late, Err(Kind::Internal));
+
+    // The ends of its jobs are written all the same, and whoever can read it looks at once.
+    let jobs = [job_for(&bad, "a"), job_for(&bad, "b"), job_for(&good, "c")];
+    insert(store, &jobs).await;
+    let ends: Vec<Change> = jobs.iter().map(Change::delete).collect();
+    assert_eq!(store.apply(&ends).await, Ok(vec![Applied::Applied; 3]));
+    let found = looks(store).await;
+    assert_eq!(found.unreadable[0].next, Some(AT_ONCE));
+    assert_eq!(
+        (found.items[0].rev, found.items[0].standing.next),
+        (2, Some(AT_ONCE))
+    );
 }

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::fetch::fetch_one;
 use super::insert::{holder, insert};
 use super::row::{with_body, with_status};
+use super::schedules;
 use super::writing::Writing;
 use crate::change::{Applied, Change, Holder, Inserted};
 use crate::error::Error;
@@ -51,16 +52,22 @@ fn apply_one(
         let row = fetch_one(writing.connection(), change.id)?;
         return Ok(row.map_or(Applied::Missing, |row| Applied::Stale(Box::new(row))));
     }
-    if change.then.is_empty() {
-        return write_row(writing, statements, &before, change);
+    let applied = match change.then.is_empty() {
+        true => write_row(writing, statements, &before, change),
+        false => writing.all_or_nothing(
+            |writing| match write_row(writing, statements, &before, change)? {
+                Applied::Applied => write_then(writing, &change.then),
+                held => Ok(held),
+            },
+            |applied| *applied == Applied::Applied,
+        ),
+    }?;
+    if applied == Applied::Applied
+        && let Some(schedule) = change.pokes
+    {
+        schedules::poke(writing, schedule)?;
     }
-    writing.all_or_nothing(
-        |writing| match write_row(writing, statements, &before, change)? {
-            Applied::Applied => write_then(writing, &change.then),
-            held => Ok(held),
-        },
-        |applied| *applied == Applied::Applied,
-    )
+    Ok(applied)
 }
 
 /// What has to be known of a row before it is changed.

@@ -20,9 +20,10 @@ pub(super) const APPLICATION: i32 = 0x5075_6e63;
 
 /// The steps of the schema, oldest first. `PRAGMA user_version` counts how many a file has had. A step that was ever
 /// released never changes.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// The version of the schema that this library reads and writes.
@@ -32,7 +33,7 @@ pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// Prepared statements kept by a connection: all that there are.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 /// Creates the file if need be, and brings its schema up to date. Answers the file's path, made absolute.
 pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {

@@ -10,6 +10,7 @@ use punctual::store::{Depth, Store};
 use punctual::{Engine, Kind, seconds};
 
 use super::{connect, folder, insert, is_there, job, open};
+use crate::rows::{looks, make, schedule};
 
 async fn refusal(path: &Path) -> Error {
     SqliteStore::open(path, SqliteOptions::default())
@@ -138,6 +139,22 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
     let store = open(&path).await;
     let workers = store.workers().await.expect("it answers");
     assert_eq!((workers.len(), workers[0].lease), (1, seconds(30)));
+}
+
+#[tokio::test]
+async fn a_file_that_had_no_schedules_takes_them_beside_the_jobs_that_are_in_it() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    insert(&store, &[job("a")]).await;
+    drop(store);
+    connect(&path)
+        .execute_batch("drop table schedules; drop table occurrences; pragma user_version = 2")
+        .expect("it is ours");
+    let store = open(&path).await;
+    assert!(is_there(&store, "a").await);
+    make(&store, &[schedule("nightly")]).await;
+    assert_eq!(looks(&store).await.items, [schedule("nightly")]);
 }
 
 #[tokio::test]

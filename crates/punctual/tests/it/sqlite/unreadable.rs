@@ -15,7 +15,7 @@ use punctual::time::{Timestamp, seconds};
 use punctual::{Engine, JobId, Kind, NewJob};
 
 use super::{claim, connect, count, folder, insert, job, open};
-use crate::rows::{bad_rows_at_the_head_are_got_through, claim_by_name};
+use crate::rows::{a_bad_schedule_harms_only_itself, bad_rows_at_the_head_are_got_through, claim_by_name};
 
 /// Changes the row of this job so that it cannot be read.
 fn spoil(path: &Path, name: &str, how: &str) {
@@ -245,4 +245,17 @@ async fn a_row_that_cannot_be_read_keeps_nobody_from_the_others() {
         .await
         .expect_err("it cannot be read");
     assert_eq!(error.kind(), Kind::Internal);
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_is_told_and_harms_only_itself() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let store = open(&path).await;
+    a_bad_schedule_harms_only_itself(&store, async |name| {
+        let sql =
+            r#"update schedules set plan = replace(plan, '"spec"', '"weather":1,"spec"') where name = ?1"#;
+        assert_eq!(connect(&path).execute(sql, [name]), Ok(1));
+    })
+    .await;
 }

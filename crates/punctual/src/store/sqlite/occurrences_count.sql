@@ -1,0 +1,1 @@
+select count(*) from occurrences where schedule = ?1

@@ -1,0 +1,1 @@
+delete from occurrences where schedule = ?1
