@@ -437,12 +437,10 @@ impl Store for Dispatched {
             let applied = self.rows.change_schedules(changes).await?;
             let made = changes.iter().zip(&applied);
             let made = made.filter(|(_, applied)| **applied == ScheduleApplied::Applied);
-            // A job that was there before may stand elsewhere; whoever pops it asks its row.
-            let places: Places = made
-                .flat_map(|(change, _)| &change.jobs)
-                .map(|job| (job.id(), place_of(job)))
-                .collect();
-            self.line_up(&places).await;
+            // A job that was there before stays as it is, and may stand elsewhere.
+            let jobs = made.flat_map(|(change, _)| &change.jobs);
+            let ids: Vec<JobId> = jobs.map(Job::id).collect();
+            self.line_up_as_stored(&ids).await;
             Ok(applied)
         })
     }

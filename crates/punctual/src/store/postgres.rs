@@ -19,6 +19,7 @@
 
 mod apply;
 mod beat;
+mod change_schedules;
 mod check;
 mod claim;
 mod claim_ids;
@@ -54,6 +55,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::Transaction;
 
+use self::change_schedules::change_schedules;
 use self::connect::{Connector, Place};
 use self::namespace::Namespace;
 use self::pipeline::Pipeline;
@@ -347,6 +349,10 @@ impl Core {
         }
         let unreadable = on_session!(self.reads, session => overdue::unreadable(&session))?;
         report.notes.extend(findings::unreadable(&unreadable));
+        let first =
+            on_session!(self.reads, session => schedules::schedules(&session, &findings::FIRST_LOOKS))?;
+        let now = Timestamp::from_micros(clock.now().as_micros() + report.clock_ahead_micros);
+        report.notes.extend(findings::unreadable_schedules(&first, now));
         Ok(report)
     }
 }
@@ -455,7 +461,10 @@ impl Store for PostgresStore {
         let (core, changes) = (Arc::clone(&self.core), changes.to_vec());
         self.write(async move {
             checks::change_schedules(&changes)?;
-            on_session!(core.writes, session => schedules::change(&session, &changes))
+            let applied = on_session!(core.writes, session => change_schedules(&session, &changes));
+            let jobs = changes.iter().flat_map(|change| &change.jobs);
+            core.floors.heed(&signals::due(jobs));
+            applied
         })
     }
 

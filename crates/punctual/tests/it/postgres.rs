@@ -6,6 +6,7 @@ mod floors;
 mod namespace;
 mod place;
 mod plan;
+mod schedules;
 pub(crate) mod server;
 mod sql;
 mod transaction;

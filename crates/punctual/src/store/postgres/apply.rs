@@ -2,8 +2,8 @@
 //!
 //! Nearly every batch only writes rows, or only deletes them, and none of it has a unique key: then no change hangs on
 //! another, and one short statement makes them so if all rows have the expected `rev`. Where there are keys, a longer statement
-//! makes the whole batch so, or nothing of it. What is left goes the careful way: in one transaction, change by change where the
-//! order matters, read to the end before it is committed.
+//! makes the whole batch so, or nothing of it. What is left, and a batch that pokes schedules, goes the careful way: in one
+//! transaction, change by change where the order matters, read to the end before it is committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::fetch::fetch;
 use super::insert::{ids_of, insert_in, partly_done};
 use super::row::{BodyColumns, Columns, StatusColumns, read_holder};
+use super::schedules;
 use super::session::{Link, Param, Session};
 use crate::change::{Applied, Change, Holder, Inserted};
 use crate::error::Error;
@@ -22,7 +23,8 @@ use crate::limits;
 
 /// Applies a batch in a transaction of its own.
 pub(super) async fn apply(session: &Session, changes: &[Change]) -> Result<Vec<Applied>, Fault> {
-    if plain_part(changes).len() == changes.len() {
+    let pokes = changes.iter().any(|change| change.pokes.is_some());
+    if !pokes && plain_part(changes).len() == changes.len() {
         if let Some(sort) = Sort::of(changes) {
             return apply_alone(session, sort, changes).await;
         }
@@ -139,6 +141,7 @@ pub(super) async fn apply_in(link: Link<'_>, changes: &[Change]) -> Result<Vec<A
         // The row of one that is stale is told as it is now: a later change of the batch may be of the same row.
         answers.extend(tell_stale(link, left, found).await?);
     }
+    schedules::poke(link, changes, &answers).await?;
     Ok(answers)
 }
 

@@ -69,6 +69,12 @@ pub(super) async fn insert_in(link: Link<'_>, jobs: &[&Job]) -> Result<Vec<Inser
     Ok(answers)
 }
 
+/// Inserts those of these jobs that nothing stands against, and answers their ids. No two have the same id.
+pub(super) async fn insert_absent(link: Link<'_>, jobs: &[&Job]) -> Result<BTreeSet<Uuid>, Fault> {
+    let batch = Batch::of(jobs);
+    ids_of(&link.query(batch.statement(), &batch.params()).await?)
+}
+
 /// How the answer for an item is found.
 enum Place {
     Known(Inserted),
@@ -106,8 +112,7 @@ async fn finish(
 }
 
 async fn insert_part(link: Link<'_>, jobs: &[&Job]) -> Result<Vec<Inserted>, Fault> {
-    let batch = Batch::of(jobs);
-    let inserted = ids_of(&link.query(batch.statement(), &batch.params()).await?)?;
+    let inserted = insert_absent(link, jobs).await?;
     let skipped = skipped(jobs, &inserted);
     let reasons = tell_why(link, &skipped).await?;
     Ok(answers(jobs, &inserted, reasons))

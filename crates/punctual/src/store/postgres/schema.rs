@@ -10,9 +10,10 @@ use crate::error::Error;
 use crate::limits;
 
 /// The steps of the schema, oldest first. A step that was ever released never changes.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// The version of the schema that this library reads and writes.

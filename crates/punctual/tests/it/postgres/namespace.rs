@@ -6,7 +6,7 @@ use punctual::store::{Depth, Store};
 
 use super::server::{House, open, schema_of};
 use super::{insert, is_there, job};
-use crate::rows::job_of;
+use crate::rows::{job_of, make, schedule};
 
 async fn refused(url: &str, options: PostgresOptions) -> punctual::Error {
     let store = PostgresStore::open(url, options).await;
@@ -96,6 +96,28 @@ async fn a_namespace_that_is_not_there_is_not_made_for_those_who_look_for_one() 
 }
 
 #[tokio::test]
+async fn a_namespace_that_had_no_schedules_takes_them_beside_the_jobs_that_are_in_it() {
+    let Some(house) = House::shared() else { return };
+    let (url, client) = (house.next(), house.client().await);
+    let store = open(&url).await;
+    insert(&store, &[job("a")]).await;
+    drop(store);
+    let schema = schema_of(&url);
+    let before = format!(
+        "drop table {schema}.schedules cascade; drop table {schema}.occurrences;
+         delete from {schema}.punctual_schema where version = 3"
+    );
+    client.batch_execute(&before).await.expect("it is ours");
+    assert_eq!(PostgresStore::migrate(&url).await, Ok((2, 3)));
+    let store = open(&url).await;
+    assert!(is_there(&store, "a").await);
+    make(&store, &[schedule("nightly")]).await;
+    let sql = format!("select name, next_look_at = to_timestamp(1) from {schema}.schedules_readable");
+    let row = client.query_one(&sql, &[]).await.expect("the view is there");
+    assert_eq!((row.get(0), row.get(1)), ("nightly", true));
+}
+
+#[tokio::test]
 async fn people_read_the_jobs_in_words_and_instants() {
     let Some(house) = House::shared() else { return };
     let url = house.next();
@@ -119,6 +141,6 @@ async fn a_store_says_what_its_server_promises() {
         .check(Depth::Quick)
         .await
         .expect("it is there");
-    assert_eq!((report.store, report.schema), ("postgres", 2));
+    assert_eq!((report.store, report.schema), ("postgres", 3));
     assert_eq!(report.notes.len(), 1);
 }

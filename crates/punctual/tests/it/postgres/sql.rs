@@ -157,7 +157,7 @@ async fn a_namespace_of_the_first_version_is_brought_up_to_date_with_all_that_is
         id = job("a").id()
     );
     client.batch_execute(&make).await.expect("it is made");
-    assert_eq!(PostgresStore::migrate(&url).await, Ok((1, 2)));
+    assert_eq!(PostgresStore::migrate(&url).await, Ok((1, 3)));
     enqueue(&client, schema, "'k'").await;
     assert_eq!(claim(&open(&url).await, 10).await.jobs.len(), 2);
 }

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use super::server::{House, open, schema_of};
 use super::{claim, insert, job};
-use crate::rows::{bad_rows_at_the_head_are_got_through, claim_by_name};
+use crate::rows::{a_bad_schedule_harms_only_itself, bad_rows_at_the_head_are_got_through, claim_by_name};
 
 /// Changes the row of this job so that it cannot be read.
 async fn spoil(client: &Client, url: &str, name: &str, how: &str) {
@@ -106,4 +106,18 @@ async fn a_batch_with_a_stale_row_that_cannot_be_read_changes_nothing() {
     assert_eq!(counted[0].jobs[State::Waiting as usize], 2);
     let applied = store.apply(&changes[1..]).await;
     assert_eq!(applied, Ok(vec![Applied::Applied]));
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_is_told_and_harms_only_itself() {
+    let Some(house) = House::shared() else { return };
+    let (url, client) = (house.next(), house.client().await);
+    let store = open(&url).await;
+    a_bad_schedule_harms_only_itself(&store, async |name| {
+        let change = r#"set plan = replace(plan, '"spec"', '"weather":1,"spec"') where name = $1"#;
+        let sql = format!("update {}.schedules {change}", schema_of(&url));
+        let changed = client.execute(&sql, &[&name]).await;
+        assert_eq!(changed.expect("it is changed"), 1);
+    })
+    .await;
 }
