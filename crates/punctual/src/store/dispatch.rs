@@ -35,6 +35,7 @@
 mod doubts;
 mod store_time;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -434,7 +435,14 @@ impl Store for Dispatched {
 
     fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
         Box::pin(async move {
-            let applied = self.rows.change_schedules(changes).await?;
+            let applied = self.rows.change_schedules(changes).await;
+            if applied.as_ref().is_err_and(Error::is_unknown) {
+                // What was stored after all stands in no line, and nobody sends it again: the schedule has moved on then.
+                let jobs = changes.iter().flat_map(|change| &change.jobs);
+                let queues: BTreeSet<&QueueName> = jobs.map(|job| &job.body.queue).collect();
+                self.lines.doubt(queues).await.ok();
+            }
+            let applied = applied?;
             let made = changes.iter().zip(&applied);
             let made = made.filter(|(_, applied)| **applied == ScheduleApplied::Applied);
             // A job that was there before stays as it is, and may stand elsewhere.

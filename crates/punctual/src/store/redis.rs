@@ -7,8 +7,11 @@
 //!          link: one connection, heals itself        signals: whatever gathers, one message
 //!              │                                            │
 //!              ▼                                            ▼
-//!     {namespace}:j:<id>  body                       {namespace}:signals
-//!     {namespace}:s:<id>  status
+//!     {namespace}:j:<id>      body                 {namespace}:signals
+//!     {namespace}:s:<id>      status
+//!     {namespace}:plan:<id>   plan of a schedule
+//!     {namespace}:sched:<id>  its standing
+//!     {namespace}:occ:<id>    its ledger
 //!     {namespace}:line:<priority>:<queue> …  indexes: sorted sets in the order of their bytes
 //! ```
 //!
@@ -168,11 +171,14 @@ impl RedisStore {
         let now = reply::bytes(self.link.read(&script::CHECK, arguments).await?)?;
         let latency = self.clock.uptime().saturating_sub(asked_at);
         let here = self.clock.now() - latency / 2;
-        let ahead = order::read_instant(reply::fixed(&now)?).as_micros() - here.as_micros();
+        let now = order::read_instant(reply::fixed(&now)?);
+        let ahead = now.as_micros() - here.as_micros();
+        let looks = schedules::schedules(&self.link, &findings::FIRST_LOOKS).await?;
         let notes = [
             Some(promise.keeps.note().to_owned()),
             findings::clock(ahead),
             findings::unreadable(&overdue::unreadable(&self.link).await?),
+            findings::unreadable_schedules(&looks, now),
         ];
         Ok(Report {
             store: "redis",

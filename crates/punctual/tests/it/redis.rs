@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 pub(crate) mod layout;
 mod promise;
+mod schedules;
 pub(crate) mod server;
 mod signals;
 mod trouble;

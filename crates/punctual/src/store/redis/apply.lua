@@ -1,6 +1,6 @@
 -- Makes changes, each wholly or not at all. For each: id, expected rev, W (write) or D (delete), the status in two parts,
 -- between which stands its place (priority and queue), the place or nothing to keep the one it has, the body or nothing to
--- keep it, how many jobs follow, and id, status, body of each of them.
+-- keep it, the schedule that it pokes or nothing, how many jobs follow, and id, status, body of each of them.
 -- Answers for each: A (applied), M (missing), the row that has another rev, or who holds what it wants.
 
 -- What of ids and unique keys would be otherwise once this change is made.
@@ -80,7 +80,15 @@ local function delete(id, before)
   forget_output(id)
 end
 
-local function apply(id, expect, status_of, body, jobs)
+-- Has a schedule looked at now, whether or not its row can be read, as long as it has its first fields.
+local function poke(schedule)
+  local before = call('GET', key_of_schedule(schedule))
+  if before and #before >= 17 then
+    write_standing(schedule, before, sub(before, 1, 1) .. next_rev(sub(before, 2, 9)) .. AT_ONCE .. sub(before, 18))
+  end
+end
+
+local function apply(id, expect, status_of, body, pokes, jobs)
   local before = call('GET', key_of_status(id))
   if not before then
     return 'M'
@@ -105,14 +113,10 @@ local function apply(id, expect, status_of, body, jobs)
     put(job.id, job.status, job.body)
   end
   write_strings()
+  if pokes ~= '' then
+    poke(pokes)
+  end
   return 'A'
-end
-
-local at = 0
-
-local function argument()
-  at = at + 1
-  return ARGV[at]
 end
 
 -- The status that a change leads to, once it is known what it changes.
@@ -129,14 +133,11 @@ local function written(writes, first, place, second)
 end
 
 local answers = {}
-while at < #ARGV do
+while arguments_read < #ARGV do
   local id, expect, writes = argument(), argument(), argument() == 'W'
-  local first, place, second, body = argument(), argument(), argument(), argument()
-  local jobs = {}
-  for place_of_job = 1, tonumber(argument()) do
-    jobs[place_of_job] = { id = argument(), status = argument(), body = argument() }
-  end
-  answers[#answers + 1] = apply(id, expect, written(writes, first, place, second), body, jobs)
+  local first, place, second, body, pokes = argument(), argument(), argument(), argument(), argument()
+  local jobs = jobs_of_arguments()
+  answers[#answers + 1] = apply(id, expect, written(writes, first, place, second), body, pokes, jobs)
 end
 finish()
 return answers

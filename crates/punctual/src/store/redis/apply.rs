@@ -3,7 +3,7 @@
 use redis::Value;
 
 use super::batch::Batches;
-use super::insert::{holder, push};
+use super::insert::{holder, push_all};
 use super::link::Link;
 use super::reply;
 use super::row::{place, read_job, status_after_place, status_before_place, write_body};
@@ -16,7 +16,7 @@ pub(super) async fn apply(link: &Link, changes: &[Change]) -> Result<Vec<Applied
     let mut batches = Batches::default();
     changes
         .iter()
-        .for_each(|change| batches.add(|arguments| push_change(arguments, change)));
+        .for_each(|change| batches.add(1 + change.then.len(), |arguments| push_change(arguments, change)));
     let answers = batches.write(link, &APPLY).await?;
     let alone = changes.len() == 1;
     let answers = changes.iter().zip(answers);
@@ -44,8 +44,13 @@ fn push_change(arguments: &mut Arguments, change: &Change) {
             ),
         None => arguments.bytes("D").bytes("").bytes("").bytes("").bytes(""),
     };
-    arguments.number(change.then.len());
-    change.then.iter().for_each(|job| push(arguments, job));
+    arguments.bytes(
+        change
+            .pokes
+            .as_ref()
+            .map_or(&[][..], |schedule| schedule.0.as_bytes()),
+    );
+    push_all(arguments, &change.then);
 }
 
 fn read(id: JobId, answer: Value, alone: bool) -> Result<Applied, Error> {

@@ -10,22 +10,29 @@ use crate::limits;
 
 /// Items for one script, in as many runs of it as they need.
 #[derive(Default)]
-pub(super) struct Batches {
-    batches: Vec<(usize, Arguments)>,
+pub(super) struct Batches(Vec<Batch>);
+
+/// What one run of a script is given.
+#[derive(Default)]
+struct Batch {
+    items: usize,
+    rows: usize,
+    arguments: Arguments,
 }
 
 impl Batches {
-    /// Adds an item, whose arguments `push` gives.
-    pub(super) fn add(&mut self, push: impl FnOnce(&mut Arguments)) {
-        let is_full = self.batches.last().is_none_or(|(items, arguments)| {
-            *items >= limits::SCRIPT_ITEMS || arguments.size() >= limits::SCRIPT_BYTES
-        });
-        if is_full {
-            self.batches.push((0, Arguments::default()));
+    /// Adds an item that writes so many rows, whose arguments `push` gives. An item is never split.
+    pub(super) fn add(&mut self, rows: usize, push: impl FnOnce(&mut Arguments)) {
+        let has_room = |batch: &Batch| {
+            batch.rows + rows <= limits::SCRIPT_ITEMS && batch.arguments.size() < limits::SCRIPT_BYTES
+        };
+        if !self.0.last().is_some_and(has_room) {
+            self.0.push(Batch::default());
         }
-        if let Some((items, arguments)) = self.batches.last_mut() {
-            *items += 1;
-            push(arguments);
+        if let Some(batch) = self.0.last_mut() {
+            batch.items += 1;
+            batch.rows += rows;
+            push(&mut batch.arguments);
         }
     }
 
@@ -34,7 +41,7 @@ impl Batches {
     /// A batch that fails after another was written leaves the whole unknown: whoever sends it again finds what stands.
     pub(super) async fn write(self, link: &Link, script: &'static Script) -> Result<Vec<Value>, Error> {
         let mut answers = Vec::new();
-        for (items, arguments) in self.batches {
+        for Batch { items, arguments, .. } in self.0 {
             let answered = match link.write(script, arguments).await {
                 Ok(value) => reply::as_many(reply::array(value)?, items)?,
                 Err(error) if answers.is_empty() || error.is_unknown() => return Err(error),

@@ -14,17 +14,23 @@ use crate::job::{Job, JobId};
 pub(super) async fn insert(link: &Link, jobs: &[Job]) -> Result<Vec<Inserted>, Error> {
     let mut batches = Batches::default();
     jobs.iter()
-        .for_each(|job| batches.add(|arguments| push(arguments, job)));
+        .for_each(|job| batches.add(1, |arguments| push(arguments, job)));
     let answers = batches.write(link, &INSERT).await?;
     answers.into_iter().map(read).collect()
 }
 
 /// The arguments that tell of a row.
-pub(super) fn push(arguments: &mut Arguments, job: &Job) {
+fn push(arguments: &mut Arguments, job: &Job) {
     arguments
         .bytes(job.body.id.0.as_bytes())
         .bytes(write_status(job))
         .bytes(write_body(&job.body));
+}
+
+/// The arguments that tell how many rows there are, and of each of them.
+pub(super) fn push_all(arguments: &mut Arguments, jobs: &[Job]) {
+    arguments.number(jobs.len());
+    jobs.iter().for_each(|job| push(arguments, job));
 }
 
 fn read(answer: Value) -> Result<Inserted, Error> {

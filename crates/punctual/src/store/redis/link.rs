@@ -197,12 +197,14 @@ const SCHEMA_ERROR: &str = "PUNCTUALSCHEMA";
 impl Inner {
     async fn run(&self, script: &Script, arguments: &Arguments, sent: Sent) -> Result<Value, Error> {
         match self.run_once(script, arguments, sent).await {
-            Err(fault) if fault.is_server(is_missing) => {
-                tracing::error!(
-                    namespace = self.address.namespace,
-                    at = %self.address,
-                    "Redis has lost this namespace: it was flushed, or restarted without its data; it begins anew"
-                );
+            Err(fault) if fault.is_server(is_to_be_prepared) => {
+                if fault.is_server(is_missing) {
+                    tracing::error!(
+                        namespace = self.address.namespace,
+                        at = %self.address,
+                        "Redis has lost this namespace: it was flushed, or restarted without its data; it begins anew"
+                    );
+                }
                 self.prepare().await?;
                 let again = self.run_once(script, arguments, sent).await;
                 again.map_err(|fault| fault.told(self))
@@ -366,6 +368,13 @@ impl Inner {
             state.home = Some(node);
         }
     }
+}
+
+/// Whether there is no namespace, or the copy of an older one was put back.
+fn is_to_be_prepared(error: &RedisError) -> bool {
+    let version = || error.detail()?.parse::<u32>().ok();
+    let is_older = || version().is_some_and(|version| version < SCHEMA);
+    is_missing(error) || (fault::is(error, SCHEMA_ERROR) && is_older())
 }
 
 fn is_missing(error: &RedisError) -> bool {

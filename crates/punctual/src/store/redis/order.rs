@@ -86,5 +86,7 @@ mod tests {
         assert!(prelude.contains(&format!("LATEST = '{}'", of_lua(instant(Timestamp::MAX)))));
         let never = backwards(instant(Timestamp::MIN));
         assert!(prelude.contains(&format!("NEVER = '{}'", of_lua(never))));
+        let at_once = of_lua(instant(crate::schedule::AT_ONCE));
+        assert!(prelude.contains(&format!("AT_ONCE = '{at_once}'")));
     }
 }

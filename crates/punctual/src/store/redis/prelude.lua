@@ -1,8 +1,9 @@
 -- What every script begins with: the names of the keys, and how a row is read, indexed and written.
 --
--- A row is two strings: `j:<id>` is the body, `s:<id>` the status. Instants and revs are 8 bytes that sort as they
--- count, so that nothing is lost where a number of Lua ends (2^53); row.rs says what stands where. Every index is a sorted
--- set in which all scores are zero, so that its members stand in the order of their bytes.
+-- A job is two strings: `j:<id>` is the body, `s:<id>` the status. So is a schedule: `plan:<id>` is what was planned, `sched:<id>`
+-- how far that has come; `occ:<id>` is its ledger, with a member for each entry. Instants and revs are 8 bytes that sort as
+-- they count, so that nothing is lost where a number of Lua ends (2^53); row.rs and schedules/form.rs say what stands where.
+-- Every index is a sorted set in which all scores are zero, so that its members stand in the order of their bytes.
 --
 -- A script checks everything before its first write: what a script has written stays, also when it fails afterwards.
 
@@ -10,7 +11,7 @@ local ns = KEYS[1]
 local call, sub, pack, unpack_bytes = redis.call, string.sub, struct.pack, struct.unpack
 
 local schema = call('GET', ns .. 'schema')
-if schema ~= '1' then
+if schema ~= '2' then
   return redis.error_reply('PUNCTUALSCHEMA ' .. (schema or 'missing'))
 end
 
@@ -19,6 +20,8 @@ local UNSET = string.rep('\0', 8)
 -- Timestamp::MAX, and Timestamp::MIN as it stands in the order of ended jobs, which is backwards.
 local LATEST = '\131\132\67\247\1\131\250\63'
 local NEVER = '\133\61\224\183\169\198\186\63'
+-- The next look of a schedule that was poked.
+local AT_ONCE = '\128\0\0\0\0\0\0\0'
 local NO_LENGTH = 4294967295
 
 -- The number of an 8-byte instant: exact up to the year 2255.
@@ -68,6 +71,10 @@ end
 
 local function key_of_unique(unique)
   return ns .. 'key:' .. unique
+end
+
+local function key_of_schedule(id)
+  return ns .. 'sched:' .. id
 end
 
 -- The text that begins at `at`, false if it is not set, and where the next one begins.
@@ -239,4 +246,38 @@ local function rewrite(id, before, status)
   end
   count(old, -1)
   count(new, 1)
+end
+
+-- Writes how far a schedule has come: in place of `before`, if it was there.
+local function write_standing(id, before, row)
+  local function move_look(standing, is_in)
+    local next_look = sub(standing, 10, 17)
+    if next_look ~= UNSET then
+      move(ns .. 'sched:next', next_look .. id, is_in)
+    end
+  end
+  if before then
+    move_look(before, false)
+  end
+  if row then
+    move_look(row, true)
+    call('SET', key_of_schedule(id), row)
+  end
+end
+
+local arguments_read = 0
+
+-- The next argument of a script that reads them one by one.
+local function argument()
+  arguments_read = arguments_read + 1
+  return ARGV[arguments_read]
+end
+
+-- How many jobs there are, and id, status and body of each of them.
+local function jobs_of_arguments()
+  local jobs = {}
+  for place = 1, tonumber(argument()) do
+    jobs[place] = { id = argument(), status = argument(), body = argument() }
+  end
+  return jobs
 end

@@ -1,9 +1,11 @@
--- Makes a namespace if there is none, and tries every command that scripts use, so that a user who may not use one of them
--- is told at once, and not in the middle of a write. Answers the version of the layout that is there.
+-- Makes a namespace if there is none, and brings an older one up to date: each layout so far has only added keys to the one
+-- before it. Tries every command that scripts use, so that a user who may not use one of them is told at once, and not in the
+-- middle of a write. Answers the version of the layout that is there.
 
 local ns, call = KEYS[1], redis.call
 local schema = call('GET', ns .. 'schema')
-if schema and schema ~= ARGV[1] then
+local version = tonumber(schema or 0)
+if not version or version > tonumber(ARGV[1]) then
   return schema
 end
 local try = ns .. 'try'
@@ -12,8 +14,11 @@ local commands = {
   { 'ZADD', try, 0, 'a' },
   { 'ZREM', try, 'b' },
   { 'ZRANGEBYLEX', try, '-', '+', 'LIMIT', 0, 1 },
+  { 'ZLEXCOUNT', try, '-', '+' },
+  { 'ZCARD', try },
+  { 'ZREMRANGEBYRANK', try, 0, 0 },
   { 'ZRANGEBYSCORE', try, '-inf', '+inf', 'LIMIT', 0, 1 },
-  { 'DEL', try },
+  { 'UNLINK', try },
   { 'HSET', try, 'a', 1 },
   { 'HSETNX', try, 'a', 1 },
   { 'HINCRBY', try, 'a', 1 },

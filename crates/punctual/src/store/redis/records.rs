@@ -20,7 +20,7 @@ pub(super) async fn change_records(
     let mut batches = Batches::default();
     changes
         .iter()
-        .for_each(|change| batches.add(|arguments| push(arguments, change)));
+        .for_each(|change| batches.add(1, |arguments| push(arguments, change)));
     let answers = batches.write(link, &CHANGE_RECORDS).await?;
     let answers = changes.iter().zip(answers);
     answers.map(|(change, answer)| read(change, answer)).collect()

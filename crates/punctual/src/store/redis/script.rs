@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 /// The version of the layout of the keys, which every script expects.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {$(
@@ -23,6 +23,8 @@ scripts! {
     APPLY = "apply.lua";
     HEADS = "heads.lua";
     CHANGE_RECORDS = "change_records.lua";
+    CHANGE_SCHEDULES = "change_schedules.lua";
+    SCHEDULES = "schedules.lua";
     APPEND_OUTPUT = "append_output.lua";
     OUTPUT = "output.lua";
     CHECK = "check.lua";

@@ -4,7 +4,7 @@ use punctual::Kind;
 use punctual::store::{Depth, Store};
 
 use super::server::{Server, namespace, shared};
-use super::{claim, insert, job, open, refusal, success, tell};
+use super::{claim, insert, job, open, refusal, schedules, success, tell};
 
 /// What `docs/stores.md` says a user needs.
 const RIGHTS: &str =
@@ -64,6 +64,7 @@ async fn a_user_needs_no_more_rights_than_the_docs_say() {
     insert(&store, &[job("a")]).await;
     let claimed = claim(&store, 1).await.expect("it claims").jobs;
     store.apply(&[success(&claimed[0])]).await.expect("it settles");
+    schedules::live_through_all(&store).await;
     store.check(Depth::Quick).await.expect("it checks");
 
     let elsewhere = of_user.replace("namespace=", "namespace=not-");

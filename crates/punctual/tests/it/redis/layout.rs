@@ -1,6 +1,7 @@
 //! The version of the layout, and rows that this version cannot read.
 
 use punctual::job::State;
+use punctual::store::redis::RedisStore;
 use punctual::store::{Filter, Page, Store};
 use punctual::{JobId, Kind};
 use redis::Value;
@@ -9,7 +10,7 @@ use super::server::{Server, shared_namespace};
 use super::{claim, insert, is_there, job, open, refusal, success, tell};
 
 /// The name of a key in the namespace of a URL.
-fn key(url: &str, name: &str) -> String {
+pub(super) fn key(url: &str, name: &str) -> String {
     let namespace = url.split("namespace=").nth(1).unwrap_or("punctual");
     format!("{{{namespace}}}:{name}")
 }
@@ -19,7 +20,7 @@ async fn a_namespace_of_a_newer_version_is_refused_and_left_as_it_is() {
     let Some(url) = shared_namespace() else { return };
     let store = open(&url).await;
     insert(&store, &[job("old")]).await;
-    tell(&url, &["SET", &key(&url, "schema"), "2"]).await;
+    tell(&url, &["SET", &key(&url, "schema"), "3"]).await;
 
     let error = refusal(&url).await;
     assert_eq!(error.kind(), Kind::Invalid);
@@ -34,7 +35,25 @@ async fn a_namespace_of_a_newer_version_is_refused_and_left_as_it_is() {
         assert!(error.to_string().contains("newer"), "{error}");
     }
     let schema = tell(&url, &["GET", &key(&url, "schema")]).await;
-    assert_eq!(schema, Value::BulkString(b"2".to_vec()));
+    assert_eq!(schema, Value::BulkString(b"3".to_vec()));
+}
+
+#[tokio::test]
+async fn a_namespace_of_an_older_version_is_brought_up_to_date_and_goes_on() {
+    let Some(url) = shared_namespace() else { return };
+    let store = open(&url).await;
+    insert(&store, &[job("old"), job("older")]).await;
+    let (schema, version) = (key(&url, "schema"), Value::BulkString(b"2".to_vec()));
+    tell(&url, &["SET", &schema, "1"]).await;
+    let (from, to) = RedisStore::migrate(&url).await.expect("it migrates");
+    assert_eq!((from, to), (1, 2));
+    assert_eq!(tell(&url, &["GET", &schema]).await, version);
+    assert_eq!(claim(&store, 1).await.expect("it claims").jobs.len(), 1);
+
+    // Also where somebody puts an older copy of it back while it is in use.
+    tell(&url, &["SET", &schema, "1"]).await;
+    assert_eq!(claim(&store, 1).await.expect("it claims").jobs.len(), 1);
+    assert_eq!(tell(&url, &["GET", &schema]).await, version);
 }
 
 #[tokio::test]

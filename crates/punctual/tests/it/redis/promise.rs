@@ -46,7 +46,7 @@ async fn a_check_tells_what_a_loss_of_power_may_cost() {
     ] {
         set("appendfsync", fsync).await;
         let report = store.check(Depth::Quick).await.expect("it checks");
-        assert_eq!((report.store, report.schema), ("redis", 1));
+        assert_eq!((report.store, report.schema), ("redis", 2));
         assert_eq!(report.durable, durable, "{fsync}");
         assert!(report.notes[0].contains(told), "{fsync}: {:?}", report.notes);
         assert!(report.version.contains('.'), "{}", report.version);
@@ -103,7 +103,7 @@ async fn a_namespace_is_made_only_when_it_is_to_be() {
         .await
         .expect_err("it is not there");
     assert_eq!(error.kind(), Kind::Unavailable);
-    assert_eq!(RedisStore::migrate(&url).await, Ok((0, 1)));
+    assert_eq!(RedisStore::migrate(&url).await, Ok((0, 2)));
     RedisStore::open(&url, expected).await.expect("it is there");
 }
 
