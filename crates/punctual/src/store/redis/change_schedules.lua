@@ -1,7 +1,7 @@
 -- Changes schedules, each wholly or not at all. For each: id, name, expected rev, the row or nothing to delete it, and its plan
 -- or nothing to keep the one it has; the jobs to insert; how many entries of its ledger are dropped, and the key of each; how
--- many are written, and each of them; and of old ones before which instant, or nothing to drop none, how many are kept, and how
--- many are dropped at most.
+-- many are written, and each of them; and of old ones since when they stand for nothing, or nothing to drop none, how many are
+-- kept, and how many are dropped at most.
 -- Answers for each: A (applied), M (there is none, though one is expected), or id, row and plan of the one that has another
 -- rev, or the name.
 
@@ -31,12 +31,26 @@ local function drop(ledger, key)
   end
 end
 
+-- How many entries, from the oldest on, are too many or stand for nothing at this instant or later.
+local function count_old(ledger, before, too_many, most)
+  local earlier = math.min(call('ZLEXCOUNT', ledger, '-', '(' .. before), most)
+  for first = too_many, earlier - 1, PIECE do
+    local last = math.min(first + PIECE, earlier) - 1
+    for place, entry in ipairs(call('ZRANGE', ledger, first, last)) do
+      local nominal_at, till = sub(entry, 1, 8), sub(entry, 11, 18)
+      if till ~= nominal_at and #till == 8 and not is_after(before, till) then
+        return first + place - 1
+      end
+    end
+  end
+  return math.max(earlier, too_many)
+end
+
 local function drop_old(ledger, before, keep, most)
-  local old = call('ZLEXCOUNT', ledger, '-', '(' .. before)
-  local too_many = call('ZCARD', ledger) - keep
-  local gone = math.min(math.max(old, too_many), most)
+  local too_many = math.min(math.max(call('ZCARD', ledger) - keep, 0), most)
+  local gone = count_old(ledger, before, too_many, most)
   if gone > 0 then
-    call('ZREMRANGEBYRANK', ledger, 0, string.format('%.0f', gone - 1))
+    call('ZREMRANGEBYRANK', ledger, 0, gone - 1)
   end
 end
 

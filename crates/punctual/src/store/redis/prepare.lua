@@ -16,6 +16,7 @@ local commands = {
   { 'ZRANGEBYLEX', try, '-', '+', 'LIMIT', 0, 1 },
   { 'ZLEXCOUNT', try, '-', '+' },
   { 'ZCARD', try },
+  { 'ZRANGE', try, 0, 0 },
   { 'ZREMRANGEBYRANK', try, 0, 0 },
   { 'ZRANGEBYSCORE', try, '-inf', '+inf', 'LIMIT', 0, 1 },
   { 'UNLINK', try },
