@@ -474,9 +474,12 @@ pub const LISTENER_PING: Duration = Duration::from_secs(15);
 /// How long a store that only dispatches through Redis waits for its answer, or for a connection: it can do without, and a
 /// server that hangs must not hold jobs up.
 pub const DISPATCH_WAIT: Duration = Duration::from_millis(500);
-/// Ids in one line of a dispatch, some 25 MiB of Redis: of a longer one the rest is claimed from the store until it is worked
-/// off.
+/// Ids in one line of a dispatch, some 25 MiB of Redis: whatever finds no room there is claimed from the store, with all else in
+/// its queue, until a claim there has found all that is due.
 pub const DISPATCH_LINE: usize = 100_000;
+/// How long lines of a dispatch stay in Redis when nobody serves their queue or adds to them: longer than workers rest over
+/// night. A job that loses its line by that is found in the store.
+pub const DISPATCH_IDLE: Duration = Duration::from_secs(24 * 3_600);
 /// Age of the store's time, as a dispatch last heard it, at which it is asked for anew: a machine's clock goes wrong by a few
 /// milliseconds in that time.
 pub const DISPATCH_TIME_AGE: Duration = Duration::from_secs(60);

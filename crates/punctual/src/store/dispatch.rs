@@ -14,11 +14,11 @@
 //! **Nothing depends on the lines.** Whatever stands in them is asked of the row; an entry that is wrong or doubled is thrown
 //! away. What is missing is found since lines are *trusted* for a while only. A claim by queue that PostgreSQL answered in full
 //! says that nothing else is due, and everything that is stored from then on goes into a line before it is told of: so for
-//! [`RESCAN`](crate::limits::RESCAN) an empty line means that there is nothing to do. Then, among all processes, one claim goes to
-//! PostgreSQL again. A claim that came back full has not seen all: if all it brought stood in a line, jobs are popped on, but who
-//! finds too few asks PostgreSQL for the rest; otherwise the lines lack jobs, and claims go to PostgreSQL until it has given what
-//! is due. So whatever was lost is found: by a Redis that was flushed, which has lost the trust with the lines, or by a
-//! process that popped ids and died.
+//! [`RESCAN`](crate::limits::RESCAN) an empty line means that there is nothing to do. Then claims go to PostgreSQL again until the
+//! first of them has its answer, which serves all processes. A claim that came back full has not seen all: if all it brought stood in
+//! a line, jobs are popped on, but who finds too few asks PostgreSQL for the rest; otherwise the lines lack jobs, and claims go to
+//! PostgreSQL until it has given what is due. So whatever was lost is found: by a Redis that was flushed, which has lost the trust
+//! with the lines, or by a process that popped ids and died.
 //!
 //! **Doubt** ends trust at once: somebody changed a queue's settings; a hint told of jobs that were stored without lines, by SQL, in a
 //! user's own transaction or by a process that does not dispatch; hints were lost; a row could not be read to see where

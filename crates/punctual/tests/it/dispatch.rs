@@ -1,6 +1,9 @@
 //! Jobs in PostgreSQL that are dispatched through Redis: what lines are good for, and that nothing depends on them.
 
+mod deaf;
+mod ends;
 mod lies;
+mod lost;
 mod trouble;
 
 use std::sync::Arc;

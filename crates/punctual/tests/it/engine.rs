@@ -4,7 +4,7 @@ mod bulk;
 mod caretaker;
 mod claiming;
 mod clock;
-mod deaf;
+pub(crate) mod deaf;
 mod events;
 mod operating;
 mod output;

@@ -24,9 +24,9 @@ use crate::redis::server::{namespace, shared as shared_redis};
 
 /// Makes of one test one on each store.
 macro_rules! on_each_store {
-    ($(#[$note:meta])* async fn $name:ident($place:ident: Place $(,)?) $body:block) => {
+    ($(#[$note:meta])* $seen:vis async fn $name:ident($place:ident: Place $(,)?) $body:block) => {
         $(#[$note])*
-        async fn $name($place: Place) $body
+        $seen async fn $name($place: Place) $body
 
         mod $name {
             use crate::stores::Place;
@@ -65,6 +65,8 @@ pub(crate) enum Place {
     Folder(TempDir, AtomicU32),
     Postgres(House),
     Redis(String),
+    /// Rows in PostgreSQL that are dispatched through this Redis.
+    Dispatched(House, String),
 }
 
 impl Place {
@@ -87,6 +89,12 @@ impl Place {
         shared_redis().map(Place::Redis)
     }
 
+    /// Nothing if the run was asked to leave one of the two out.
+    #[allow(dead_code, reason = "the tests of the library use it")]
+    pub(crate) fn dispatched() -> Option<Place> {
+        Some(Place::Dispatched(House::shared()?, namespace(&shared_redis()?)))
+    }
+
     /// The URL of a store with nothing in it, and of another one each time.
     pub(crate) fn url(&self) -> String {
         match self {
@@ -95,7 +103,7 @@ impl Place {
                 let file = format!("{}.db", made.fetch_add(1, Ordering::Relaxed));
                 format!("sqlite:{}", folder.path().join(file).display())
             }
-            Place::Postgres(house) => house.next(),
+            Place::Postgres(house) | Place::Dispatched(house, _) => house.next(),
             Place::Redis(server) => namespace(server),
         }
     }
@@ -108,24 +116,33 @@ impl Place {
 
     /// A store with nothing in it.
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
-        open(&self.url()).await
+        self.open_at(&self.url()).await
     }
 
-    /// A store with nothing in it, as two processes have it. Memory has but one.
+    async fn open_at(&self, url: &str) -> Arc<dyn Store> {
+        let Place::Dispatched(_, redis) = self else {
+            return open(url).await;
+        };
+        let store = url::open_dispatched(url, redis, Arc::new(SystemClock::new()), true).await;
+        store.expect("the store opens")
+    }
+
+    /// A store with nothing in it, as two processes have it. Memory has but one, and of a dispatch the first one knows nothing.
     #[allow(dead_code, reason = "the tests of the library use it")]
     pub(crate) async fn open_twice(&self) -> [Arc<dyn Store>; 2] {
         let url = self.url();
-        let first = open(&url).await;
+        let store = self.open_at(&url).await;
         match self {
-            Place::Memory => [first.clone(), first],
-            _ => [first, open(&url).await],
+            Place::Memory => [store.clone(), store],
+            Place::Dispatched(..) => [open(&url).await, store],
+            _ => [self.open_at(&url).await, store],
         }
     }
 
     /// The same, once it hears the other processes: a server's store says so, and no test wants to hear of it later.
     pub(crate) async fn open_heard(&self) -> Arc<dyn Store> {
         let store = self.open().await;
-        if matches!(self, Place::Postgres(_) | Place::Redis(_)) {
+        if !matches!(self, Place::Memory | Place::Folder(..)) {
             let mut heard = store.signals().listen();
             let begun = async { while heard.next().await.expect("the store is there") != Signal::Lost {} };
             // If it has not said so by then, it had said so before.

@@ -3,7 +3,7 @@
 //! Nothing here decides anything. A line may lack a job, or name one that has moved on, and whoever pops it asks the store
 //! of the rows. What lines know beside ids is whether it is worth asking that store: it was looked at lately, and whatever
 //! was stored since went into a line. That is called trust. It lasts for [`RESCAN`](limits::RESCAN) at most, so that what
-//! was lost is found by then.
+//! was lost is found by then. Lines that nobody looks at any more go by themselves, after [`DISPATCH_IDLE`](limits::DISPATCH_IDLE).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -104,7 +104,9 @@ impl Lines {
         let mut known = 0;
         for places in places.chunks(limits::SCRIPT_ITEMS) {
             let mut arguments = self.arguments();
-            arguments.number(limits::DISPATCH_LINE);
+            arguments
+                .number(limits::DISPATCH_LINE)
+                .number(limits::DISPATCH_IDLE.as_secs());
             for (id, place) in places {
                 let place = place.as_ref().map_or(&[][..], |place| &place.0);
                 arguments.bytes(id.0.as_bytes()).bytes(place);
@@ -149,6 +151,7 @@ impl Lines {
             .bytes(instant(look.now))
             .bytes(instant(look.now + limits::RESCAN))
             .number(micros(limits::RESCAN))
+            .number(limits::DISPATCH_IDLE.as_secs())
             .number(u8::from(look.all))
             .bytes(look.next_due.map_or(Vec::new(), |due| instant(due).to_vec()));
         arguments.each(look.queues.iter().map(QueueName::as_str));
@@ -197,6 +200,9 @@ impl Lines {
         arguments
     }
 
+    /// Runs a script. None of them has to be told apart from one that only reads: no script is sent again once it may have run, and
+    /// nothing is wrong with one that did run though its answer was lost. Places and trust are as they were to be. Ids that were
+    /// popped for nobody are missing in their lines as those of a process that popped them and died, which is made up for.
     async fn run(&self, script: &'static Script, arguments: Arguments) -> Result<Value, Error> {
         self.noted(self.link.read(script, arguments).await)
     }

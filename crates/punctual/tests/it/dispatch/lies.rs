@@ -2,6 +2,7 @@
 
 use punctual::job::Job;
 use punctual::time::Timestamp;
+use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
 
 use super::{JobId, Store, claim_from, in_queue, insert, job, open, servers, success, until};
@@ -27,15 +28,39 @@ impl Liar {
         Some(Liar { connection, prefix })
     }
 
-    fn key(&self, name: &str) -> Vec<u8> {
+    pub(super) fn key(&self, name: &str) -> Vec<u8> {
         [&self.prefix, name.as_bytes()].concat()
+    }
+
+    /// Fails only where the server is away.
+    pub(super) async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Option<T> {
+        command.query_async(&mut self.connection).await.ok()
+    }
+
+    /// Takes a job out of all that lines consist of.
+    pub(super) async fn lose(&mut self, id: JobId, priority: u8, queue: &str) {
+        let mut remove = redis::cmd("ZREM");
+        remove
+            .arg(self.key(&format!("line:{priority}:{queue}")))
+            .arg(entry(id));
+        assert_eq!(self.ask(&remove).await, Some(1), "it stands in this line");
+        let mut forget = redis::cmd("HDEL");
+        forget.arg(self.key("places")).arg(id.0.as_bytes());
+        assert_eq!(self.ask(&forget).await, Some(1), "its place is known");
+    }
+
+    /// How many entries a line has.
+    pub(super) async fn length(&mut self, line: &str) -> Option<usize> {
+        let mut count = redis::cmd("ZCARD");
+        count.arg(self.key(&format!("line:{line}")));
+        self.ask(&count).await
     }
 
     /// Fails only where the server is away.
     pub(super) async fn add(&mut self, line: &str, entry: &[u8]) -> Option<()> {
         let mut add = redis::cmd("ZADD");
         add.arg(self.key(&format!("line:{line}"))).arg(0).arg(entry);
-        add.query_async(&mut self.connection).await.ok()
+        self.ask(&add).await
     }
 
     /// Says of a job that it stands there, in all that lines consist of.
@@ -50,14 +75,12 @@ impl Liar {
         set.arg(self.key("places"))
             .arg(id.0.as_bytes())
             .arg([&place, queue.as_bytes()].concat());
-        let set: Result<(), _> = set.query_async(&mut self.connection).await;
-        set.ok()?;
+        self.ask::<()>(&set).await?;
         self.add(&format!("{priority}:{queue}"), &entry(id)).await
     }
 
     pub(super) async fn flush(&mut self) -> Option<()> {
-        let flushed: Result<(), _> = redis::cmd("FLUSHALL").query_async(&mut self.connection).await;
-        flushed.ok()
+        self.ask(&redis::cmd("FLUSHALL")).await
     }
 }
 

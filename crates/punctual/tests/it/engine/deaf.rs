@@ -65,7 +65,7 @@ impl Pair {
 }
 
 #[apply(on_each_store)]
-async fn a_job_that_was_enqueued_elsewhere_is_claimed(place: Place) {
+pub(crate) async fn a_job_that_was_enqueued_elsewhere_is_claimed(place: Place) {
     let pair = Pair::on(&place).await;
     let engine = pair.there.clone();
     let claiming = tokio::spawn(async move { engine.claim(claim("w", 1), minutes(10)).await });
@@ -76,7 +76,7 @@ async fn a_job_that_was_enqueued_elsewhere_is_claimed(place: Place) {
 }
 
 #[apply(on_each_store)]
-async fn a_job_that_was_made_due_elsewhere_is_claimed(place: Place) {
+pub(crate) async fn a_job_that_was_made_due_elsewhere_is_claimed(place: Place) {
     let pair = Pair::on(&place).await;
     let id = pair.here.enqueue(work().delay(minutes(9))).await;
     let engine = pair.there.clone();
@@ -89,7 +89,7 @@ async fn a_job_that_was_made_due_elsewhere_is_claimed(place: Place) {
 }
 
 #[apply(on_each_store)]
-async fn a_result_of_a_run_that_ended_elsewhere_is_given_to_who_waits(place: Place) {
+pub(crate) async fn a_result_of_a_run_that_ended_elsewhere_is_given_to_who_waits(place: Place) {
     let pair = Pair::on(&place).await;
     let id = pair.here.enqueue(work()).await.expect("it is stored").id();
     let engine = pair.here.clone();
@@ -104,7 +104,7 @@ async fn a_result_of_a_run_that_ended_elsewhere_is_given_to_who_waits(place: Pla
 }
 
 #[apply(on_each_store)]
-async fn a_run_that_was_cancelled_elsewhere_is_told_to_its_worker_until_it_ends(place: Place) {
+pub(crate) async fn a_run_that_was_cancelled_elsewhere_is_told_to_its_worker_until_it_ends(place: Place) {
     let pair = Pair::on(&place).await;
     let id = pair.here.enqueue(work()).await.expect("it is stored").id();
     let claimed = pair.there.claim(claim("w", 1), seconds(0)).await;
