@@ -390,7 +390,7 @@ pub const UNREADABLE_PAUSE: Duration = Duration::from_secs(3_600);
 /// From how far apart on a check tells that a server's clock is not this machine's: sooner nobody would notice.
 pub const CLOCK_APART: Duration = Duration::from_secs(1);
 /// How long a database file or a server that took a write is taken for one that takes the next: a check writes no more often.
-pub const FILE_WRITE_KNOWN: Duration = Duration::from_secs(30);
+pub const WRITE_KNOWN: Duration = Duration::from_secs(30);
 /// How long one that refused a write is taken for one that refuses the next.
 pub const FILE_REFUSAL_KNOWN: Duration = Duration::from_secs(1);
 /// Pages in a write-ahead log at which a backup, which keeps it from beginning anew, is given up: a quarter of

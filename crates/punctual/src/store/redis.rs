@@ -166,7 +166,7 @@ impl RedisStore {
         let promise = Promise::read(&self.link).await?;
         promise.accept(&self.link.address().to_string())?;
         let mut arguments = Arguments::default();
-        arguments.number(micros(limits::FILE_WRITE_KNOWN));
+        arguments.number(micros(limits::WRITE_KNOWN));
         let asked_at = self.clock.uptime();
         let now = reply::bytes(self.link.read(&script::CHECK, arguments).await?)?;
         let latency = self.clock.uptime().saturating_sub(asked_at);

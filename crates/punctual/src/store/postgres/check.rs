@@ -22,7 +22,7 @@ impl Written {
     }
 
     pub(super) fn note(&self, clock: &dyn Clock) {
-        let until = clock.uptime().saturating_add(limits::FILE_WRITE_KNOWN);
+        let until = clock.uptime().saturating_add(limits::WRITE_KNOWN);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }

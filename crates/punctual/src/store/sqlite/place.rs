@@ -17,7 +17,7 @@ use super::file;
 use super::writing::Writing;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::limits::{FILE_REFUSAL_KNOWN, FILE_WRITE_KNOWN};
+use crate::limits::{FILE_REFUSAL_KNOWN, WRITE_KNOWN};
 
 /// Where a file was opened, and how its last write went.
 pub(super) struct Place {
@@ -71,7 +71,7 @@ impl Place {
         let known = if refusal.is_some() {
             FILE_REFUSAL_KNOWN
         } else {
-            FILE_WRITE_KNOWN
+            WRITE_KNOWN
         };
         *self.written() = Written {
             refusal,

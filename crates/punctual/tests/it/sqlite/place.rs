@@ -6,7 +6,7 @@ use std::sync::Arc;
 use punctual::Kind;
 use punctual::clock::ManualClock;
 use punctual::error::Error;
-use punctual::limits::FILE_WRITE_KNOWN;
+use punctual::limits::WRITE_KNOWN;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
 use punctual::store::{Depth, Store};
 use punctual::time::Timestamp;
@@ -59,10 +59,10 @@ async fn a_check_writes_only_where_it_cannot_tell_otherwise() {
         store.check(Depth::Quick).await.expect("it takes writes");
     }
     assert_eq!(length(), first);
-    clock.advance(FILE_WRITE_KNOWN);
+    clock.advance(WRITE_KNOWN);
     store.check(Depth::Quick).await.expect("it takes writes");
     assert!(length() > first, "it was tried");
-    clock.advance(FILE_WRITE_KNOWN);
+    clock.advance(WRITE_KNOWN);
     insert(&store, &[job("a")]).await;
     let written = length();
     store.check(Depth::Quick).await.expect("it took a write");
