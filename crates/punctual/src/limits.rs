@@ -418,6 +418,9 @@ pub const SESSIONS_KEPT: usize = 4;
 pub const READ_SESSIONS: usize = 2;
 /// Short reads that may be under way on one connection to a database server at once: each of them has its answer in memory.
 pub const PIPELINED_READS: usize = 64;
+/// Rows that one of them may ask for: as many as waiters for results are answered with at a time. More of them would hold up
+/// the others, since they are answered one after the other.
+pub const PIPELINED_ROWS: usize = RESULT_ROWS;
 /// Connections to a database server that carry heartbeats, which wait for nobody.
 pub const BEAT_SESSIONS: usize = 1;
 /// How long a connection to a database server may take to be made.

@@ -399,7 +399,10 @@ impl Store for PostgresStore {
         let (core, ids) = (Arc::clone(&self.core), ids.to_vec());
         self.read(async move {
             checks::fetch(ids.len())?;
-            on_session!(core.quick, session => fetch::fetch_now(&session, &ids))
+            match ids.len() > limits::PIPELINED_ROWS {
+                true => on_session!(core.reads, session => fetch::fetch_now(&session, &ids)),
+                false => on_session!(core.quick, session => fetch::fetch_now(&session, &ids)),
+            }
         })
     }
 

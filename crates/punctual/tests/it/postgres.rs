@@ -4,6 +4,7 @@
 mod clients;
 mod floors;
 mod namespace;
+mod pipeline;
 mod place;
 mod plan;
 mod schedules;
@@ -14,8 +15,12 @@ mod trouble;
 mod unreadable;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use punctual::job::Job;
+use punctual::signals::Signal;
 use punctual::store::Store;
 
 use crate::polling::{PATIENCE, until};
@@ -47,4 +52,14 @@ fn with_key(name: &str, key: &str) -> Job {
     let mut job = job(name);
     job.status.unique_key = Some(key.to_owned());
     job
+}
+
+/// Waits until one process hears another one say this, which it says again and again: a hint may be lost.
+async fn hears(heard: &mut BoxStream<'static, Signal>, other: &dyn Store, hint: &Signal) {
+    until("the other process is heard", async || {
+        other.signals().send(std::slice::from_ref(hint));
+        let next = tokio::time::timeout(Duration::from_millis(100), heard.next()).await;
+        next.is_ok_and(|next| next.as_ref() == Some(hint))
+    })
+    .await;
 }

@@ -2,7 +2,7 @@
 //!
 //! Each sends its statement without waiting for the answers to those before it, and the server answers one after the other. So a
 //! server far away costs each of them one round trip, however many ask at the same time. What may take long (a list, a
-//! count) has sessions of its own in the [pool](super::pool), and holds nobody up here.
+//! count, very many rows) has sessions of its own in the [pool](super::pool), and holds nobody up here.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::StreamExt;
 use punctual::signals::Signal;
 use punctual::store::{Depth, Filter, Page, Store, View};
 use punctual::{Engine, JobId, Kind, NewJob};
 use tokio::task::JoinHandle;
 
 use super::server::{House, Server, connect, open};
-use super::{PATIENCE, insert, is_there, job, until};
+use super::{hears, insert, is_there, job, until};
 
 /// Lets callers enqueue until `enough`, each again and again, and answers what was acknowledged.
 async fn enqueue_until(engine: &Engine, enough: Arc<AtomicBool>) -> BTreeSet<JobId> {
@@ -195,28 +194,13 @@ async fn a_process_hears_another_one_and_hears_it_again_after_its_connection_was
     let (store, other) = (open(&named).await, open(&url).await);
     let mut heard = store.signals().listen();
     let hint = Signal::Ended(JobId::named("a"));
-    let hears = async |heard: &mut futures_util::stream::BoxStream<'static, Signal>| {
-        let hearing = async {
-            loop {
-                // A hint may be lost; whoever sends it again is heard at last.
-                other.signals().send(std::slice::from_ref(&hint));
-                let next = tokio::time::timeout(std::time::Duration::from_millis(100), heard.next()).await;
-                if next.is_ok_and(|next| next.as_ref() == Some(&hint)) {
-                    return;
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, hearing)
-            .await
-            .expect("the other process is heard");
-    };
-    hears(&mut heard).await;
+    hears(&mut heard, &other, &hint).await;
     let client = house.client().await;
     let end = format!(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'listener_{}'",
         std::process::id()
     );
     client.query(&end, &[]).await.expect("it ends them");
-    hears(&mut heard).await;
+    hears(&mut heard, &other, &hint).await;
     assert!(!is_there(&store, "a").await, "it works otherwise, too");
 }
