@@ -3,11 +3,14 @@
 use serde_json::json;
 
 use super::server::{Place, alive, shell, until};
+use super::stores::{Sort, on_each_store};
 
-#[test]
-fn a_cancelled_command_is_dead_before_its_key_is_free() {
+on_each_store!(a_cancelled_command_is_dead_before_its_key_is_free);
+
+fn a_cancelled_command_is_dead_before_its_key_is_free(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let server = place.serve(&[]);
+    let server = place.serve(&["--store", store.url()]);
     let script = format!(
         "trap 'while [ ! -e {go} ]; do sleep 0.02; done; exit 0' TERM; echo $$ > {pid}; while :; do sleep 0.02; done",
         go = place.path("go").display(),

@@ -12,6 +12,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 use super::server::{Place, Server, shell, until};
+use super::stores::{Sort, on_each_store};
+
+on_each_store!(
+    an_end_in_another_process_is_told_as_an_event,
+    output_is_followed_through_another_server,
+);
 
 /// What half-sent requests are given at most.
 const CUT_WITHIN: Duration = Duration::from_secs(15);
@@ -173,10 +179,11 @@ fn the_log_of_requests_can_be_left_out() {
     assert!(!server.said().contains("/v1/jobs"), "{}", server.said());
 }
 
-#[test]
-fn an_end_in_another_process_on_the_same_file_is_told_as_an_event() {
+fn an_end_in_another_process_is_told_as_an_event(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let (here, there) = (place.serve(&["--queues", "nothing-here"]), place.serve(&[]));
+    let here = place.serve(&["--store", store.url(), "--queues", "nothing-here"]);
+    let there = place.serve(&["--store", store.url()]);
     let mut events = ask(&here, "GET", "/v1/events?queue=command", "");
     let mut heard = String::new();
     let mut hear = |text: &str| {
@@ -193,10 +200,10 @@ fn an_end_in_another_process_on_the_same_file_is_told_as_an_event() {
     hear(&format!("event: ended\ndata: {{\"id\":\"{id}\""));
 }
 
-#[test]
-fn output_is_followed_through_another_server_on_the_same_file() {
+fn output_is_followed_through_another_server(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let servers = [place.serve(&[]), place.serve(&[])];
+    let servers = [(); 2].map(|()| place.serve(&["--store", store.url()]));
     let id = servers[0].enqueue(&shell(
         "echo first; until [ -e go ]; do sleep 0.05; done; echo last",
     ));

@@ -6,16 +6,16 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 
 use super::server::{Place, shell, until};
+use super::stores::{Sort, on_each_store};
+
+on_each_store!(two_processes_start_each_job_once_and_never_before_its_instant);
 
 const JOBS: u64 = 200;
 
-#[test]
-fn two_processes_start_each_job_once_and_never_before_its_instant() {
+fn two_processes_start_each_job_once_and_never_before_its_instant(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let servers = [
-        place.serve(&["--concurrency", "4"]),
-        place.serve(&["--concurrency", "4"]),
-    ];
+    let servers = [(); 2].map(|()| place.serve(&["--store", store.url(), "--concurrency", "4"]));
     let log = place.path("log");
     let script = format!("echo $PUNCTUAL_JOB_ID $(date +%s%6N) >> {}", log.display());
     let now = SystemTime::now()

@@ -8,16 +8,21 @@ use punctual::engine::{Filter, Page, View};
 use serde_json::json;
 
 use super::server::{Place, Server, shell, until};
+use super::stores::{Sort, Store, alone, on_each_store};
+
+on_each_store!(a_thousand_acknowledged_jobs_survive_kill_9_and_each_ends_once);
 
 const JOBS: usize = 1_000;
 /// Short, so that the test is; long enough for a loaded machine to beat in time.
 const LEASE: &str = "5s";
 const CALLERS: usize = 16;
 
-#[test]
-fn a_thousand_acknowledged_jobs_survive_kill_9_and_each_ends_once() {
+fn a_thousand_acknowledged_jobs_survive_kill_9_and_each_ends_once(sort: Sort) {
+    let _alone = alone();
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let mut first = place.serve(&["--concurrency", "8", "--lease", LEASE]);
+    let serve = |slots| place.serve(&["--store", store.url(), "--concurrency", slots, "--lease", LEASE]);
+    let mut first = serve("8");
     let ids = enqueue_mixed(&place, &first);
     until("some have ended and some are running", || {
         let ended = place.lines("ended").len();
@@ -27,9 +32,9 @@ fn a_thousand_acknowledged_jobs_survive_kill_9_and_each_ends_once() {
     assert_ne!(first.list("state=scheduled").len(), 0, "some are for later");
     assert_ne!(first.list("state=ready").len(), 0, "some wait for a slot");
     first.kill();
-    let running = running_in(&place);
+    let running = running_in(&store);
 
-    let second = place.serve(&["--concurrency", "64", "--lease", LEASE]);
+    let second = serve("64");
     for id in &ids {
         let job = second.ended(id);
         assert_eq!(job["state"], "succeeded", "{job}");
@@ -68,12 +73,11 @@ fn enqueue_mixed(place: &Place, server: &Server) -> Vec<String> {
     })
 }
 
-/// The jobs that a worker held when the file was left alone.
-fn running_in(place: &Place) -> BTreeSet<String> {
+/// The jobs that a worker held when the store was left alone.
+fn running_in(store: &Store) -> BTreeSet<String> {
     let runtime = tokio::runtime::Runtime::new().expect("threads are to be had");
     runtime.block_on(async {
-        let url = format!("sqlite:{}", place.path("punctual.db").display());
-        let engine = Engine::open(&url).await.expect("it was left whole");
+        let engine = Engine::open(store.url()).await.expect("it was left whole");
         let filter = Filter {
             view: View::Running,
             ..Filter::default()

@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::server::{Place, shell, until};
+use super::stores::{Sort, on_each_store};
 
-#[test]
-fn what_a_killed_server_ran_is_taken_back_in_one_line_of_the_log() {
+on_each_store!(what_a_killed_server_ran_is_taken_back_in_one_line_of_the_log);
+
+fn what_a_killed_server_ran_is_taken_back_in_one_line_of_the_log(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let mut first = place.serve(&["--lease", "2s"]);
+    let mut first = place.serve(&["--store", store.url(), "--lease", "2s"]);
     let pids = place.path("pids");
     let mut job = shell(&format!("echo $$ >> {}; exec sleep 600", pids.display()));
     job["on_lost"] = json!("fail");
@@ -22,7 +25,7 @@ fn what_a_killed_server_ran_is_taken_back_in_one_line_of_the_log() {
     let over = Instant::now() + Duration::from_secs(2);
     until("their leases are over", || (Instant::now() > over).then_some(()));
 
-    let second = place.serve(&["--log-level", "info,punctual=debug"]);
+    let second = place.serve(&["--store", store.url(), "--log-level", "info,punctual=debug"]);
     for id in &ids {
         assert_eq!(second.ended(id)["state"], "failed");
     }

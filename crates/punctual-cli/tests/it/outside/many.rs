@@ -7,21 +7,25 @@ use punctual::JobId;
 use serde_json::{Value, json};
 
 use super::server::{Place, Server, request};
+use super::stores::{Sort, on_each_store};
+
+on_each_store!(what_kill_9_cut_off_is_sent_again_and_nothing_is_there_twice_or_left_out);
 
 const BATCHES: usize = 4;
 const JOBS: usize = 1_000;
 
-#[test]
-fn what_kill_9_cut_off_is_sent_again_and_nothing_is_there_twice_or_left_out() {
+fn what_kill_9_cut_off_is_sent_again_and_nothing_is_there_twice_or_left_out(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let mut server = place.serve(&[]);
+    let serve = || place.serve(&["--store", store.url()]);
+    let mut server = serve();
     let batches: Vec<String> = (0..BATCHES).map(batch).collect();
     for batch in &batches[1..] {
         stored(&server, batch, 201);
     }
     cut_off(&mut server, "/v1/jobs/batch", &batches[0]);
 
-    let mut server = place.serve(&[]);
+    let mut server = serve();
     let reply = server.request("POST", "/v1/jobs/batch", Some(&batches[0]));
     assert_eq!(reply.status, 200, "{}", reply.body);
     for batch in &batches {
@@ -40,7 +44,7 @@ fn what_kill_9_cut_off_is_sent_again_and_nothing_is_there_twice_or_left_out() {
     }
     cut_off(&mut server, "/v1/jobs/cancel", &cancel.to_string());
 
-    let server = place.serve(&[]);
+    let server = serve();
     for _ in 0..BATCHES * JOBS {
         let some = server.post("/v1/jobs/cancel", &cancel).json();
         cancel["cursor"] = some["next"].clone();

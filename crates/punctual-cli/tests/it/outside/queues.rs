@@ -3,6 +3,13 @@
 use serde_json::json;
 
 use super::server::{Place, Server, shell, until};
+use super::stores::{Sort, on_each_store};
+
+on_each_store!(
+    no_more_run_at_once_than_the_queue_allows_over_two_processes_and_a_kill_9,
+    no_run_begins_once_a_pause_is_acknowledged,
+    a_job_taken_ahead_counts_as_running_and_is_begun_though_its_queue_is_paused_meanwhile,
+);
 
 /// Short, so that the test is; long enough for a loaded machine to beat in time.
 const LEASE: &str = "3s";
@@ -23,10 +30,10 @@ fn limit(server: &Server, limits: &serde_json::Value) {
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
-#[test]
-fn no_more_run_at_once_than_the_queue_allows_over_two_processes_and_a_kill_9() {
+fn no_more_run_at_once_than_the_queue_allows_over_two_processes_and_a_kill_9(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let arguments = ["--concurrency", "8", "--lease", LEASE];
+    let arguments = ["--store", store.url(), "--concurrency", "8", "--lease", LEASE];
     let mut first = place.serve(&arguments);
     limit(&first, &json!({"max_running": 3}));
     let second = place.serve(&arguments);
@@ -57,10 +64,10 @@ fn no_more_run_at_once_than_the_queue_allows_over_two_processes_and_a_kill_9() {
     assert!(places.contains(&3), "the limit was used: {places:?}");
 }
 
-#[test]
-fn no_run_begins_once_a_pause_is_acknowledged() {
+fn no_run_begins_once_a_pause_is_acknowledged(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let arguments = ["--concurrency", "8"];
+    let arguments = ["--store", store.url(), "--concurrency", "8"];
     let servers = [place.serve(&arguments), place.serve(&arguments)];
     // All are there before the first one begins, so that many are left when the queue is paused.
     servers[0].post("/v1/queues/command/pause", &json!({}));
@@ -95,10 +102,11 @@ fn no_run_begins_once_a_pause_is_acknowledged() {
     assert_eq!(place.lines("record").len(), ids.len(), "each ran once");
 }
 
-#[test]
-fn a_job_taken_ahead_counts_as_running_and_is_begun_though_its_queue_is_paused_meanwhile() {
+fn a_job_taken_ahead_counts_as_running_and_is_begun_though_its_queue_is_paused_meanwhile(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let server = place.serve(&["--concurrency", "1", "--prefetch", "2"]);
+    let arguments = ["--store", store.url(), "--concurrency", "1", "--prefetch", "2"];
+    let server = place.serve(&arguments);
     let script = format!(
         "echo begun >> {}; until [ -e {} ]; do sleep 0.05; done",
         place.path("record").display(),

@@ -6,11 +6,14 @@ use std::thread;
 use serde_json::json;
 
 use super::server::{Place, shell};
+use super::stores::{Sort, on_each_store};
 
-#[test]
-fn sixty_four_callers_of_one_key_at_two_processes_share_one_execution_and_one_result() {
+on_each_store!(sixty_four_callers_of_one_key_at_two_processes_share_one_execution_and_one_result);
+
+fn sixty_four_callers_of_one_key_at_two_processes_share_one_execution_and_one_result(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let servers = [place.serve(&[]), place.serve(&[])];
+    let servers = [(); 2].map(|()| place.serve(&["--store", store.url()]));
     let mut job = shell(&format!(
         "echo ran >> {}; sleep 1; echo $$",
         place.path("log").display()

@@ -12,6 +12,13 @@ use punctual_http::Client;
 use serde_json::json;
 
 use super::server::{Place, Server, alive, shell, until};
+use super::stores::{Sort, on_each_store};
+
+on_each_store!(
+    a_worker_that_stops_is_forgotten_at_once_and_one_that_was_killed_is_told_as_silent,
+    a_job_that_runs_is_counted_at_once,
+    a_python_worker_and_a_far_rust_runner_share_the_work_and_each_job_ends_once_whoever_is_killed,
+);
 
 const SERVER: &str = "PUNCTUAL_TEST_SERVER";
 const RECORD: &str = "PUNCTUAL_TEST_RECORD";
@@ -100,11 +107,11 @@ fn this_process_is_a_far_runner() {
     });
 }
 
-#[test]
-fn a_worker_that_stops_is_forgotten_at_once_and_one_that_was_killed_is_told_as_silent() {
+fn a_worker_that_stops_is_forgotten_at_once_and_one_that_was_killed_is_told_as_silent(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let server = place.serve(&[]);
-    let beside = place.serve(&["--lease", "3s"]);
+    let server = place.serve(&["--store", store.url()]);
+    let beside = place.serve(&["--store", store.url(), "--lease", "3s"]);
     let (stops, killed) = (Far::rust(&place, &server), Far::rust(&place, &server));
     let told = |pid: u32| workers(&server).into_iter().find(|worker| worker["pid"] == pid);
     for pid in [beside.pid(), stops.0.id(), killed.0.id()] {
@@ -132,10 +139,10 @@ fn a_worker_that_stops_is_forgotten_at_once_and_one_that_was_killed_is_told_as_s
     assert!(table.contains("silent") && table.contains("working"), "{table}");
 }
 
-#[test]
-fn a_job_that_runs_is_counted_at_once() {
+fn a_job_that_runs_is_counted_at_once(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let server = place.serve(&[]);
+    let server = place.serve(&["--store", store.url()]);
     until("the runner is listed", || workers(&server).pop());
     let id = server.enqueue(&shell("exec sleep 600"));
     until("it runs", || {
@@ -184,10 +191,10 @@ fn the_python_worker_of_the_book_is_the_one_that_is_tested() {
     assert!(page.contains(&format!("```python\n{worker}```\n")));
 }
 
-#[test]
-fn a_python_worker_and_a_far_rust_runner_share_the_work_and_each_job_ends_once_whoever_is_killed() {
+fn a_python_worker_and_a_far_rust_runner_share_the_work_and_each_job_ends_once_whoever_is_killed(sort: Sort) {
+    let Some(store) = sort.empty() else { return };
     let place = Place::new();
-    let server = place.serve(&[]);
+    let server = place.serve(&["--store", store.url()]);
     let ids = share(&server, 400);
     let (first_python, first_rust) = (Far::python(&place, &server), Far::rust(&place, &server));
     let (python, rust) = (Far::python(&place, &server), Far::rust(&place, &server));
