@@ -20,12 +20,40 @@ const CALLERS: usize = 8;
 
 fn a_store_that_is_restarted_under_load_loses_nothing_and_needs_no_hand(sort: Sort) {
     let times = (jobs() / 2_000).max(2);
-    under_load(sort, "restarts of the store", times, |store| store.restart());
+    under_load(
+        || sort.own(),
+        "restarts of the store",
+        times,
+        |store, _| {
+            store.restart();
+        },
+    );
 }
 
 fn connections_that_are_ended_under_load_lose_nothing_and_leave_nobody_stuck(sort: Sort) {
     let times = (jobs() / 500).max(6);
-    under_load(sort, "times every connection was ended", times, end_connections);
+    under_load(
+        || sort.own(),
+        "times every connection was ended",
+        times,
+        |store, _| {
+            end_connections(store);
+        },
+    );
+}
+
+#[test]
+fn jobs_that_are_dispatched_outlast_the_connections_of_postgres_and_the_redis_that_dispatches_them() {
+    let own = || Some(Sort::Postgres.own()?.dispatched(Sort::Redis.own()?));
+    let times = (jobs() / 500).max(6);
+    let what = "times every connection was ended, or the Redis of the dispatch restarted";
+    under_load(own, what, times, |store, time| match store.through() {
+        Some(through) if time % 2 == 0 => {
+            assert_ne!(through.ask(&["keys", "*:dispatch:*"]), "", "there are lines");
+            through.restart();
+        }
+        _ => end_connections(store),
+    });
 }
 
 /// Ends every connection but the one that does it, and makes Redis forget its scripts.
@@ -47,9 +75,9 @@ fn end_connections(store: &Store) {
 }
 
 /// Jobs are added and run, and this happens to their store, so many times. All that were acknowledged end once.
-fn under_load(sort: Sort, what: &str, times: usize, harm: impl Fn(&Store)) {
+fn under_load(own: impl Fn() -> Option<Store>, what: &str, times: usize, harm: impl Fn(&Store, usize)) {
     let _alone = alone();
-    let (Some(store), Some(called)) = (sort.own(), Called::open()) else {
+    let (Some(store), Some(called)) = (own(), Called::open()) else {
         return;
     };
     let nodes = Nodes::open(&store, RUNNERS, &["--concurrency", "8", "--lease", "10s"]);
@@ -64,7 +92,7 @@ fn under_load(sort: Sort, what: &str, times: usize, harm: impl Fn(&Store)) {
         for time in 1..=times {
             let until = time * goal / (times + 1);
             grown("jobs are acknowledged", until, || load.acknowledged());
-            harm(&store);
+            harm(&store, time);
         }
         grown("jobs are acknowledged to the end", goal, || load.acknowledged());
     });
@@ -72,7 +100,7 @@ fn under_load(sort: Sort, what: &str, times: usize, harm: impl Fn(&Store)) {
     nodes.all_succeeded(acknowledged.len());
     let ran = nodes.check(acknowledged.iter().copied(), &called.counted());
     tell(
-        sort.name(),
+        store.sort().name(),
         &format!(
             "{} jobs acknowledged, {times} {what}: none lost, {} leases lost, {} extra runs, {} calls repeated",
             acknowledged.len(),

@@ -17,7 +17,7 @@ const BATCH: usize = 1_000;
 const ALLOWED: [&str; 4] = ["--allow-command", "sh", "--allow-net", "127.0.0.1/32"];
 
 pub(super) struct Nodes {
-    store: String,
+    store: Vec<String>,
     _api: Process,
     address: String,
     runners: Vec<Process>,
@@ -41,7 +41,7 @@ impl Nodes {
         let mut nodes = Nodes {
             address: api.address(),
             place,
-            store: store.url().to_owned(),
+            store: store.arguments().into_iter().map(str::to_owned).collect(),
             _api: api,
             runners: Vec::new(),
             begun: 0,
@@ -59,7 +59,8 @@ impl Nodes {
 
     pub(super) fn begin_runner(&mut self) {
         self.begun += 1;
-        let arguments = [&["runner", "--store", &self.store], &ALLOWED[..], self.settings].concat();
+        let store: Vec<&str> = self.store.iter().map(String::as_str).collect();
+        let arguments = [&["runner"], &store[..], &ALLOWED, self.settings].concat();
         let runner = Process::start(&self.place, &format!("runner {}", self.begun), &arguments);
         self.runners.push(runner);
     }
@@ -148,7 +149,7 @@ impl Nodes {
 
 /// An API of this name on a store.
 pub(super) fn api(place: &Place, store: &Store, name: &str) -> Process {
-    let arguments = ["api", "--bind", "127.0.0.1:0", "--store", store.url()];
+    let arguments = [&["api", "--bind", "127.0.0.1:0"], &store.arguments()[..]].concat();
     Process::start(place, name, &arguments)
 }
 

@@ -60,7 +60,7 @@ fn a_process_that_was_stopped_past_its_lease_settles_nothing(sort: Sort) {
     // Which it notices first is a race of its own: that its lease has passed, or that its outcome is refused.
     until("the first one notices that the run is no longer its own", || {
         let said = first.said();
-        (said.contains("lost") || said.contains("came too late")).then_some(())
+        (said.contains("a lease was lost: ") || said.contains("an outcome came too late")).then_some(())
     });
 
     assert_eq!(

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::server::Place;
 use crate::house::namespace;
@@ -90,6 +91,7 @@ impl Sort {
             place,
             url,
             own: false,
+            through: None,
         })
     }
 
@@ -102,7 +104,7 @@ impl Sort {
             let open = fs::Permissions::from_mode(0o755);
             fs::set_permissions(store.place.path("."), open).expect("the folder is ours");
             store.own = true;
-            store.url = store.control("start");
+            store.url = store.controlled("start");
         }
         Some(store)
     }
@@ -114,9 +116,29 @@ pub(crate) struct Store {
     place: Place,
     url: String,
     own: bool,
+    /// What its jobs are dispatched through.
+    through: Option<Box<Store>>,
 }
 
 impl Store {
+    /// The same, whose jobs are dispatched through a Redis.
+    pub(crate) fn dispatched(mut self, through: Store) -> Store {
+        self.through = Some(Box::new(through));
+        self
+    }
+
+    /// What its jobs are dispatched through.
+    pub(crate) fn through(&self) -> Option<&Store> {
+        self.through.as_deref()
+    }
+
+    /// How a process is told to use it.
+    pub(crate) fn arguments(&self) -> Vec<&str> {
+        let through = self.through().map(|through| ["--dispatch", through.url()]);
+        let store = ["--store", self.url()];
+        store.into_iter().chain(through.into_iter().flatten()).collect()
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -134,7 +156,7 @@ impl Store {
 
     /// Kills the server, and starts it again.
     pub(crate) fn restart(&self) {
-        self.control("restart");
+        self.controlled("restart");
     }
 
     /// Has the server's own client run this, and gives what it says.
@@ -156,7 +178,13 @@ impl Store {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    fn control(&self, action: &str) -> String {
+    fn controlled(&self, action: &str) -> String {
+        let done = self.control(action);
+        done.unwrap_or_else(|said| panic!("{} does not {action}: {said}", self.sort.name()))
+    }
+
+    /// What its script says on its way out, or what it complains of.
+    fn control(&self, action: &str) -> Result<String, String> {
         let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/servers");
         let mut command = Command::new(format!("{scripts}/{}", self.sort.name()));
         command.arg(action).arg(self.place.path("server"));
@@ -165,20 +193,22 @@ impl Store {
             command.arg("appendfsync always");
         }
         let done = command.output().expect("the script runs");
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(
-            done.status.success(),
-            "{} does not {action}: {said}",
-            self.sort.name()
-        );
-        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+        match done.status.success() {
+            true => Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned()),
+            false => Err(String::from_utf8_lossy(&done.stderr).into_owned()),
+        }
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
         if self.own {
-            self.control("stop");
+            let stopped = self.control("stop");
+            // A test that fails anyway tells why, and a second panic would hide it.
+            assert!(
+                stopped.is_ok() || thread::panicking(),
+                "it does not stop: {stopped:?}"
+            );
         }
     }
 }
