@@ -10,12 +10,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::outside::server::steady_port;
+
 /// The binary under test, in a clean environment.
 pub(crate) fn punctual(folder: &Path) -> Command {
     clean(BINARY, folder)
 }
 
 const ANY_PORT: &str = "127.0.0.1:0";
+
+/// Longer than anything here takes on a loaded machine; only a broken test waits for it.
+const DEADLINE: Duration = Duration::from_secs(90);
 
 const BINARY: &str = env!("CARGO_BIN_EXE_punctual");
 
@@ -93,8 +98,17 @@ impl House {
 
     /// A server that is told this beside the usual.
     pub(crate) fn with(beside: Beside) -> House {
+        House::at(ANY_PORT, beside)
+    }
+
+    /// A server on a port that it can have again.
+    pub(crate) fn steady() -> House {
+        House::at(&format!("127.0.0.1:{}", steady_port()), NOTHING_BESIDE)
+    }
+
+    fn at(bind: &str, beside: Beside) -> House {
         let folder = tempfile::tempdir().expect("a folder");
-        let (server, address) = serve(folder.path(), beside, ANY_PORT);
+        let (server, address) = serve(folder.path(), beside, bind);
         House {
             folder,
             server,
@@ -109,7 +123,8 @@ impl House {
         self.restart();
     }
 
-    /// Kills the server, and starts another one on the same file at the same address.
+    /// Kills the server, and starts another one on the same file at the same address, which is to be a
+    /// [`steady`](House::steady) one.
     pub(crate) fn kill_and_restart_here(&mut self) {
         self.server.kill().expect("it runs");
         self.server.wait().expect("it is gone");
@@ -269,7 +284,7 @@ fn unread() -> std::io::PipeWriter {
 
 /// Waits for what other processes bring about.
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "it never came true that {what}");
         thread::sleep(Duration::from_millis(5));

@@ -158,7 +158,7 @@ fn jobs_come_through_a_pipe_as_they_are_written() {
 
 #[test]
 fn an_import_waits_for_a_server_that_starts_anew() {
-    let mut house = House::open();
+    let mut house = House::steady();
     house.put("jobs.jsonl", &lines(0..5_000));
     let child = house.importing(&["-f", "jobs.jsonl"]);
     wait_until("some jobs are in", || house.count() > 100);
