@@ -75,7 +75,7 @@ async fn idle(plan: &Plan, dispatched: bool) -> Result<Vec<Figure>, Error> {
         jobs += 1;
         tokio::time::sleep_until((begun + Duration::from_secs(1) / TRICKLE * jobs).into()).await;
     }
-    fleet.has_run(jobs as usize).await;
+    fleet.has_run(jobs as usize).await?;
     let third = statements(&client).await?;
     let (idle, busy) = (plan.length.as_secs_f64(), begun.elapsed().as_secs_f64());
     fleet.stop().await?;
@@ -109,13 +109,13 @@ async fn throughput(plan: &Plan, dispatched: bool, beside_open: bool) -> Result<
     let begun = Instant::now();
     for batch in 0..plan.jobs / 500 {
         // Not so fast that the whole backlog stands there at once.
-        fleet.has_run((batch * 500).saturating_sub(5_000)).await;
+        fleet.has_run((batch * 500).saturating_sub(5_000)).await?;
         let jobs: Result<Vec<_>, _> = (0..500).map(|_| NewJob::task(&Nothing {})).collect();
         for stored in caller.enqueue_all(jobs?).await {
             stored?;
         }
     }
-    fleet.has_run(plan.jobs / 500 * 500).await;
+    fleet.has_run(plan.jobs / 500 * 500).await?;
     let rate = (plan.jobs / 500 * 500) as f64 / begun.elapsed().as_secs_f64();
     if beside_open {
         client.batch_execute("rollback").await?;

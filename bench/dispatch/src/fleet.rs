@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use punctual::{Engine, Task, Worker};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::{Error, Plan};
+
+/// Longer than any job takes on a machine that has nothing else to do.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize, Serialize)]
 pub struct Nothing {}
@@ -67,9 +70,22 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Waits until so many jobs have run.
-    pub async fn has_run(&self, jobs: usize) {
-        while self.ran.load(Ordering::Relaxed) < jobs {
+    /// Waits until so many jobs have run. It fails once no other has run for very long.
+    pub async fn has_run(&self, jobs: usize) -> Result<(), Error> {
+        let (mut seen, mut since) = (0, Instant::now());
+        loop {
+            let ran = self.ran.load(Ordering::Relaxed);
+            if ran >= jobs {
+                return Ok(());
+            }
+            if ran > seen {
+                (seen, since) = (ran, Instant::now());
+            }
+            if since.elapsed() > STANDSTILL {
+                return Err(
+                    format!("{ran} of {jobs} jobs have run, and no other one for {STANDSTILL:?}").into(),
+                );
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
