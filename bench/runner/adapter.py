@@ -7,8 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
-# What a command may take, set-up included, before it is killed.
-PATIENCE_SECONDS = 1_800
+# What a command may take, set-up included, before it is killed: some systems take their time to store ten million jobs.
+PATIENCE_SECONDS = {"fill": 1_800}
+USUAL_PATIENCE_SECONDS = 300
 
 
 class Unsupported(Exception):
@@ -32,7 +33,7 @@ def arguments(program: list[str], command: str, url: str, flags: dict[str, objec
 def run(program: list[str], command: str, url: str, **flags: object) -> dict[str, dict]:
     """Runs a command to its end; the figures it printed, by name."""
     process = start(program, command, url, **flags)
-    return finish(process)
+    return finish(process, PATIENCE_SECONDS.get(command, USUAL_PATIENCE_SECONDS))
 
 
 def start(program: list[str], command: str, url: str, **flags: object) -> subprocess.Popen:
@@ -40,13 +41,13 @@ def start(program: list[str], command: str, url: str, **flags: object) -> subpro
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(process: subprocess.Popen) -> dict[str, dict]:
+def finish(process: subprocess.Popen, patience: float = USUAL_PATIENCE_SECONDS) -> dict[str, dict]:
     try:
-        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        output, errors = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise Failed(f"did not end within {PATIENCE_SECONDS} s") from None
+        raise Failed(f"did not end within {patience} s") from None
     lines = [json.loads(line) for line in output.splitlines()]
     for line in lines:
         if "unsupported" in line:

@@ -115,6 +115,7 @@ def take(measurement: Measurement, chosen: list[System], settings: Settings, rep
     """All rounds of one measurement, the systems in turn, a different one first in each round."""
     chosen = [system for system in chosen if system.only is None or measurement.name in system.only]
     out: set[str] = set()
+    failed_before: set[str] = set()
     for number in range(settings.rounds if chosen else 0):
         turn = number % len(chosen)
         for system in chosen[turn:] + chosen[:turn]:
@@ -130,6 +131,8 @@ def take(measurement: Measurement, chosen: list[System], settings: Settings, rep
             except Failed as failed:
                 report.note(measurement.name, system, f"failed in round {number + 1}: {failed}")
                 say(f"{measurement.name}: {system.name} failed: {failed}")
+                # Once may be bad luck; a peer that never ends would have all others wait for it in each round.
+                (out if system.name in failed_before else failed_before).add(system.name)
     # The filled stores of this measurement are large; the next one makes its own.
     settings.store.clear()
 
