@@ -2,6 +2,7 @@
 
 mod deaf;
 mod ends;
+mod firing;
 mod lies;
 mod lost;
 mod trouble;
