@@ -9,6 +9,7 @@
 //!   settle  ─▶ rules::settle ─┐                ├─▶ signals ─▶ waiting claims, results, workers
 //!   operate ─▶ rules::edit  ──┼▶ lane ─▶ apply ┘
 //!   caretaker ▶ rules::reclaim┘
+//!   caretaker ▶ rules::fire ─────▶ lane ─▶ change_schedules
 //! ```
 
 use std::fmt;
@@ -32,6 +33,7 @@ use crate::time::Timestamp;
 
 mod builder;
 mod bulk;
+mod calendars;
 mod cancels;
 mod caretaker;
 mod claimants;
@@ -43,10 +45,13 @@ mod handle;
 pub(crate) mod lane;
 mod listener;
 mod look;
+mod looks;
+mod members;
 mod operate;
 mod output;
 mod queues;
 mod results;
+mod schedules;
 mod settings;
 mod settle;
 mod source;
@@ -60,14 +65,17 @@ use counters::Counters;
 use events::Events;
 use followers::Followers;
 use lane::Lane;
+use looks::Looks;
+use members::Members;
 use results::Results;
+use schedules::ScheduleWrites;
 use settings::Settings;
 use writes::{Changes, Inserts};
 
 #[doc(no_inline)]
 pub use crate::store::url::Migrated;
 #[doc(no_inline)]
-pub use crate::store::{Cursor, Filter, Head, Listed, Output, Page, View};
+pub use crate::store::{Cursor, Filter, Head, Listed, Output, Page, UnreadableSchedule, View};
 pub use builder::EngineBuilder;
 pub use bulk::{Bulk, BulkVerb, Bulked};
 pub use counters::Totals;
@@ -75,6 +83,7 @@ pub use events::{Event, EventId, Happening, Watcher};
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 pub use output::Follower;
 pub use queues::{Purge, Purged, QueueView};
+pub use schedules::{Ledger, LedgerPage, SchedulePage, Upsert};
 pub use transfer::{Exported, Imported, Kept, Moved};
 
 /// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.
@@ -105,11 +114,14 @@ struct Core {
     defaults: Defaults,
     inserts: Lane<Inserts>,
     changes: Lane<Changes>,
+    schedules: Lane<ScheduleWrites>,
     settings: Settings,
     claimants: Claimants,
     results: Results,
     followers: Followers,
     events: Events,
+    looks: Looks,
+    members: Members,
     /// Held by whoever edits the holder of a unique key, by the holder's id.
     holders: [tokio::sync::Mutex<()>; HOLDER_LINES],
     token_key: tokens::Key,
@@ -307,7 +319,7 @@ impl Engine {
 
     /// Ends the engine's tasks, and answers once all that its lanes hold is written and answered.
     ///
-    /// Calls that come later, on any clone, are `Unavailable` if they would write a job or a queue, claim, or wait for a
+    /// Calls that come later, on any clone, are `Unavailable` if they would write a job, a queue or a schedule, claim, or wait for a
     /// result; so are claims and results that are being waited for. What only reads is still answered, and so is a
     /// heartbeat. A claim that is at the store as this is called may still bring jobs, which nobody can settle through this
     /// engine any more: they are taken back when their leases are over. Stop workers first.
@@ -317,6 +329,7 @@ impl Engine {
         self.core.tasks.wait().await;
         self.core.inserts.close().await;
         self.core.changes.close().await;
+        self.core.schedules.close().await;
         Ok(())
     }
 }

@@ -66,6 +66,23 @@ pub const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 pub const CALENDAR_DATES: usize = 4_000;
 /// How long an owed instant waits before somebody looks again, should the end that it waits for have poked nobody.
 pub const OWED_LOOK: Duration = Duration::from_secs(30);
+/// Schedules that a caretaker reads at once, and so whose plans it holds: with payloads of the default size, 25 MiB.
+pub const FIRE_ROWS: usize = 100;
+/// Pages of [`FIRE_ROWS`] due schedules that one round of a caretaker goes through: then it sleeps a moment, whatever is left.
+pub const FIRE_PAGES: usize = 100;
+/// How long a node gives each node that stands before it to fire a schedule: what a busy store takes for a write.
+pub const FIRE_RANK: Duration = Duration::from_millis(100);
+/// Nodes that one waits for at most: where all of them are gone, a schedule is fired a second late.
+pub const FIRE_RANKS: usize = 10;
+/// Between two looks for due schedules, when all one hears is that something happened.
+pub const FIRE_GAP: Duration = Duration::from_millis(100);
+/// How long a schedule is left alone that the store refuses to write: what is wrong with it stays wrong.
+pub const FIRE_REFUSED: Duration = Duration::from_secs(30);
+/// From how late on a schedule is overdue: by then other nodes have stood in, and whoever lost a signal has looked.
+pub const FIRE_LATE: Duration = Duration::from_secs(10);
+/// Writes that one call about a schedule makes at most to settle what came due before it: each settles
+/// [`SETTLED_PER_LOOK`] instants, three years of one that comes every second.
+pub const SETTLE_ROUNDS: usize = 1_000;
 /// Nominal instants that one look at a schedule settles; a longer past takes several looks.
 pub const SETTLED_PER_LOOK: usize = 100_000;
 /// Reason of a cancel or a pause, in bytes.

@@ -13,6 +13,42 @@
 //!                                       settled until here
 //! ```
 //!
+//! A schedule of a [`Task`](crate::Task) is three lines:
+//!
+//! ```
+//! use punctual::schedule::{Plan, Spec};
+//! use punctual::{Engine, NewJob, Run, Stop, Task, Worker};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Report {
+//!     shop: u64,
+//! }
+//!
+//! impl Task for Report {
+//!     const KIND: &'static str = "report";
+//!     type Output = ();
+//! }
+//!
+//! // Whoever runs it can ask for which instant it is.
+//! async fn report(task: Report, run: Run) -> Result<(), Stop> {
+//!     if let Some(origin) = run.origin() {
+//!         println!("shop {}, {} of {}", task.shop, origin.name, origin.nominal_at);
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let engine = Engine::open("memory:").await?;
+//! let nightly = Spec::cron("30 2 * * *", "Europe/Ljubljana")?;
+//! let plan = Plan::new(nightly, NewJob::task(&Report { shop: 7 })?);
+//! engine.set_schedule("report-7", plan, None).await?;
+//! # let worker = Worker::new(&engine).handle(report);
+//! # Ok::<(), punctual::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! As with jobs, rules decide what a schedule becomes, and a store writes it if nobody changed the row meanwhile:
 //! so any node may fire, and none has to lead.
 

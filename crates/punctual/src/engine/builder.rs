@@ -17,7 +17,10 @@ use super::counters::Counters;
 use super::events::Events;
 use super::followers::Followers;
 use super::lane::Lane;
+use super::looks::Looks;
+use super::members::Members;
 use super::results::Results;
+use super::schedules::ScheduleWrites;
 use super::settings::Settings;
 use super::writes::{Changes, Inserts};
 use super::{Core, Engine, caretaker, listener, tokens};
@@ -65,7 +68,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Whether this engine takes back what is overdue and prunes history. It does, unless told otherwise; at least one
+    /// Whether this engine fires schedules, takes back what is overdue and prunes history. It does, unless told otherwise; at least one
     /// engine on a store should.
     pub fn caretaker(mut self, caretaker: bool) -> Self {
         self.caretaker = caretaker;
@@ -119,11 +122,14 @@ impl EngineBuilder {
         let core = Arc::new(Core {
             inserts: Lane::new(Inserts(Arc::clone(&store)), Arc::clone(&clock)),
             changes: Lane::new(Changes(Arc::clone(&store)), Arc::clone(&clock)),
+            schedules: Lane::new(ScheduleWrites(Arc::clone(&store)), Arc::clone(&clock)),
             settings: Settings::new(Arc::clone(&store), Arc::clone(&clock)),
             claimants: Claimants::default(),
             results: Results::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone()),
             followers: Followers::default(),
             events: Events::default(),
+            looks: Looks::default(),
+            members: Members::default(),
             holders: Default::default(),
             token_key: tokens::Key::new(),
             counters: Counters::default(),

@@ -1,4 +1,5 @@
-//! The caretaker: bounded chores of every engine. It takes back what is overdue, and prunes what was kept long enough.
+//! The caretaker: bounded chores of every engine. It takes back what is overdue, prunes what was kept long enough, and fires
+//! schedules.
 //!
 //! Every node may do every chore at any time, since each write is fenced by the row's `rev`: who comes second changes
 //! nothing. After a step of the clock or a suspend it waits until workers that are alive have had the time to beat: see
@@ -21,6 +22,7 @@ use super::settings::{ByQueue, is_limited};
 use super::settle::tell_of;
 use super::writes::Tell;
 
+mod firer;
 mod leaps;
 mod pruner;
 
@@ -28,7 +30,7 @@ use leaps::{Beats, Ends, Leaps};
 
 /// Does the chores until the engine stops: side by side, so that a long history holds up no lost run.
 pub(super) async fn run(core: Arc<Core>) {
-    let chores = async { tokio::join!(take_back(&core), pruner::prune(&core)) };
+    let chores = async { tokio::join!(take_back(&core), pruner::prune(&core), firer::fire(&core)) };
     tokio::select! {
         biased;
         () = core.stopping.cancelled() => {}

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::change::ScheduleChange;
 use crate::run::SettleVerdict;
+use crate::schedule::{Outcome, Schedule};
 
 /// What this engine has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +26,39 @@ pub struct Totals {
     pub reclaimed: u64,
     /// Ended jobs deleted, since they had been kept long enough.
     pub pruned: u64,
+    /// Jobs made for schedules, by plan or because somebody asked for one.
+    pub fired: u64,
+    /// Instants of schedules that were skipped.
+    pub skipped: u64,
+    /// How many schedules were overdue as this engine last looked, by more than [`FIRE_LATE`](crate::limits::FIRE_LATE): nobody
+    /// could fire them. It comes and goes, and counts no further than one look goes.
+    pub overdue: u64,
+}
+
+/// What one change of a schedule makes.
+pub(super) struct Made {
+    fired: usize,
+    skipped: u64,
+}
+
+impl Made {
+    /// What this change of the row makes.
+    pub(super) fn by(row: &Schedule, change: &ScheduleChange) -> Made {
+        let skips = change
+            .ledger
+            .iter()
+            .filter(|entry| matches!(entry.outcome, Outcome::Skipped(_)));
+        // An entry that goes on tells again of those that it told of before.
+        let open = row.standing.skips;
+        let new = skips.map(|entry| match open.filter(|open| open.from == entry.nominal_at) {
+            Some(open) => entry.count.saturating_sub(open.count),
+            None => entry.count,
+        });
+        Made {
+            fired: change.jobs.len(),
+            skipped: new.sum(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -36,6 +71,9 @@ pub(super) struct Counters {
     refused: AtomicU64,
     reclaimed: AtomicU64,
     pruned: AtomicU64,
+    fired: AtomicU64,
+    skipped: AtomicU64,
+    overdue: AtomicU64,
 }
 
 impl Counters {
@@ -50,6 +88,9 @@ impl Counters {
             refused: read(&self.refused),
             reclaimed: read(&self.reclaimed),
             pruned: read(&self.pruned),
+            fired: read(&self.fired),
+            skipped: read(&self.skipped),
+            overdue: read(&self.overdue),
         }
     }
 
@@ -82,6 +123,17 @@ impl Counters {
 
     pub(super) fn pruned(&self, jobs: usize) {
         add(&self.pruned, jobs);
+    }
+
+    /// A change of a schedule stands.
+    pub(super) fn made(&self, made: Made) {
+        add(&self.fired, made.fired);
+        self.skipped.fetch_add(made.skipped, Ordering::Relaxed);
+    }
+
+    pub(super) fn overdue(&self, schedules: usize) {
+        let schedules = u64::try_from(schedules).unwrap_or(u64::MAX);
+        self.overdue.store(schedules, Ordering::Relaxed);
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Told {
     signals: Vec<Signal>,
     /// The queues that have work, and when the earliest of it is due.
     due: BTreeMap<QueueName, Timestamp>,
+    /// When the first of the schedules is to be looked at.
+    look: Option<Timestamp>,
 }
 
 impl Told {
@@ -87,6 +89,11 @@ impl Told {
         }
     }
 
+    /// A schedule is to be looked at then.
+    pub(crate) fn look(&mut self, at: Timestamp) {
+        self.look = Some(self.look.map_or(at, |look| look.min(at)));
+    }
+
     /// Something happened to a job.
     pub(crate) fn signal(&mut self, signal: Signal) {
         self.signals.push(signal);
@@ -95,6 +102,7 @@ impl Told {
     pub(crate) fn into_signals(mut self) -> Vec<Signal> {
         let due = self.due.into_iter().map(|(queue, at)| Signal::Due(queue, at));
         self.signals.extend(due);
+        self.signals.extend(self.look.map(Signal::Schedule));
         self.signals
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use crate::limits::{CLAIM_GAP, FOLLOW_GAP, RESCAN, RESULT_GAP, RESULT_ROWS};
+use crate::limits::{CLAIM_GAP, FIRE_GAP, FOLLOW_GAP, RESCAN, RESULT_GAP, RESULT_ROWS};
+use crate::schedule::AT_ONCE;
 use crate::signals::Signal;
 
 use super::Core;
@@ -16,6 +17,7 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
     let mut claims = Gate::default();
     let mut results = Gate::default();
     let mut output = Gate::default();
+    let mut schedules = Gate::default();
     results.ask(core.clock.uptime() + RESCAN);
     output.ask(core.clock.uptime() + RESCAN);
     loop {
@@ -34,7 +36,11 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
             output.shut(now + times(FOLLOW_GAP, followers));
             output.ask(now + RESCAN);
         }
-        let next = [claims.next(), results.next(), output.next()]
+        if schedules.opens(now) {
+            core.looks.ask(AT_ONCE);
+            schedules.shut(now + FIRE_GAP);
+        }
+        let next = [claims.next(), results.next(), output.next(), schedules.next()]
             .into_iter()
             .flatten()
             .min();
@@ -52,7 +58,8 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
                         core.followers.ring(id);
                     }
                     Some(Signal::Output(id)) => core.followers.ring(id),
-                    Some(Signal::Cancel(_) | Signal::Schedule(_)) => {}
+                    Some(Signal::Schedule(at)) => core.looks.ask(at),
+                    Some(Signal::Cancel(_)) => {}
                     Some(Signal::Anything | Signal::Lost) => break true,
                     None => return,
                 },
@@ -63,6 +70,7 @@ pub(super) async fn run(core: Arc<Core>, mut signals: BoxStream<'static, Signal>
             claims.ask(now);
             results.ask(now);
             output.ask(now);
+            schedules.ask(now);
         }
     }
 }

@@ -297,6 +297,7 @@ impl Core {
 
     async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {
         let asked_at = self.clock.uptime();
+        self.members.note(&beat, asked_at);
         let beaten = self.store.beat(beat).await?;
         self.clock.correct(beaten.now, asked_at);
         Ok(beaten)

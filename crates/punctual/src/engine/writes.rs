@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::change::{Applied, Change, Inserted};
 use crate::job::{Body, Job, Status};
 use crate::queue::QueueName;
+use crate::schedule::AT_ONCE;
 use crate::signals::Signal;
 use crate::store::{Answer, Store};
 use crate::time::Timestamp;
@@ -106,6 +107,9 @@ impl Write for Changes {
         tell.due.iter().for_each(|(queue, at)| told.due(queue, *at));
         for job in &change.then {
             told.due(&job.body.queue, job.status.due);
+        }
+        if change.pokes.is_some() {
+            told.look(AT_ONCE);
         }
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::cron::{Cron, Decision, Nominal};
+use super::cron::{Cron, Decision, Fold, Gap, Nominal};
 use super::{Calendars, Every, Exclusions, Zone};
+use crate::error::Error;
 use crate::job::NewJob;
 use crate::limits::{EXCLUDED_DAYS_PASSED, MISFIRE_GRACE, MISFIRE_MAX};
 use crate::time::Timestamp;
@@ -97,9 +98,46 @@ pub enum Overlap {
     Allow,
 }
 
+impl Spec {
+    /// Local times of a zone, such as `30 2 * * *` in `Europe/Ljubljana`, with the defaults of [`Gap`](super::cron::Gap) and
+    /// [`Fold`](super::cron::Fold) where its clocks change.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`: what is wrong with the pattern, and at which column, or with the zone's name.
+    pub fn cron(pattern: &str, zone: &str) -> Result<Spec, Error> {
+        Ok(Spec::Cron(Cron {
+            pattern: pattern.parse()?,
+            zone: zone.parse()?,
+            gap: Gap::default(),
+            fold: Fold::default(),
+        }))
+    }
+
+    /// Every so often, counted from the epoch on.
+    pub fn every(length: Duration) -> Spec {
+        let phase = Duration::ZERO;
+        Spec::Every(Every { length, phase })
+    }
+
+    /// So long after the end of the last run.
+    pub fn after(delay: Duration) -> Spec {
+        Spec::After(delay)
+    }
+
+    /// At these instants, in whatever order, each once.
+    pub fn at(instants: impl IntoIterator<Item = Timestamp>) -> Spec {
+        let mut instants: Vec<Timestamp> = instants.into_iter().collect();
+        instants.sort_unstable();
+        instants.dedup();
+        Spec::At(instants)
+    }
+}
+
 impl Plan {
-    /// The plan with this spec and these jobs, and defaults for all else.
-    pub fn new(spec: Spec, job: NewJob) -> Plan {
+    /// The plan with this spec and these jobs, and defaults for all else. What the jobs' results are read as is for whoever
+    /// reads them.
+    pub fn new<O>(spec: Spec, job: NewJob<O>) -> Plan {
         Plan {
             spec,
             zone: Zone::default(),
@@ -110,7 +148,7 @@ impl Plan {
             spread: None,
             misfire: Misfire::default(),
             overlap: Overlap::default(),
-            job,
+            job: job.untyped(),
         }
     }
 

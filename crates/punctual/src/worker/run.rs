@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::job::{Defaults, Job};
+use crate::job::{Defaults, Job, Origin};
 use crate::limits::{KILL_GRACE, LOST_GRACE_SHARE, PROGRESS_BYTES};
 use crate::run::{Outcome, Release, RetryCause, RunId};
 use crate::source::Source;
@@ -92,6 +92,12 @@ impl Run {
     /// Which attempt of its life this is: 1 and up.
     pub fn attempt(&self) -> u32 {
         self.0.job.status.attempt
+    }
+
+    /// For which instant of which schedule it is, and for how many missed ones it stands too; nothing for a job that no schedule
+    /// made.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.0.job.body.origin.as_ref()
     }
 
     /// When the attempt times out.

@@ -1,0 +1,316 @@
+//! Lets a rule decide about a schedule and writes what it decided, on a fresh row whenever the row moved on.
+
+use std::slice;
+
+use futures_util::future::join_all;
+
+use crate::change::{ScheduleApplied, ScheduleChange};
+use crate::error::{Error, Kind};
+use crate::job::JobId;
+use crate::limits::{CONFLICT_ROUNDS, FIRE_ROWS, REASON_BYTES, SETTLE_ROUNDS};
+use crate::rules::fire::{self, Fired, Sight};
+use crate::rules::{self, Moment};
+use crate::schedule::{Plan, Schedule, ScheduleId, ScheduleName};
+use crate::store::Schedules;
+
+use super::super::Core;
+use super::super::counters::Made;
+use super::super::results::unknown as unknown_job;
+use super::{SchedulePage, Upsert};
+
+impl Core {
+    /// The schedule of this name, if there is one.
+    pub(super) async fn find_schedule(&self, name: &ScheduleName) -> Result<Option<Schedule>, Error> {
+        name.check()?;
+        let rows = self.store.schedules(Schedules::Named(vec![name.clone()])).await?;
+        if let Some(unreadable) = rows.unreadable.first() {
+            return Err(Error::internal(format!(
+                "schedule {name} cannot be read: {}",
+                unreadable.why
+            )));
+        }
+        Ok(rows.items.into_iter().next())
+    }
+
+    pub(super) async fn schedule(&self, name: &ScheduleName) -> Result<Schedule, Error> {
+        let found = self.find_schedule(name).await?;
+        found.ok_or_else(|| unknown(name))
+    }
+
+    pub(super) async fn schedules_after(
+        &self,
+        after: Option<ScheduleName>,
+        limit: usize,
+    ) -> Result<SchedulePage, Error> {
+        let rows = self.store.schedules(Schedules::All { after, limit }).await?;
+        let last = rows.items.last().map(|row| row.name.clone());
+        let last_unreadable = rows.unreadable.last().map(|row| row.name.clone());
+        let full = rows.items.len() + rows.unreadable.len() == limit;
+        Ok(SchedulePage {
+            items: rows.items,
+            unreadable: rows.unreadable,
+            next: last.max(last_unreadable).filter(|_| full),
+        })
+    }
+
+    pub(super) async fn set_schedule(
+        &self,
+        name: &ScheduleName,
+        plan: Plan,
+        expect: Option<u64>,
+    ) -> Result<(Schedule, Upsert), Error> {
+        self.check_open()?;
+        let calendars = self.calendars_of(&plan).await?;
+        for _ in 0..CONFLICT_ROUNDS {
+            let there = self.find_schedule(name).await?;
+            check_version(name, there.as_ref().map_or(0, |row| row.rev), expect)?;
+            let moment = self.moment_with(self.defaults.retention);
+            if let Some(there) = there {
+                if *there.plan == plan {
+                    return Ok((there, Upsert::Unchanged));
+                }
+                rules::plan::check(&plan, &calendars, &moment)?;
+                let rule =
+                    |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::edit(sight, plan.clone(), moment));
+                let (row, _) = self.decide_on(there, expect, rule).await?;
+                return Ok((row, Upsert::Changed));
+            }
+            rules::plan::check(&plan, &calendars, &moment)?;
+            let id = ScheduleId(self.clock.fresh_id());
+            let change = fire::create(id, name.clone(), plan.clone(), &calendars, &moment);
+            let made = change.becomes.clone();
+            if let (ScheduleApplied::Applied, Some(made)) = (self.schedules.submit(change, ()).await?, made) {
+                return Ok((made, Upsert::Created));
+            }
+        }
+        Err(restless(name))
+    }
+
+    pub(super) async fn delete_schedule(
+        &self,
+        name: &ScheduleName,
+        expect: Option<u64>,
+    ) -> Result<(), Error> {
+        self.check_open()?;
+        let mut there = self.schedule(name).await?;
+        for _ in 0..CONFLICT_ROUNDS {
+            check_version(name, there.rev, expect)?;
+            let change = ScheduleChange::delete(&there);
+            match self.schedules.submit(change, ()).await? {
+                ScheduleApplied::Applied => return Ok(()),
+                ScheduleApplied::Stale(row) => there = *row.ok_or_else(|| unknown(name))?,
+            }
+        }
+        Err(restless(name))
+    }
+
+    pub(super) async fn pause_schedule(
+        &self,
+        name: &ScheduleName,
+        reason: &str,
+        expect: Option<u64>,
+    ) -> Result<Schedule, Error> {
+        if reason.len() > REASON_BYTES {
+            let message = format!("must have at most {REASON_BYTES} bytes, and has {}", reason.len());
+            return Err(Error::invalid_field("/reason", message));
+        }
+        let rule = |sight: &Sight<'_>, moment: &Moment<'_>| {
+            let paused = &sight.schedule.standing.paused;
+            let is_so = paused.as_ref().is_some_and(|pause| pause.reason == reason);
+            (!is_so).then(|| fire::pause(sight, reason.to_owned(), moment))
+        };
+        let there = self.schedule(name).await?;
+        Ok(self.decide_on(there, expect, rule).await?.0)
+    }
+
+    pub(super) async fn resume_schedule(
+        &self,
+        name: &ScheduleName,
+        expect: Option<u64>,
+    ) -> Result<Schedule, Error> {
+        let rule = |sight: &Sight<'_>, moment: &Moment<'_>| {
+            let is_paused = sight.schedule.standing.paused.is_some();
+            is_paused.then(|| fire::resume(sight, moment))
+        };
+        let there = self.schedule(name).await?;
+        Ok(self.decide_on(there, expect, rule).await?.0)
+    }
+
+    pub(super) async fn trigger_schedule(
+        &self,
+        name: &ScheduleName,
+        id: Option<JobId>,
+    ) -> Result<JobId, Error> {
+        self.check_open()?;
+        let job = id.unwrap_or_else(|| JobId(self.clock.fresh_id()));
+        let mut there = self.schedule(name).await?;
+        for _ in 0..CONFLICT_ROUNDS {
+            // Looked for again in each round: one whose answer was lost may have made it.
+            if self.was_triggered(&there, job).await? {
+                return Ok(job);
+            }
+            let known = self.know(slice::from_ref(&there)).await?;
+            let facts = known.of(&there);
+            let sight = known.sight(&there, &facts);
+            let fired = fire::trigger(&sight, job, &self.moment_with(self.defaults.retention));
+            match self.write_fired(&there, fired.change).await? {
+                ScheduleApplied::Applied => return Ok(job),
+                ScheduleApplied::Stale(row) => there = *row.ok_or_else(|| unknown(name))?,
+            }
+        }
+        Err(restless(name))
+    }
+
+    /// Whether there is this job, made for this schedule.
+    async fn was_triggered(&self, schedule: &Schedule, id: JobId) -> Result<bool, Error> {
+        let rows = self.fetch_each(slice::from_ref(&id)).await?;
+        let row = rows.into_iter().next().ok_or_else(|| unknown_job(id))?;
+        match row? {
+            None => Ok(false),
+            Some(job) => match &job.body.origin {
+                Some(origin) if origin.schedule == schedule.id => Ok(true),
+                _ => Err(Error::conflict(format!(
+                    "the id {id} is that of another job, which this schedule did not make"
+                ))),
+            },
+        }
+    }
+
+    /// Lets a rule decide, and writes what it decided, until it has no more. Answers the row as it is afterwards, and whether
+    /// anything was written.
+    pub(super) async fn decide_on(
+        &self,
+        schedule: Schedule,
+        expect: Option<u64>,
+        rule: impl Fn(&Sight<'_>, &Moment<'_>) -> Option<Fired>,
+    ) -> Result<(Schedule, bool), Error> {
+        self.check_open()?;
+        let (mut there, mut expect) = (schedule, expect);
+        let (mut conflicts, mut written) = (0, false);
+        for _ in 0..SETTLE_ROUNDS {
+            check_version(&there.name, there.rev, expect)?;
+            let known = self.know(slice::from_ref(&there)).await?;
+            let facts = known.of(&there);
+            let sight = known.sight(&there, &facts);
+            let decided = rule(&sight, &self.moment_with(self.defaults.retention));
+            let Some(Fired { change, cancel, more }) = decided else {
+                return Ok((there, written));
+            };
+            let after = change.becomes.clone();
+            match self.write_fired(&there, change).await? {
+                ScheduleApplied::Applied => {
+                    self.cancel_each(&cancel).await;
+                    written = true;
+                    there = after.unwrap_or(there);
+                    if !more {
+                        return Ok((there, true));
+                    }
+                    expect = expect.map(|_| there.rev);
+                }
+                ScheduleApplied::Stale(row) => {
+                    there = *row.ok_or_else(|| unknown(&there.name))?;
+                    conflicts += 1;
+                }
+            }
+            if conflicts > CONFLICT_ROUNDS {
+                break;
+            }
+        }
+        Err(restless(&there.name))
+    }
+
+    /// Writes what was decided about this row.
+    pub(in crate::engine) async fn write_fired(
+        &self,
+        before: &Schedule,
+        change: ScheduleChange,
+    ) -> Result<ScheduleApplied, Error> {
+        let written = self.write_all_fired(vec![(before, change)]).await;
+        written
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Err(Error::unknown("the store did not answer for the schedule")))
+    }
+
+    /// Writes what was decided about these rows, and counts what was made so.
+    pub(in crate::engine) async fn write_all_fired(
+        &self,
+        changes: Vec<(&Schedule, ScheduleChange)>,
+    ) -> Vec<Result<ScheduleApplied, Error>> {
+        let made = changes.iter().map(|(before, change)| Made::by(before, change));
+        let made: Vec<Made> = made.collect();
+        let writes: Vec<(ScheduleChange, ())> = changes.into_iter().map(|(_, change)| (change, ())).collect();
+        let answers = self.schedules.submit_all(writes.into_iter()).await;
+        for (made, answer) in made.into_iter().zip(&answers) {
+            if matches!(answer, Ok(ScheduleApplied::Applied)) {
+                self.counters.made(made);
+            }
+        }
+        answers
+    }
+
+    /// Has every schedule with such a plan looked at, and so its next instant worked out anew.
+    pub(in crate::engine) async fn look_again(&self, which: impl Fn(&Plan) -> bool) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let page = self.schedules_after(after, FIRE_ROWS).await?;
+            let look = |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::look(sight, moment));
+            let concerned = page.items.into_iter().filter(|row| which(&row.plan));
+            let looks = concerned.map(|row| self.decide_on(row, None, look));
+            for looked in join_all(looks).await {
+                match looked {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == Kind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Cancels the jobs that have to make way for the next one. Answers those that could not be, as yet.
+    pub(in crate::engine) async fn cancel_each(&self, jobs: &[JobId]) -> Vec<JobId> {
+        let mut left = Vec::new();
+        for id in jobs {
+            let reason = "the next run of its schedule has come";
+            match self.cancel(*id, reason, None).await {
+                Ok(_) => {}
+                // It has ended, and makes way so.
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => {}
+                Err(error) => {
+                    tracing::warn!(job = %id, %error, "a run could not be cancelled, and its schedule waits for it");
+                    left.push(*id);
+                }
+            }
+        }
+        left
+    }
+}
+
+fn check_version(name: &ScheduleName, rev: u64, expect: Option<u64>) -> Result<(), Error> {
+    match expect.filter(|expect| *expect != rev) {
+        None => Ok(()),
+        Some(expect) => {
+            let is = match rev {
+                0 => format!("there is no schedule {name}"),
+                _ => format!("schedule {name} is at version {rev}"),
+            };
+            let message = format!("{is}, not {expect}; look at it again");
+            Err(Error::moved_on(message, rev))
+        }
+    }
+}
+
+/// There is no schedule of this name.
+pub(super) fn unknown(name: &ScheduleName) -> Error {
+    Error::not_found(format!("there is no schedule {name}"))
+}
+
+fn restless(name: &ScheduleName) -> Error {
+    Error::conflict(format!(
+        "schedule {name} changed again and again while it was looked at; try again"
+    ))
+}
