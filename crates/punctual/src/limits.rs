@@ -80,6 +80,8 @@ pub const FIRE_GAP: Duration = Duration::from_millis(100);
 pub const FIRE_REFUSED: Duration = Duration::from_secs(30);
 /// From how late on a schedule is overdue: by then other nodes have stood in, and whoever lost a signal has looked.
 pub const FIRE_LATE: Duration = Duration::from_secs(10);
+/// Jobs that one call of a backfill makes: a few seconds of work; whoever wants more calls again.
+pub const BACKFILL_JOBS: u64 = 10_000;
 /// Writes that one call about a schedule makes at most to settle what came due before it: each settles
 /// [`SETTLED_PER_LOOK`] instants, three years of one that comes every second.
 pub const SETTLE_ROUNDS: usize = 1_000;

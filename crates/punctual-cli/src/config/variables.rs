@@ -10,7 +10,7 @@ use super::rooms;
 /// Names the file of settings.
 pub(super) const CONFIG: &str = "PUNCTUAL_CONFIG";
 /// Variables of our name that are no settings: those of clients, and what a job's command is given.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 10] = [
     CONFIG,
     "PUNCTUAL_SERVER",
     "PUNCTUAL_KEY",
@@ -18,6 +18,9 @@ const OTHERS: [&str; 7] = [
     "PUNCTUAL_ATTEMPT",
     "PUNCTUAL_RUN",
     "PUNCTUAL_QUEUE",
+    "PUNCTUAL_SCHEDULE",
+    "PUNCTUAL_NOMINAL_TIME",
+    "PUNCTUAL_MISSED",
 ];
 
 /// The settings among the variables. An empty one is not set.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::change::ScheduleChange;
 use crate::run::SettleVerdict;
-use crate::schedule::{Outcome, Schedule};
+use crate::schedule::{Cause, Occurrence, Outcome, Schedule};
 
 /// What this engine has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Totals {
     pub reclaimed: u64,
     /// Ended jobs deleted, since they had been kept long enough.
     pub pruned: u64,
-    /// Jobs made for schedules, by plan or because somebody asked for one.
+    /// Jobs made for schedules, by their plans or because somebody asked for one.
     pub fired: u64,
     /// Instants of schedules that were skipped.
     pub skipped: u64,
@@ -44,10 +44,10 @@ pub(super) struct Made {
 impl Made {
     /// What this change of the row makes.
     pub(super) fn by(row: &Schedule, change: &ScheduleChange) -> Made {
-        let skips = change
-            .ledger
-            .iter()
-            .filter(|entry| matches!(entry.outcome, Outcome::Skipped(_)));
+        // A backfill cuts entries that were told before.
+        let is_cut = change.ledger.iter().any(|entry| entry.cause == Cause::Backfilled);
+        let is_skip = |entry: &&Occurrence| matches!(entry.outcome, Outcome::Skipped(_)) && !is_cut;
+        let skips = change.ledger.iter().filter(is_skip);
         // An entry that goes on tells again of those that it told of before.
         let open = row.standing.skips;
         let new = skips.map(|entry| match open.filter(|open| open.from == entry.nominal_at) {

@@ -10,11 +10,14 @@ use crate::time::Timestamp;
 
 use super::Engine;
 
+mod backfill;
+mod explain;
 mod ledger;
 mod operate;
 mod sight;
 mod write;
 
+pub use backfill::{Backfill, Backfilled};
 pub(super) use write::ScheduleWrites;
 
 /// What setting a schedule came to.
@@ -181,6 +184,37 @@ impl Engine {
         let name = name.into();
         let span = tracing::debug_span!("trigger_schedule", schedule = %name);
         self.core.trigger_schedule(&name, id).instrument(span).await
+    }
+
+    /// Makes jobs for instants that were skipped, for whatever reason, and for those before the schedule was made: so many in one
+    /// call as take some seconds, and the answer says where to go on. Each has the id that its instant would have given it, so that
+    /// there is at most one. They are due now, run whatever is live or paused, and count for no policy. What lies ahead, or
+    /// waits for its turn, is left to the plan; so are times that the clocks left out.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Invalid` for a range that ends before it begins, and for a schedule that counts from the end of its last run;
+    /// `Conflict` if it does not stand still.
+    pub async fn backfill_schedule(
+        &self,
+        name: impl Into<ScheduleName>,
+        backfill: Backfill,
+    ) -> Result<Backfilled, Error> {
+        let name = name.into();
+        let span = tracing::debug_span!("backfill_schedule", schedule = %name);
+        let done = self.core.backfill_schedule(&name, &backfill);
+        done.instrument(span).await
+    }
+
+    /// What a schedule does, when it fires next, and what holds it: a sentence each.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Unavailable` if the store cannot be read.
+    pub async fn explain_schedule(&self, name: impl Into<ScheduleName>) -> Result<Vec<String>, Error> {
+        let name = name.into();
+        let span = tracing::debug_span!("explain_schedule", schedule = %name);
+        self.core.explain_schedule(&name).instrument(span).await
     }
 
     /// A page of a schedule's ledger: what became of its instants.

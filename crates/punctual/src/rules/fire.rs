@@ -15,6 +15,7 @@
 //! compares the row's `rev`, so that of several nodes that look at once one fires, and the others have changed nothing.
 
 mod arrival;
+mod backfill;
 mod due;
 mod firing;
 
@@ -25,6 +26,8 @@ use crate::job::JobId;
 use crate::rules::Moment;
 use crate::schedule::{Calendars, Pause, Plan, Schedule, ScheduleId, ScheduleName, Standing};
 use crate::time::Timestamp;
+
+pub use backfill::{Backfilled, backfill};
 
 use firing::Firing;
 

@@ -201,12 +201,17 @@ impl Plan {
             Spec::After(_) => return None,
             Spec::At(instants) => *instants.get(instants.partition_point(|at| *at <= after))?,
         };
-        let offset = self.zone.rules().to_offset(at.into());
-        Some(Nominal {
+        Some(self.plain(at))
+    }
+
+    /// This instant, as the clocks of its zone show it.
+    pub(crate) fn plain(&self, at: Timestamp) -> Nominal {
+        let offset = self.zone().rules().to_offset(at.into());
+        Nominal {
             at,
             local: offset.to_datetime(at.into()),
             decision: Decision::Plain,
-        })
+        }
     }
 
     /// The last microsecond of a local date.

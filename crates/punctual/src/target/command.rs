@@ -11,6 +11,8 @@
 //! | `PUNCTUAL_ATTEMPT` | 1 and up |
 //! | `PUNCTUAL_RUN` | a number that grows with every run of the job |
 //! | `PUNCTUAL_QUEUE` | the job's queue |
+//! | `PUNCTUAL_SCHEDULE`, `PUNCTUAL_NOMINAL_TIME` | where a schedule made the job: its name, and the instant that the job is for |
+//! | `PUNCTUAL_MISSED` | with them: how many earlier instants, which nobody fired, the job stands for too |
 //!
 //! and what the job sets. Its input is what the job gives it, or nothing; its output is drained however much it is, and of a long one
 //! the head and the tail are kept.

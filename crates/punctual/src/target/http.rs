@@ -9,6 +9,8 @@
 //! | `punctual-job-id` | the job, the same in every attempt |
 //! | `punctual-attempt` | 1 and up |
 //! | `punctual-run` | a number that grows with every run of the job: what comes with a smaller one is stale |
+//! | `punctual-schedule`, `punctual-nominal-time` | where a schedule made the job: its name, and the instant that the job is for |
+//! | `punctual-missed` | with them: how many earlier instants, which nobody fired, the job stands for too |
 //! | `idempotency-key` | the job's id, for servers that know this header |
 //! | `punctual-token` | the run's token, with which the server may go on with a run that it [defers](#deferral) |
 //! | `authorization` | what the job's `auth` says |

@@ -8,6 +8,7 @@ pub(crate) mod deaf;
 mod events;
 mod operating;
 mod output;
+mod schedules;
 mod settling;
 mod spans;
 mod transfer;

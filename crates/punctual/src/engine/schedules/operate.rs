@@ -309,7 +309,7 @@ pub(super) fn unknown(name: &ScheduleName) -> Error {
     Error::not_found(format!("there is no schedule {name}"))
 }
 
-fn restless(name: &ScheduleName) -> Error {
+pub(super) fn restless(name: &ScheduleName) -> Error {
     Error::conflict(format!(
         "schedule {name} changed again and again while it was looked at; try again"
     ))

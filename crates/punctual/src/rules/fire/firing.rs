@@ -100,18 +100,49 @@ impl<'a> Firing<'a> {
         self.write(now, now, 1, Cause::Triggered, Outcome::Fired { job, missed });
     }
 
-    fn make(&mut self, id: JobId, due: Timestamp, owed: Owed) {
+    /// Makes the job of an instant that has passed, for which no policy holds. It is due behind what is due already, and
+    /// behind those that are made up for before it.
+    pub(super) fn make_up(&mut self, nominal_at: Timestamp) {
+        let job = self.sight.schedule.id.job_at(nominal_at);
+        let place = u64::try_from(self.jobs.len()).unwrap_or(u64::MAX);
+        let due = self.moment.now + Duration::from_micros(place);
+        let missed = 0;
+        self.add(job, due, Owed { nominal_at, missed }, false);
+        self.write(
+            nominal_at,
+            nominal_at,
+            1,
+            Cause::Backfilled,
+            Outcome::Fired { job, missed },
+        );
+    }
+
+    /// Whether a change may make no further job.
+    pub(super) fn has_no_room(&self) -> bool {
+        self.jobs.len() >= FIRED_PER_LOOK
+    }
+
+    /// Writes an entry that is known already.
+    pub(super) fn tell(&mut self, entry: Occurrence) {
+        self.ledger.push(entry);
+    }
+
+    fn add(&mut self, id: JobId, due: Timestamp, owed: Owed, pokes: bool) {
         let schedule = self.sight.schedule;
         let origin = Origin {
             schedule: schedule.id,
             name: schedule.name.clone(),
             nominal_at: owed.nominal_at,
             missed: owed.missed,
-            pokes: self.waits_for_ends(),
+            pokes,
         };
         let template = self.plan.job.clone();
         self.jobs
             .push(admit::row(template, id, due, Some(origin), self.moment).job);
+    }
+
+    fn make(&mut self, id: JobId, due: Timestamp, owed: Owed) {
+        self.add(id, due, owed, self.waits_for_ends());
         let counts = self.plan.overlap != Overlap::Allow || matches!(self.plan.spec, Spec::After(_));
         if counts && self.standing.live.len() < SCHEDULE_LIVE {
             self.standing.live.push(id);

@@ -228,6 +228,11 @@ fn surround(command: &mut Command, run: &Run) {
     command.envs(marks(run));
     command.env("PUNCTUAL_ATTEMPT", run.attempt().to_string());
     command.env("PUNCTUAL_QUEUE", run.job().body.queue.as_str());
+    if let Some(origin) = run.origin() {
+        command.env("PUNCTUAL_SCHEDULE", origin.name.as_str());
+        command.env("PUNCTUAL_NOMINAL_TIME", origin.nominal_at.to_string());
+        command.env("PUNCTUAL_MISSED", origin.missed.to_string());
+    }
 }
 
 /// The variables by which the processes of a run are known.

@@ -182,6 +182,24 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// For which instant of which schedule a run is, if one made its job.
+fn occurrence(run: &Run) -> Vec<(HeaderName, HeaderValue)> {
+    let Some(origin) = run.origin() else {
+        return Vec::new();
+    };
+    let nominal_at = origin.nominal_at.to_string();
+    let texts = [
+        ("punctual-schedule", origin.name.as_str()),
+        ("punctual-nominal-time", nominal_at.as_str()),
+    ];
+    let texts = texts.into_iter().filter_map(|(name, text)| {
+        let value = HeaderValue::from_str(text).ok()?;
+        Some((HeaderName::from_static(name), value))
+    });
+    let missed = (HeaderName::from_static("punctual-missed"), origin.missed.into());
+    texts.chain([missed]).collect()
+}
+
 /// The first request: what the job asks for, and what Punctual adds.
 async fn first(target: &HttpTarget, call: &HttpCall, run: &Run, masks: &mut Masks) -> Result<Hop, Stop> {
     let body = call.content.bytes();
@@ -198,8 +216,9 @@ async fn first(target: &HttpTarget, call: &HttpCall, run: &Run, masks: &mut Mask
         (HeaderName::from_static("punctual-run"), run.id().run.into()),
         (HeaderName::from_static("idempotency-key"), visible(&job)),
     ];
+    let ours = ours.into_iter().chain(occurrence(run));
     let given = unless_set.into_iter().chain(call.content.media_type());
-    let mut headers = HeaderMap::with_capacity(call.headers.len() + 12);
+    let mut headers = HeaderMap::with_capacity(call.headers.len() + 15);
     for (name, value) in given.chain(call.headers.iter().cloned()).chain(ours) {
         headers.insert(name, value);
     }

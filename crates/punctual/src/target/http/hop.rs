@@ -30,11 +30,14 @@ const TRAVELLING: [HeaderName; 6] = [
     USER_AGENT,
 ];
 /// Punctual's own that do as well: they name the run, and are no secret.
-const TRAVELLING_OURS: [&str; 4] = [
+const TRAVELLING_OURS: [&str; 7] = [
     "idempotency-key",
     "punctual-attempt",
     "punctual-job-id",
+    "punctual-missed",
+    "punctual-nominal-time",
     "punctual-run",
+    "punctual-schedule",
 ];
 
 impl Hop {

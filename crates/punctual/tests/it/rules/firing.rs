@@ -1,6 +1,7 @@
 //! What becomes of a schedule's instants.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use punctual::rules::fire::{self, Fired, Sight};
 use punctual::schedule::cron::Cron;
@@ -70,6 +71,34 @@ impl Stage {
         }
     }
 
+    /// Makes up for what was skipped in this range; answers how many jobs were made, and how many instants stay skipped.
+    pub(super) fn backfill(&mut self, range: RangeInclusive<Timestamp>) -> (usize, u64) {
+        let (mut made, mut left, mut next) = (0, 0, Some(*range.start()));
+        while let Some(from) = next {
+            let planned = self.ledger.iter().filter(|((_, triggered), _)| !triggered);
+            let overlaps =
+                planned.filter(|(_, entry)| entry.until >= from && entry.nominal_at <= *range.end());
+            let ledger = overlaps.map(|((at, _), entry)| (*at, entry.clone())).collect();
+            let sight = Sight {
+                schedule: &self.row,
+                live: &self.live,
+                ended_at: self.ended_at,
+                calendars: &self.calendars,
+            };
+            let decided = fire::backfill(&sight, &ledger, from..=*range.end(), &self.world.moment());
+            assert_eq!(decided.made, decided.change.jobs.len());
+            assert!(decided.change.drops.is_empty());
+            self.row = decided.change.becomes.expect("no rule deletes a schedule");
+            self.ended_at = None;
+            let entries = decided.change.ledger.into_iter();
+            self.ledger
+                .extend(entries.map(|entry| ((entry.nominal_at, false), entry)));
+            self.fired.extend(decided.change.jobs);
+            (made, left, next) = (made + decided.made, left + decided.left, decided.next);
+        }
+        (made, left)
+    }
+
     /// Looks at what is due at so long after noon.
     pub(super) fn look_at(&mut self, length: Duration) -> usize {
         self.world.now = NOON + length;
@@ -88,6 +117,9 @@ impl Stage {
     fn told(&self) -> Vec<String> {
         let minute = |at: Timestamp| at.since(NOON).as_secs() / 60;
         let told = self.ledger.values().map(|entry| match &entry.outcome {
+            Outcome::Fired { .. } if entry.cause == Cause::Backfilled => {
+                format!("{} backfilled", minute(entry.nominal_at))
+            }
             Outcome::Fired { missed: 0, .. } => format!("{} fired", minute(entry.nominal_at)),
             Outcome::Fired { missed, .. } => format!("{} fired for {missed}", minute(entry.nominal_at)),
             Outcome::Skipped(reason) if entry.count == 1 => format!("{} {reason}", minute(entry.nominal_at)),
@@ -401,4 +433,75 @@ fn of_a_past_that_is_too_long_for_one_look_only_the_newest_are_fired() {
         .missed;
     assert!(stands_for > 172_000, "{stands_for}");
     assert!(stage.row.standing.owed.iter().all(|owed| owed.missed == 0));
+}
+
+#[test]
+fn what_was_skipped_in_a_pause_is_made_up_for_where_somebody_asks() {
+    let mut stage = Stage::new(minutely());
+    stage.decide(|sight, moment| fire::pause(sight, String::new(), moment));
+    stage.world.now = NOON + minutes(10);
+    stage.decide(fire::resume);
+    assert_eq!(stage.told(), ["1-10 10 paused"]);
+    assert_eq!(
+        stage.backfill(NOON + minutes(4)..=NOON + seconds(6 * 60 + 59)),
+        (3, 0)
+    );
+    let told = [
+        "1-3 3 paused",
+        "4 backfilled",
+        "5 backfilled",
+        "6 backfilled",
+        "7-10 4 paused",
+    ];
+    assert_eq!(stage.told(), told);
+    for job in &stage.fired {
+        let origin = job.body.origin.as_ref().expect("a schedule made it");
+        assert_eq!(job.id(), stage.row.id.job_at(origin.nominal_at));
+        assert!(!origin.pokes);
+    }
+    assert!(stage.fired.is_sorted_by_key(|job| job.status.due));
+    assert_eq!(stage.backfill(NOON + minutes(4)..=NOON + minutes(6)), (0, 0));
+    assert_eq!(stage.told(), told);
+}
+
+#[test]
+fn skips_that_go_on_begin_behind_what_was_made_up_for() {
+    let mut stage = Stage::new(minutely());
+    stage.look_at(minutes(1));
+    stage.look_at(minutes(2));
+    stage.look_at(minutes(3));
+    assert_eq!(stage.told(), ["1 fired", "2-3 2 overlap"]);
+    assert_eq!(stage.backfill(NOON + seconds(1)..=NOON + minutes(2)), (1, 0));
+    stage.look_at(minutes(4));
+    assert_eq!(stage.told(), ["1 fired", "2 backfilled", "3-4 2 overlap"]);
+    assert_eq!(stage.backfill(NOON + seconds(1)..=NOON + minutes(9)), (2, 0));
+    stage.look_at(minutes(5));
+    let told = [
+        "1 fired",
+        "2 backfilled",
+        "3 backfilled",
+        "4 backfilled",
+        "5 overlap",
+    ];
+    assert_eq!(stage.told(), told);
+}
+
+#[test]
+fn instants_before_a_schedule_was_made_are_made_up_for_once() {
+    let mut stage = Stage::new(minutely());
+    let range = NOON - minutes(250)..=NOON + minutes(5);
+    assert_eq!(stage.backfill(range.clone()), (251, 0));
+    assert_eq!(stage.backfill(range), (0, 0));
+    assert_eq!(stage.look_at(minutes(1)), 1);
+}
+
+#[test]
+fn what_another_plan_skipped_is_left_where_it_cannot_be_told_any_more() {
+    let mut stage = Stage::new(minutely());
+    stage.decide(|sight, moment| fire::pause(sight, String::new(), moment));
+    stage.world.now = NOON + minutes(10);
+    let hourly = Plan::new(Spec::every(hours(1)), plain());
+    stage.decide(|sight, moment| fire::edit(sight, hourly.clone(), moment));
+    assert_eq!(stage.backfill(NOON + seconds(1)..=NOON + minutes(10)), (0, 10));
+    assert_eq!(stage.told(), ["1-10 10 paused"]);
 }

@@ -1,0 +1,143 @@
+//! Why a schedule fires, or does not: in plain sentences.
+
+use crate::error::Error;
+use crate::limits::FIRE_LATE;
+use crate::schedule::{AT_ONCE, MisfireMode, Overlap, Plan, Schedule, ScheduleName, Spec, Standing};
+use crate::store::Schedules;
+use crate::time::{Timestamp, format_length};
+
+use super::super::Core;
+use super::operate::unknown;
+
+impl Core {
+    pub(super) async fn explain_schedule(&self, name: &ScheduleName) -> Result<Vec<String>, Error> {
+        name.check()?;
+        let rows = self.store.schedules(Schedules::Named(vec![name.clone()])).await?;
+        if let Some(unreadable) = rows.unreadable.first() {
+            return Ok(vec![
+                format!(
+                    "It cannot be read by this version of Punctual: {}.",
+                    unreadable.why
+                ),
+                "A newer version wrote it, as a rule; nothing of it is fired by this one.".to_owned(),
+            ]);
+        }
+        let schedule = rows.items.into_iter().next().ok_or_else(|| unknown(name))?;
+        let mut said = vec![plan(&schedule.plan)];
+        said.extend(standing(&schedule, self.clock.now()));
+        Ok(said)
+    }
+}
+
+/// What its user wrote.
+fn plan(plan: &Plan) -> String {
+    match &plan.spec {
+        Spec::Cron(cron) => format!("It fires {}, {}.", cron.pattern.describe(), cron.zone),
+        Spec::Every(every) => format!("It fires every {}.", format_length(every.length)),
+        Spec::After(delay) => format!(
+            "It fires {} after the end of its last run.",
+            format_length(*delay)
+        ),
+        Spec::At(instants) => match instants.len() {
+            1 => "It fires once.".to_owned(),
+            count => format!("It fires at {count} instants."),
+        },
+    }
+}
+
+/// How it stands, what comes next, and what holds it.
+fn standing(schedule: &Schedule, now: Timestamp) -> Vec<String> {
+    let (plan, standing) = (&schedule.plan, &schedule.standing);
+    let mut said = Vec::new();
+    if let Some(last) = standing.last_fired {
+        said.push(format!(
+            "It has made {}, the last one for {last}.",
+            runs(standing.fired)
+        ));
+    }
+    if let Some(pause) = &standing.paused {
+        let reason = match pause.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
+        said.push(format!(
+            "It is paused since {}{reason}: what comes due is skipped until somebody resumes it.",
+            pause.since
+        ));
+        return said;
+    }
+    if let Some(max) = plan.max_runs.filter(|max| standing.fired >= *max) {
+        said.push(format!("It has ended: it was to make {}.", runs(max)));
+        return said;
+    }
+    said.extend(live(plan, standing));
+    said.extend(next(plan, standing, now));
+    said
+}
+
+/// What a live run means for the next one.
+fn live(plan: &Plan, standing: &Standing) -> Option<String> {
+    if standing.live.is_empty() {
+        return None;
+    }
+    let live = format!("As of its last look, {} of it had not ended", runs_live(standing));
+    if let Spec::After(_) = plan.spec {
+        return Some(format!("{live}: the next one comes after that."));
+    }
+    let then = match plan.overlap {
+        Overlap::Skip => "an instant that comes meanwhile is skipped",
+        Overlap::BufferOne => {
+            "one instant that comes meanwhile is fired when it has ended, others are skipped"
+        }
+        Overlap::CancelOther => "the next instant cancels it, and is fired when it has ended",
+        Overlap::Allow => return None,
+    };
+    let owed = match (standing.owed.front(), standing.owed.len()) {
+        (None, _) => String::new(),
+        (Some(owed), 1) => format!(" The instant {} waits for that.", owed.nominal_at),
+        (Some(owed), count) => format!(
+            " {count} instants wait for that, the first of them {}.",
+            owed.nominal_at
+        ),
+    };
+    Some(format!("{live}: {then}.{owed}"))
+}
+
+/// When somebody looks at it next.
+fn next(plan: &Plan, standing: &Standing, now: Timestamp) -> Option<String> {
+    match standing.next {
+        None if !standing.live.is_empty() => None,
+        None => Some("It has ended: no instant of its plan is left.".to_owned()),
+        Some(AT_ONCE) => Some("A run of it has just ended, and it is looked at now.".to_owned()),
+        Some(next) if next + FIRE_LATE < now => Some(format!(
+            "It is overdue since {next}: no node fires it. {}",
+            late(plan)
+        )),
+        Some(next) if next <= now => Some("It is due, and is fired now.".to_owned()),
+        Some(next) if standing.owed.is_empty() => Some(format!(
+            "It fires next at {next}, in {}.",
+            format_length(next.since(now))
+        )),
+        Some(_) => None,
+    }
+}
+
+/// What happens to instants that nobody fires.
+fn late(plan: &Plan) -> &'static str {
+    match plan.misfire.mode {
+        MisfireMode::Skip => "What is missed so is skipped.",
+        MisfireMode::Latest => "When one does, the latest of the missed instants is fired for all of them.",
+        MisfireMode::All => "When one does, the missed instants are fired one by one.",
+    }
+}
+
+fn runs(count: u64) -> String {
+    match count {
+        1 => "1 run".to_owned(),
+        count => format!("{count} runs"),
+    }
+}
+
+fn runs_live(standing: &Standing) -> String {
+    runs(u64::try_from(standing.live.len()).unwrap_or(u64::MAX))
+}
