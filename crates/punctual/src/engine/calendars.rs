@@ -5,6 +5,7 @@ use tracing::Instrument;
 use crate::change::{Record, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
 use crate::limits::{CONFLICT_ROUNDS, PAGE_ITEMS, SETTINGS_PAGES};
+use crate::queue::name_fault;
 use crate::schedule::{Calendar, Calendars, Plan};
 
 use super::{Core, Engine};
@@ -69,7 +70,7 @@ impl Engine {
 
 impl Core {
     /// The dates of all calendars. One that cannot be read excludes nothing, as one that is not there.
-    pub(super) async fn read_calendars(&self) -> Result<Calendars, Error> {
+    async fn read_calendars(&self) -> Result<Calendars, Error> {
         let records = self.calendar_records().await?;
         let read = |record: Record| match Calendar::from_json(&record.document) {
             Ok(calendar) => Some((record.name, calendar.dates)),
@@ -81,11 +82,13 @@ impl Core {
         Ok(records.into_iter().filter_map(read).collect())
     }
 
-    /// The calendars, or none where this plan names none.
-    pub(super) async fn calendars_of(&self, plan: &Plan) -> Result<Calendars, Error> {
-        match plan.exclude.calendars.is_empty() {
-            true => Ok(Calendars::new()),
-            false => self.read_calendars().await,
+    /// The dates of all calendars, or none where none of these plans names one. They are read anew each time: dates that were just
+    /// set count from the next instant on.
+    pub(super) async fn calendars_of(&self, plans: impl Iterator<Item = &Plan>) -> Result<Calendars, Error> {
+        let mut plans = plans;
+        match plans.any(|plan| !plan.exclude.calendars.is_empty()) {
+            true => self.read_calendars().await,
+            false => Ok(Calendars::new()),
         }
     }
 
@@ -105,6 +108,10 @@ impl Core {
         expect: Option<u64>,
     ) -> Result<u64, Error> {
         self.check_open()?;
+        if let Some(fault) = name_fault(name) {
+            let message = format!("the name of a calendar {fault}, and is {name:?}");
+            return Err(Error::invalid(message));
+        }
         for _ in 0..CONFLICT_ROUNDS {
             let rev = self.calendar_record(name).await?.map_or(0, |record| record.rev);
             if rev == 0 && becomes.is_none() {

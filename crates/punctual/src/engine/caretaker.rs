@@ -26,6 +26,8 @@ mod firer;
 mod leaps;
 mod pruner;
 
+#[cfg(feature = "testing")]
+pub(super) use firer::fire_due;
 use leaps::{Beats, Ends, Leaps};
 
 /// Does the chores until the engine stops: side by side, so that a long history holds up no lost run.

@@ -231,4 +231,10 @@ impl Engine {
         let span = tracing::debug_span!("occurrences", schedule = %name);
         self.core.ledger(&name, page).instrument(span).await
     }
+
+    /// Fires what is due by now, for an engine on which nobody takes care of that.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn fire_due(&self) -> Result<(), Error> {
+        super::caretaker::fire_due(&self.core).await
+    }
 }

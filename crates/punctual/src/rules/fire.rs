@@ -87,6 +87,7 @@ pub fn look(sight: &Sight<'_>, moment: &Moment<'_>) -> Fired {
         firing.pay();
         firing.drop_what_is_never_paid();
         firing.settle(firing.horizon());
+        firing.ask_again_to_make_way();
     }
     firing.finish()
 }

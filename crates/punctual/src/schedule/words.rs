@@ -46,6 +46,12 @@ impl Plan {
         said.join(", ")
     }
 
+    /// An instant as the clocks of its zone show it: "2026-06-01 14:01 CEST".
+    pub(crate) fn show(&self, at: Timestamp) -> String {
+        let offset = self.zone().rules().to_offset_info(at.into());
+        format!("{} {}", moment(at, self.zone()), offset.abbreviation())
+    }
+
     fn describe_spec(&self) -> String {
         match &self.spec {
             Spec::Cron(cron) => cron.pattern.describe(),

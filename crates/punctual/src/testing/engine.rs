@@ -112,8 +112,8 @@ impl TestEngine {
         self.clock.advance(length);
     }
 
-    /// Lets a worker run everything that is due in its queues, and what becomes due at once by that, to the end. Answers
-    /// how many runs that were. The worker is one as the program itself has it; here it goes by this engine's time.
+    /// Fires the schedules that are due, and lets a worker run everything that is due in its queues, and what becomes due at once
+    /// by that, to the end. Answers how many runs that were. The worker is one as the program itself has it; here it goes by this engine's time.
     ///
     /// Time stands still meanwhile: a run that fails is tried again only after an [`advance`](TestEngine::advance), no
     /// timeout passes, and a handler that sleeps by the engine's clock never wakes.
@@ -211,6 +211,7 @@ impl DueSource {
             // Looked at before the claim: what is settled by now has enqueued whatever it enqueues.
             let idle = self.open.load(Ordering::Acquire) == 0;
             let wait = if idle { Duration::ZERO } else { wait };
+            self.engine.fire_due().await?;
             let claimed = tokio::select! {
                 biased;
                 claimed = self.engine.claim(claim.clone(), wait) => claimed?,

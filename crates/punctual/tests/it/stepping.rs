@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use punctual::engine::Ending;
 use punctual::job::{Backoff, State as JobState};
+use punctual::schedule::{Plan, Spec};
 use punctual::testing::TestEngine;
 use punctual::worker::{State, Stop, Worker};
-use punctual::{Engine, Kind, NewJob, Task, minutes, seconds};
+use punctual::{Engine, Kind, NewJob, Task, days, minutes, seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::stage::soon;
@@ -73,6 +74,20 @@ async fn a_failure_is_tried_again_once_time_goes_on() {
     test.advance(seconds(1));
     assert_eq!(soon(test.run_due(flaky())).await, Ok(1));
     assert_eq!(job.result().await.ok(), Some(2));
+}
+
+#[tokio::test]
+async fn schedules_fire_as_time_is_stepped() {
+    let test = TestEngine::new();
+    let nightly = Spec::cron("30 2 * * *", "Europe/Ljubljana").expect("a pattern and a zone");
+    let plan = Plan::new(nightly, count(0));
+    let set = test.engine().set_schedule("nightly", plan, None).await;
+    set.expect("it is set");
+    assert_eq!(soon(test.run_due(counting(test.engine()))).await, Ok(0));
+    for _ in 0..3 {
+        test.advance(days(1));
+        assert_eq!(soon(test.run_due(counting(test.engine()))).await, Ok(1));
+    }
 }
 
 #[tokio::test]

@@ -121,6 +121,19 @@ async fn a_command_is_given_a_clean_environment_and_the_name_of_its_run() {
 }
 
 #[tokio::test]
+async fn a_command_of_a_schedule_is_told_for_which_instant_it_runs() {
+    let house = house().await;
+    let call = shell(r#"echo "$PUNCTUAL_SCHEDULE $PUNCTUAL_NOMINAL_TIME $PUNCTUAL_MISSED""#);
+    let ending = house.triggered(&call).await;
+    let Ending::Succeeded(job, result) = ending else {
+        panic!("{ending:?}")
+    };
+    let said: serde_json::Value = serde_json::from_slice(&result).expect("JSON");
+    let origin = job.body.origin.as_ref().expect("a schedule made it");
+    assert_eq!(said["stdout"], format!("nightly {} 0\n", origin.nominal_at));
+}
+
+#[tokio::test]
 async fn another_exit_code_or_a_signal_asks_for_another_attempt_and_says_why() {
     let house = house().await;
     let (said, again) = house

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use punctual::engine::{Ending, IntoJob};
 use punctual::job::FailureReason;
+use punctual::schedule::{Plan, Spec};
 use punctual::worker::Worker;
-use punctual::{Engine, NewJob, Task};
+use punctual::{Engine, NewJob, Task, days};
 use tokio::task::JoinHandle;
 
 use crate::polling;
@@ -60,6 +61,16 @@ impl House {
             }
             other => panic!("it did not fail: {other:?}"),
         }
+    }
+
+    /// How a run out of turn of the schedule `nightly` ends, whose jobs are like this one.
+    pub(crate) async fn triggered<T: Task>(&self, task: &T) -> Ending {
+        let plan = Plan::new(Spec::every(days(1)), once(task));
+        let set = self.engine.set_schedule("nightly", plan, None).await;
+        set.expect("a plan that can be");
+        let id = self.engine.trigger_schedule("nightly", None).await;
+        let job = self.engine.job(id.expect("it is made"));
+        job.ending(PATIENCE).await.expect("the engine answers")
     }
 
     /// The row of a job, once it is as it should be.

@@ -63,6 +63,23 @@ async fn a_call_carries_its_headers_its_body_and_the_name_of_its_run() {
 }
 
 #[tokio::test]
+async fn a_call_of_a_schedule_tells_for_which_instant_it_is() {
+    let server = Server::that(|_| Reply::says("200 OK", "", "")).await;
+    let house = house().await;
+    let ending = house.triggered(&get(server.url("/"))).await;
+    let origin = ending.job().body.origin.clone().expect("a schedule made it");
+    let request = server.requests().remove(0);
+    let nominal_at = origin.nominal_at.to_string();
+    for (name, value) in [
+        ("punctual-schedule", "nightly"),
+        ("punctual-nominal-time", &nominal_at),
+        ("punctual-missed", "0"),
+    ] {
+        assert_eq!(request.header(name).as_deref(), Some(value), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_text_and_bytes_are_sent_as_what_they_are_and_a_call_may_name_its_own_type() {
     let server = Server::that(|_| Reply::says("200 OK", "", "")).await;
     let house = house().await;

@@ -52,10 +52,24 @@ pub(super) async fn fire(core: &Core) {
     }
 }
 
+/// Fires what is due by now, once.
+#[cfg(feature = "testing")]
+pub(in crate::engine) async fn fire_due(core: &Core) -> Result<(), Error> {
+    let mut firer = Firer::new(core);
+    loop {
+        firer.round().await?;
+        if firer.known > core.clock.now() {
+            return Ok(());
+        }
+    }
+}
+
 struct Firer<'a> {
     core: &'a Core,
     ranks: Ranks,
-    /// When somebody has to be looked at, as far as is known.
+    /// When somebody has to be looked at, by what was read and written.
+    known: Timestamp,
+    /// The same, or earlier: somebody asked for a look.
     next: Timestamp,
     /// Due schedules that are left alone for a while.
     held: BTreeMap<ScheduleId, Held>,
@@ -105,6 +119,7 @@ impl<'a> Firer<'a> {
         Firer {
             core,
             ranks: Ranks::default(),
+            known: AT_ONCE,
             next: AT_ONCE,
             held: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -135,8 +150,8 @@ impl<'a> Firer<'a> {
     async fn round(&mut self) -> Result<Duration, Error> {
         self.to_cancel = self.core.cancel_each(&std::mem::take(&mut self.to_cancel)).await;
         let now = self.core.clock.now();
-        // Where nothing is known to be due, one row tells so.
-        let mut limit = if self.next <= now { FIRE_ROWS } else { 1 };
+        // Where nothing is known to be due, one row tells whether anything is.
+        let mut limit = if self.known <= now { FIRE_ROWS } else { 1 };
         let mut round = Round {
             now,
             next: None,
@@ -172,10 +187,11 @@ impl<'a> Firer<'a> {
     /// Notes what a round came to.
     fn end(&mut self, round: Round, is_whole: bool) -> Result<Duration, Error> {
         self.core.counters.overdue(round.overdue);
-        if is_whole {
+        if is_whole || self.held.len() > FIRE_ROWS * FIRE_PAGES {
             self.held.retain(|id, _| round.seen.contains(id));
         }
-        self.next = round.next.unwrap_or(Timestamp::MAX);
+        self.known = round.next.unwrap_or(Timestamp::MAX);
+        self.next = self.known;
         let held = round
             .held_until
             .map(|until| until.saturating_sub(self.core.clock.uptime()));
@@ -227,7 +243,7 @@ impl<'a> Firer<'a> {
     }
 
     async fn decide<'s>(&self, rows: &'s [Schedule]) -> Result<Vec<(&'s Schedule, Fired)>, Error> {
-        let known = self.core.know(rows).await?;
+        let known = self.core.know(rows, None).await?;
         let moment = self.core.moment_with(self.core.defaults.retention);
         let mut decided = Vec::with_capacity(rows.len());
         for row in rows {

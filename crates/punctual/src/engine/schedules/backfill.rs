@@ -64,7 +64,7 @@ impl Core {
                     "schedule {name} counts from the end of its last run, so there is no instant to make up for"
                 )));
             }
-            let known = self.know(slice::from_ref(&there)).await?;
+            let known = self.know(slice::from_ref(&there), None).await?;
             let facts = known.of(&there);
             let sight = known.sight(&there, &facts);
             let moment = self.moment_with(self.defaults.retention);

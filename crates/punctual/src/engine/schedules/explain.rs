@@ -23,25 +23,9 @@ impl Core {
             ]);
         }
         let schedule = rows.items.into_iter().next().ok_or_else(|| unknown(name))?;
-        let mut said = vec![plan(&schedule.plan)];
+        let mut said = vec![format!("It fires {}.", schedule.plan.describe())];
         said.extend(standing(&schedule, self.clock.now()));
         Ok(said)
-    }
-}
-
-/// What its user wrote.
-fn plan(plan: &Plan) -> String {
-    match &plan.spec {
-        Spec::Cron(cron) => format!("It fires {}, {}.", cron.pattern.describe(), cron.zone),
-        Spec::Every(every) => format!("It fires every {}.", format_length(every.length)),
-        Spec::After(delay) => format!(
-            "It fires {} after the end of its last run.",
-            format_length(*delay)
-        ),
-        Spec::At(instants) => match instants.len() {
-            1 => "It fires once.".to_owned(),
-            count => format!("It fires at {count} instants."),
-        },
     }
 }
 
@@ -51,8 +35,9 @@ fn standing(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(last) = standing.last_fired {
         said.push(format!(
-            "It has made {}, the last one for {last}.",
-            runs(standing.fired)
+            "It has made {}, the last one for {}.",
+            runs(standing.fired),
+            plan.show(last)
         ));
     }
     if let Some(pause) = &standing.paused {
@@ -62,7 +47,7 @@ fn standing(schedule: &Schedule, now: Timestamp) -> Vec<String> {
         };
         said.push(format!(
             "It is paused since {}{reason}: what comes due is skipped until somebody resumes it.",
-            pause.since
+            plan.show(pause.since)
         ));
         return said;
     }
@@ -94,10 +79,10 @@ fn live(plan: &Plan, standing: &Standing) -> Option<String> {
     };
     let owed = match (standing.owed.front(), standing.owed.len()) {
         (None, _) => String::new(),
-        (Some(owed), 1) => format!(" The instant {} waits for that.", owed.nominal_at),
+        (Some(owed), 1) => format!(" The instant {} waits for that.", plan.show(owed.nominal_at)),
         (Some(owed), count) => format!(
             " {count} instants wait for that, the first of them {}.",
-            owed.nominal_at
+            plan.show(owed.nominal_at)
         ),
     };
     Some(format!("{live}: {then}.{owed}"))
@@ -110,12 +95,14 @@ fn next(plan: &Plan, standing: &Standing, now: Timestamp) -> Option<String> {
         None => Some("It has ended: no instant of its plan is left.".to_owned()),
         Some(AT_ONCE) => Some("A run of it has just ended, and it is looked at now.".to_owned()),
         Some(next) if next + FIRE_LATE < now => Some(format!(
-            "It is overdue since {next}: no node fires it. {}",
+            "It is overdue since {}: no node fires it. {}",
+            plan.show(next),
             late(plan)
         )),
         Some(next) if next <= now => Some("It is due, and is fired now.".to_owned()),
         Some(next) if standing.owed.is_empty() => Some(format!(
-            "It fires next at {next}, in {}.",
+            "It fires next at {}, in {}.",
+            plan.show(next),
             format_length(next.since(now))
         )),
         Some(_) => None,

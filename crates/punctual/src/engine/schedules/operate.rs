@@ -1,6 +1,6 @@
 //! Lets a rule decide about a schedule and writes what it decided, on a fresh row whenever the row moved on.
 
-use std::slice;
+use std::{iter, slice};
 
 use futures_util::future::join_all;
 
@@ -60,7 +60,7 @@ impl Core {
         expect: Option<u64>,
     ) -> Result<(Schedule, Upsert), Error> {
         self.check_open()?;
-        let calendars = self.calendars_of(&plan).await?;
+        let calendars = self.calendars_of(iter::once(&plan)).await?;
         for _ in 0..CONFLICT_ROUNDS {
             let there = self.find_schedule(name).await?;
             check_version(name, there.as_ref().map_or(0, |row| row.rev), expect)?;
@@ -72,7 +72,7 @@ impl Core {
                 rules::plan::check(&plan, &calendars, &moment)?;
                 let rule =
                     |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::edit(sight, plan.clone(), moment));
-                let (row, _) = self.decide_on(there, expect, rule).await?;
+                let (row, _) = self.decide_on(there, expect, Some(&plan), rule).await?;
                 return Ok((row, Upsert::Changed));
             }
             rules::plan::check(&plan, &calendars, &moment)?;
@@ -120,7 +120,7 @@ impl Core {
             (!is_so).then(|| fire::pause(sight, reason.to_owned(), moment))
         };
         let there = self.schedule(name).await?;
-        Ok(self.decide_on(there, expect, rule).await?.0)
+        Ok(self.decide_on(there, expect, None, rule).await?.0)
     }
 
     pub(super) async fn resume_schedule(
@@ -133,7 +133,7 @@ impl Core {
             is_paused.then(|| fire::resume(sight, moment))
         };
         let there = self.schedule(name).await?;
-        Ok(self.decide_on(there, expect, rule).await?.0)
+        Ok(self.decide_on(there, expect, None, rule).await?.0)
     }
 
     pub(super) async fn trigger_schedule(
@@ -149,7 +149,7 @@ impl Core {
             if self.was_triggered(&there, job).await? {
                 return Ok(job);
             }
-            let known = self.know(slice::from_ref(&there)).await?;
+            let known = self.know(slice::from_ref(&there), None).await?;
             let facts = known.of(&there);
             let sight = known.sight(&there, &facts);
             let fired = fire::trigger(&sight, job, &self.moment_with(self.defaults.retention));
@@ -176,12 +176,13 @@ impl Core {
         }
     }
 
-    /// Lets a rule decide, and writes what it decided, until it has no more. Answers the row as it is afterwards, and whether
+    /// Lets a rule decide, about giving the schedule this plan if it is given, and writes what it decided, until it has no more. Answers the row as it is afterwards, and whether
     /// anything was written.
     pub(super) async fn decide_on(
         &self,
         schedule: Schedule,
         expect: Option<u64>,
+        plan: Option<&Plan>,
         rule: impl Fn(&Sight<'_>, &Moment<'_>) -> Option<Fired>,
     ) -> Result<(Schedule, bool), Error> {
         self.check_open()?;
@@ -189,7 +190,7 @@ impl Core {
         let (mut conflicts, mut written) = (0, false);
         for _ in 0..SETTLE_ROUNDS {
             check_version(&there.name, there.rev, expect)?;
-            let known = self.know(slice::from_ref(&there)).await?;
+            let known = self.know(slice::from_ref(&there), plan).await?;
             let facts = known.of(&there);
             let sight = known.sight(&there, &facts);
             let decided = rule(&sight, &self.moment_with(self.defaults.retention));
@@ -256,7 +257,7 @@ impl Core {
             let page = self.schedules_after(after, FIRE_ROWS).await?;
             let look = |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::look(sight, moment));
             let concerned = page.items.into_iter().filter(|row| which(&row.plan));
-            let looks = concerned.map(|row| self.decide_on(row, None, look));
+            let looks = concerned.map(|row| self.decide_on(row, None, None, look));
             for looked in join_all(looks).await {
                 match looked {
                     Ok(_) => {}

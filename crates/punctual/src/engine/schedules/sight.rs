@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::job::{Job, JobId};
 use crate::limits::BULK_ROWS;
 use crate::rules::fire::Sight;
-use crate::schedule::{Calendars, Schedule};
+use crate::schedule::{Calendars, Plan, Schedule};
 use crate::time::Timestamp;
 
 use super::super::Core;
@@ -51,14 +51,14 @@ impl Known {
 }
 
 impl Core {
-    /// Reads what has to be known to decide about these schedules.
-    pub(in crate::engine) async fn know(&self, schedules: &[Schedule]) -> Result<Known, Error> {
-        let names = schedules.iter().any(|row| !row.plan.exclude.calendars.is_empty());
-        let calendars = match names {
-            // Dates that were just set count from the next instant on, so nothing older than this look will do.
-            true => self.read_calendars().await?,
-            false => Calendars::new(),
-        };
+    /// Reads what has to be known to decide about these schedules, and about giving one of them this plan.
+    pub(in crate::engine) async fn know(
+        &self,
+        schedules: &[Schedule],
+        plan: Option<&Plan>,
+    ) -> Result<Known, Error> {
+        let plans = schedules.iter().map(|row| row.plan.as_ref()).chain(plan);
+        let calendars = self.calendars_of(plans).await?;
         let jobs: BTreeSet<JobId> = schedules
             .iter()
             .flat_map(|row| row.standing.live.iter().copied())

@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::limits::SCHEDULE_OWED;
-use crate::schedule::{Overlap, Owed, Reason};
+use crate::schedule::{MisfireMode, Overlap, Owed, Reason};
 use crate::time::Timestamp;
 
 use super::firing::Firing;
@@ -58,6 +58,16 @@ impl Firing<'_> {
     fn owe(&mut self, nominal_at: Timestamp) {
         let owed = self.owed(nominal_at);
         self.standing.owed.push_back(owed);
+    }
+
+    /// What was to make way for the next run, and is live still, may never have been asked to: whoever was about to was lost.
+    pub(super) fn ask_again_to_make_way(&mut self) {
+        // A missed instant that waits for its turn asks nobody to make way, and cannot be told from one that does.
+        let never_waits = self.plan.misfire.mode != MisfireMode::All;
+        let waits = self.is_busy() && !self.standing.owed.is_empty();
+        if self.plan.overlap == Overlap::CancelOther && never_waits && waits {
+            self.cancel_live();
+        }
     }
 
     /// What is owed by a schedule that has made all its runs is never paid.

@@ -18,7 +18,7 @@ use crate::change::ScheduleChange;
 use crate::limits::SETTLED_PER_LOOK;
 use crate::rules::Moment;
 use crate::schedule::cron::{Decision, Nominal};
-use crate::schedule::{Cause, Occurrence, OpenSkips, Outcome, Reason};
+use crate::schedule::{Occurrence, OpenSkips, Outcome, Reason};
 use crate::time::Timestamp;
 
 use super::Sight;

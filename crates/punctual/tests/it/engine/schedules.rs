@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use punctual::clock::Clock;
 use punctual::engine::LedgerPage;
 use punctual::job::{Job, JobId};
 use punctual::limits::PAGE_ITEMS;

@@ -505,3 +505,17 @@ fn what_another_plan_skipped_is_left_where_it_cannot_be_told_any_more() {
     assert_eq!(stage.backfill(NOON + seconds(1)..=NOON + minutes(10)), (0, 10));
     assert_eq!(stage.told(), ["1-10 10 paused"]);
 }
+
+#[test]
+fn a_run_that_was_to_make_way_is_asked_again_while_it_is_live() {
+    let mut stage = Stage::new(with_overlap(Overlap::CancelOther));
+    stage.look_at(minutes(1));
+    let first = stage.fired[0].id();
+    stage.look_at(minutes(2));
+    assert_eq!(stage.cancelled, [first]);
+    stage.look_at(minutes(2) + seconds(30));
+    assert_eq!(stage.cancelled, [first]);
+    stage.end();
+    assert_eq!(stage.look_at(minutes(2) + seconds(40)), 1);
+    assert_eq!(stage.cancelled, []);
+}

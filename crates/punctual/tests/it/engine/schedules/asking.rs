@@ -188,7 +188,7 @@ async fn schedules_go_by_a_calendar_as_soon_as_it_is_set(place: Place) {
         },
         ..Plan::new(Spec::cron("0 9 * * *", "UTC").expect("it is a pattern"), work())
     };
-    set(&stage, daily).await;
+    set(&stage, daily.clone()).await;
     let next = || async { engine.schedule("s").await.map(|row| row.standing.next) };
     let morning = noon() + hours(21);
     assert_eq!(next().await, Ok(Some(morning)));
@@ -272,14 +272,14 @@ async fn a_schedule_says_when_it_fires_and_what_holds_it(place: Place) {
     set(&stage, with_overlap(Overlap::BufferOne)).await;
     assert_eq!(
         explain().await,
-        "It fires every 1m. It fires next at 2026-06-01T12:01:00Z, in 1m."
+        "It fires every minute. It fires next at 2026-06-01 12:01 UTC, in 1m."
     );
     stage.advance(minutes(2)).await;
     assert_eq!(
         explain().await,
-        "It fires every 1m. It has made 1 run, the last one for 2026-06-01T12:01:00Z. As of its last look, 1 run of it had not \
+        "It fires every minute. It has made 1 run, the last one for 2026-06-01 12:01 UTC. As of its last look, 1 run of it had not \
          ended: one instant that comes meanwhile is fired when it has ended, others are skipped. The instant \
-         2026-06-01T12:02:00Z waits for that."
+         2026-06-01 12:02 UTC waits for that."
     );
     stage
         .engine
@@ -288,7 +288,7 @@ async fn a_schedule_says_when_it_fires_and_what_holds_it(place: Place) {
         .expect("it is held");
     let held = explain().await;
     assert!(
-        held.contains("paused since 2026-06-01T12:02:00Z (the shop is closed)"),
+        held.contains("paused since 2026-06-01 12:02 UTC (the shop is closed)"),
         "{held}"
     );
 }
@@ -305,7 +305,7 @@ async fn a_schedule_that_no_node_fires_says_so(place: Place) {
         .expect("it is there")
         .join(" ");
     assert!(
-        said.contains("It is overdue since 2026-06-01T12:01:00Z: no node fires it."),
+        said.contains("It is overdue since 2026-06-01 12:01 UTC: no node fires it."),
         "{said}"
     );
 }

@@ -3,11 +3,16 @@
 use std::sync::Mutex;
 
 use macro_rules_attribute::apply;
+use punctual::clock::{Clock, ManualClock};
+use punctual::limits::RESCAN;
 use punctual::schedule::{Misfire, MisfireMode};
-use punctual::testing::{Call, Fate};
+use punctual::store::memory::MemoryStore;
+use punctual::testing::{Call, Fate, FaultyStore};
 use punctual::{Error, Kind, hours};
 
 use super::*;
+use crate::rows::beat_of;
+use crate::stage::settle_down;
 use crate::stores::Place;
 
 #[apply(on_each_store)]
@@ -208,4 +213,50 @@ async fn a_step_of_the_clock_is_noticed_by_the_next_look(place: Place) {
     stage.clock.step_to(noon() + hours(1));
     stage.advance(seconds(6)).await;
     assert_eq!(told(&stage.engine).await, ["1-59 misfire", "60 fired for 59"]);
+}
+
+#[apply(on_each_store)]
+async fn where_every_hint_is_lost_a_schedule_is_found_by_the_next_look(place: Place) {
+    let stage = Stage::quiet(&place).await;
+    let deaf = Arc::new(FaultyStore::new(stage.store.behind.clone()).deaf());
+    let _deaf = Engine::builder().clock(Arc::new(stage.clock.clone())).on(deaf);
+    stage.settle_down().await;
+    set(&stage, Plan::new(Spec::every(seconds(1)), work())).await;
+    stage.advance(RESCAN).await;
+    let row = stage.engine.schedule("s").await.expect("it is there");
+    assert_eq!(row.standing.fired, 1);
+}
+
+/// Which workers are remembered is the time of the store itself, so that this one has the time of the test.
+#[tokio::test]
+async fn the_node_whose_worker_stands_first_fires_and_another_one_if_that_is_gone() {
+    let clock = ManualClock::new(noon(), 7);
+    let store = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
+    let store = Arc::new(FaultyStore::new(store));
+    let engine = || Engine::builder().clock(Arc::new(clock.clone())).on(store.clone());
+    let (first, second) = (engine(), engine());
+    let advance = async |length: Duration| {
+        let until = clock.uptime() + length;
+        while clock.uptime() < until {
+            settle_down(100, &store).await;
+            let left = until - clock.uptime();
+            clock.advance(clock.next_wake().map_or(left, |next| next.min(left)));
+        }
+        settle_down(100, &store).await;
+    };
+    let set = first.set_schedule("s", minutely(), None).await;
+    set.expect("it is set");
+    for _ in 0..2 {
+        advance(seconds(30)).await;
+        first.beat(beat_of(&[])).await.expect("the store serves beats");
+        advance(seconds(31)).await;
+    }
+    assert_eq!((first.totals().fired, second.totals().fired), (2, 0));
+    first.beat(beat_of(&[])).await.expect("the store serves beats");
+    first.close().await.expect("it comes to an end");
+    advance(seconds(58)).await;
+    assert_eq!(second.totals().fired, 0);
+    advance(seconds(1)).await;
+    assert_eq!(second.totals().fired, 1);
+    assert_eq!(told(&second).await, ["1 fired", "2 fired", "3 fired"]);
 }
