@@ -163,14 +163,7 @@ impl Stage {
 
     /// Lets this much time go on, sleeper by sleeper.
     pub(crate) async fn advance(&self, length: Duration) {
-        let until = self.clock.uptime() + length;
-        while self.clock.uptime() < until {
-            self.settle_down().await;
-            let left = until - self.clock.uptime();
-            self.clock
-                .advance(self.clock.next_wake().map_or(left, |next| next.min(left)));
-        }
-        self.settle_down().await;
+        advance(&self.clock, &self.store.behind, length).await;
     }
 
     /// Lets every task go as far as it can without time going on: more turns than any chain of wake-ups has links, after the
@@ -227,6 +220,17 @@ pub(crate) fn work_once() -> NewJob {
         ..Options::default()
     };
     job
+}
+
+/// Lets this much time go on, sleeper by sleeper, for engines on this store.
+pub(crate) async fn advance(clock: &ManualClock, store: &FaultyStore, length: Duration) {
+    let until = clock.uptime() + length;
+    while clock.uptime() < until {
+        settle_down(100, store).await;
+        let left = until - clock.uptime();
+        clock.advance(clock.next_wake().map_or(left, |next| next.min(left)));
+    }
+    settle_down(100, store).await;
 }
 
 /// Lets every task of this thread have so many turns, and so many again for as long as the store has something to answer.

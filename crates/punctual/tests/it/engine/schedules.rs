@@ -17,23 +17,6 @@ mod asking;
 mod firing;
 mod overlaps;
 
-/// Makes of one test one on each store that has schedules.
-macro_rules! on_each_store {
-    (async fn $name:ident($place:ident: Place) $body:block) => {
-        async fn $name($place: Place) $body
-
-        mod $name {
-            use crate::stores::Place;
-
-            #[tokio::test]
-            async fn on_memory() {
-                super::$name(Place::memory()).await;
-            }
-        }
-    };
-}
-use on_each_store;
-
 /// Every minute, whatever is live.
 fn minutely() -> Plan {
     Plan {

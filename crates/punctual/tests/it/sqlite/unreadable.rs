@@ -4,18 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use punctual::clock::ManualClock;
 use punctual::job::{Job, State};
 use punctual::limits::{LEASE_MAX, UNREADABLE_DELAY};
 use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{Claim, ClaimFrom, Claimed, Outcome, RunId, SettleVerdict, Settlement};
+use punctual::schedule::{Overlap, Plan, Spec};
 use punctual::source::Source;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
 use punctual::store::{Depth, Filter, Page, Store};
-use punctual::time::{Timestamp, seconds};
+use punctual::testing::FaultyStore;
+use punctual::time::{Timestamp, minutes, seconds};
 use punctual::{Engine, JobId, Kind, NewJob};
 
 use super::{claim, connect, count, folder, insert, job, open};
 use crate::rows::{a_bad_schedule_harms_only_itself, bad_rows_at_the_head_are_got_through, claim_by_name};
+use crate::stage::advance;
 
 /// Changes the row of this job so that it cannot be read.
 fn spoil(path: &Path, name: &str, how: &str) {
@@ -258,4 +262,41 @@ async fn a_schedule_that_cannot_be_read_is_told_and_harms_only_itself() {
         assert_eq!(connect(&path).execute(sql, [name]), Ok(1));
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_keeps_no_other_from_being_fired() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let clock = ManualClock::new("2026-06-01T12:00:00Z".parse().expect("an instant"), 7);
+    let store = FaultyStore::new(Arc::new(open(&path).await)).on_clock(Arc::new(clock.clone()));
+    let store = Arc::new(store);
+    let engine = Engine::builder().clock(Arc::new(clock.clone())).on(store.clone());
+    for name in ["bad", "good"] {
+        let plan = Plan {
+            overlap: Overlap::Allow,
+            ..Plan::new(Spec::every(minutes(1)), NewJob::bytes("work", "{}"))
+        };
+        let set = engine.set_schedule(name, plan, None).await;
+        set.expect("it is set");
+    }
+    let sql =
+        "update schedules set plan = replace(plan, '\"spec\"', '\"weather\":1,\"spec\"') where name = 'bad'";
+    assert_eq!(connect(&path).execute(sql, []), Ok(1));
+    advance(&clock, &store, minutes(3) + seconds(30)).await;
+    let good = engine.schedule("good").await.expect("it can be read");
+    assert_eq!((good.standing.fired, engine.totals().overdue), (3, 1));
+    let bad = engine.schedule("bad").await;
+    assert_eq!(bad.map_err(|error| error.kind()), Err(Kind::Internal));
+    let listed = engine.schedules(None, 1).await.expect("the store answers");
+    assert_eq!((listed.unreadable.len(), listed.next), (1, Some("bad".into())));
+    let said = engine
+        .explain_schedule("bad")
+        .await
+        .expect("it is there")
+        .join(" ");
+    assert!(
+        said.starts_with("It cannot be read by this version of Punctual"),
+        "{said}"
+    );
 }

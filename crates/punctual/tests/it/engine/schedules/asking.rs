@@ -6,7 +6,7 @@ use punctual::schedule::{Calendar, Exclusions};
 use punctual::{Kind, hours};
 
 use super::*;
-use crate::stores::Place;
+use crate::stores::{Place, on_each_store};
 
 #[apply(on_each_store)]
 async fn the_same_plan_again_changes_nothing_and_another_one_is_an_edit(place: Place) {

@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
+use futures_util::future::join_all;
 use macro_rules_attribute::apply;
-use punctual::clock::{Clock, ManualClock};
+use punctual::clock::ManualClock;
 use punctual::limits::RESCAN;
 use punctual::schedule::{Misfire, MisfireMode};
 use punctual::store::memory::MemoryStore;
@@ -12,8 +13,8 @@ use punctual::{Error, Kind, hours};
 
 use super::*;
 use crate::rows::beat_of;
-use crate::stage::settle_down;
-use crate::stores::Place;
+use crate::stage::advance;
+use crate::stores::{Place, on_each_store};
 
 #[apply(on_each_store)]
 async fn each_instant_is_fired_once_by_three_nodes(place: Place) {
@@ -96,11 +97,11 @@ async fn after_ten_minutes_down_none_is_fired_if_none_is_wanted(place: Place) {
 async fn a_thousand_that_are_due_at_once_are_fired_in_batches(place: Place) {
     let stage = Stage::with_caretaker(&place).await;
     let names = (0..1_000).map(|n| format!("s{n}"));
-    for name in names {
-        let set = stage.engine.set_schedule(name, minutely(), None).await;
+    let sets = names.map(|name| stage.engine.set_schedule(name, minutely(), None));
+    for set in join_all(sets).await {
         set.expect("it is set");
     }
-    let batches = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let batches = Arc::new(Mutex::new(Vec::new()));
     let seen = batches.clone();
     stage.store.rule(move |call| {
         if let Call::ChangeSchedules(changes) = call {
@@ -136,7 +137,7 @@ async fn what_is_due_tomorrow_costs_a_look_now_and_then(place: Place) {
         set.expect("it is set");
     }
     stage.settle_down().await;
-    let looks = std::sync::Arc::new(Mutex::new((0, 0)));
+    let looks = Arc::new(Mutex::new((0, 0)));
     let seen = looks.clone();
     stage.store.rule(move |call| {
         let mut seen = seen.lock().expect("nobody panics");
@@ -235,15 +236,7 @@ async fn the_node_whose_worker_stands_first_fires_and_another_one_if_that_is_gon
     let store = Arc::new(FaultyStore::new(store));
     let engine = || Engine::builder().clock(Arc::new(clock.clone())).on(store.clone());
     let (first, second) = (engine(), engine());
-    let advance = async |length: Duration| {
-        let until = clock.uptime() + length;
-        while clock.uptime() < until {
-            settle_down(100, &store).await;
-            let left = until - clock.uptime();
-            clock.advance(clock.next_wake().map_or(left, |next| next.min(left)));
-        }
-        settle_down(100, &store).await;
-    };
+    let advance = async |length| advance(&clock, &store, length).await;
     let set = first.set_schedule("s", minutely(), None).await;
     set.expect("it is set");
     for _ in 0..2 {

@@ -7,7 +7,7 @@ use punctual::job::State;
 
 use super::*;
 use crate::rows::beat_of;
-use crate::stores::Place;
+use crate::stores::{Place, on_each_store};
 
 #[apply(on_each_store)]
 async fn an_instant_is_skipped_while_the_last_run_is_live(place: Place) {
