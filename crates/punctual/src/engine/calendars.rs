@@ -5,7 +5,6 @@ use tracing::Instrument;
 use crate::change::{Record, RecordApplied, RecordChange, RecordKind};
 use crate::error::Error;
 use crate::limits::{CONFLICT_ROUNDS, PAGE_ITEMS, SETTINGS_PAGES};
-use crate::queue::name_fault;
 use crate::schedule::{Calendar, Calendars, Plan};
 
 use super::{Core, Engine};
@@ -108,10 +107,7 @@ impl Core {
         expect: Option<u64>,
     ) -> Result<u64, Error> {
         self.check_open()?;
-        if let Some(fault) = name_fault(name) {
-            let message = format!("the name of a calendar {fault}, and is {name:?}");
-            return Err(Error::invalid(message));
-        }
+        Calendar::check_name(name)?;
         for _ in 0..CONFLICT_ROUNDS {
             let rev = self.calendar_record(name).await?.map_or(0, |record| record.rev);
             if rev == 0 && becomes.is_none() {

@@ -12,6 +12,7 @@ use super::Engine;
 
 mod backfill;
 mod explain;
+mod foresee;
 mod ledger;
 mod operate;
 mod sight;

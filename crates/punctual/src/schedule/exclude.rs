@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::limits::CALENDAR_DATES;
+use crate::queue::name_fault;
 
 /// The dates of named calendars, as they stand when a rule decides.
 pub type Calendars = BTreeMap<String, BTreeSet<Date>>;
@@ -46,6 +47,20 @@ pub struct Calendar {
 }
 
 impl Calendar {
+    /// Whether a calendar can have this name: it is of the same letters as that of a schedule.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, which says what is accepted.
+    pub fn check_name(name: &str) -> Result<(), Error> {
+        match name_fault(name) {
+            None => Ok(()),
+            Some(fault) => Err(Error::invalid(format!(
+                "the name of a calendar {fault}, and is {name:?}"
+            ))),
+        }
+    }
+
     /// The calendar as JSON: `{"dates": ["2026-12-25"]}`.
     pub fn to_json(&self) -> Bytes {
         let document = Document {
