@@ -21,6 +21,7 @@ mod change;
 mod output;
 mod queues;
 mod runs;
+mod schedules;
 mod slow;
 mod source;
 mod way;
@@ -220,7 +221,7 @@ impl Client {
         }
     }
 
-    /// As [`ask`](Self::ask), for what changes a job or a queue: with `expect`, only what is at this version.
+    /// As [`ask`](Self::ask), for what changes something: with `expect`, only what is at this version.
     async fn change<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -232,6 +233,14 @@ impl Client {
             .send(method, path, body, expect, limits::ANSWER_DEADLINE)
             .await?;
         self.read(answer).await
+    }
+
+    /// Deletes what stands at this path; with `expect`, only at this version.
+    async fn remove(&self, path: &str, expect: Option<u64>) -> Result<(), ClientError> {
+        let answer = self
+            .send(Method::DELETE, path, NOTHING, expect, limits::ANSWER_DEADLINE)
+            .await?;
+        self.body(answer).await.map(drop)
     }
 
     async fn read<T: DeserializeOwned>(&self, answer: Response<Body>) -> Result<T, ClientError> {
@@ -347,6 +356,11 @@ const NOTHING: Option<&()> = None;
 fn wait_query(wait: Option<Duration>) -> String {
     wait.map(|wait| format!("?wait={}", format_length(wait)))
         .unwrap_or_default()
+}
+
+fn cursor_query(cursor: Option<&str>) -> String {
+    let cursor = cursor.map(|cursor| format!("&cursor={}", escaped(cursor)));
+    cursor.unwrap_or_default()
 }
 
 fn job_path(id: &str, rest: &str) -> String {

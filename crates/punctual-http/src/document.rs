@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 mod answers;
 mod operation;
 mod routes;
+mod schedules;
 mod texts;
 mod workers;
 mod written;
@@ -41,6 +42,7 @@ fn schemas() -> Map<String, Value> {
         texts::schemas(),
         written::schemas(),
         workers::schemas(),
+        schedules::schemas(),
         answers::schemas(),
     ];
     all.into_iter()

@@ -58,6 +58,9 @@ pub const FAULTS: usize = 100;
 pub const EXPORT_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// Jobs on one page of a list that does not say.
 pub const PAGE_ITEMS: usize = 100;
+/// Schedules on one page, each with its whole plan: with payloads of the default size, in base64, 33 MiB, which has to fit
+/// [`ANSWER_BYTES`].
+pub const SCHEDULE_ITEMS: usize = 100;
 /// A file of schedules, in bytes: thousands of them, and it is held as a whole.
 pub const SCHEDULES_BYTES: usize = 4 * 1024 * 1024;
 /// Instants of a preview that does not say: a screen of them.

@@ -22,6 +22,7 @@ mod accept;
 mod access;
 mod address;
 mod body;
+mod calendars;
 mod docs;
 mod events;
 mod guard;
@@ -33,6 +34,7 @@ mod patience;
 mod precondition;
 mod queues;
 mod runs;
+mod schedules;
 mod unread;
 mod wait;
 mod worded;
@@ -253,6 +255,23 @@ fn table() -> Table {
         .route("/v1/queues/{name}/pause", post(queues::pause))
         .route("/v1/queues/{name}/resume", post(queues::resume))
         .route("/v1/queues/{name}/purge", post(queues::purge))
+        .route("/v1/schedules", get(schedules::list))
+        .route("/v1/schedules/preview", post(schedules::preview))
+        .route(
+            "/v1/schedules/{name}",
+            get(schedules::show).put(schedules::put).delete(schedules::delete),
+        )
+        .route("/v1/schedules/{name}/pause", post(schedules::pause))
+        .route("/v1/schedules/{name}/resume", post(schedules::resume))
+        .route("/v1/schedules/{name}/trigger", post(schedules::trigger))
+        .route("/v1/schedules/{name}/backfill", post(schedules::backfill))
+        .route("/v1/schedules/{name}/explain", get(schedules::explain))
+        .route("/v1/schedules/{name}/occurrences", get(schedules::occurrences))
+        .route("/v1/calendars", get(calendars::list))
+        .route(
+            "/v1/calendars/{name}",
+            get(calendars::show).put(calendars::put).delete(calendars::delete),
+        )
         .route("/v1/workers", get(workers::list))
         .route("/v1/workers/claim", post(workers::claim))
         .route("/v1/workers/beat", post(workers::beat))

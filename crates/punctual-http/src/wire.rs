@@ -8,6 +8,7 @@
 
 mod batch;
 mod bulk;
+mod calendar;
 mod deferred;
 mod edit;
 mod ending;
@@ -35,13 +36,14 @@ mod worker;
 
 pub use batch::{Batch, BatchItem};
 pub use bulk::{Bulk, Bulked, Refusal, Verb};
+pub use calendar::{Calendar, CalendarHead, NewCalendar};
 pub use deferred::{BeatDeferred, DeferredVerdict, SettleDeferred};
 pub use edit::JobEdit;
 pub use ending::{Attempt, Ending};
 pub use event::event;
 pub use export::{End, ExportLine, Header, KeptJob, KeptOutput, KeptRecord};
 pub use fields::{At, Length};
-pub use job::{Failure, Head, Job, Key, Posted};
+pub use job::{Failure, Head, Job, Key, MadeFor, Posted};
 pub use json::Blob;
 pub use list::{List, ListQuery, read_cursor, write_cursor};
 pub use names::NamesQuery;
@@ -56,8 +58,9 @@ pub use queue::{
 pub use read::read;
 pub use run::{Claimed, Run};
 pub use schedule::{
-    Backfill, BackfillRange, Backfilled, Exclude, Fold, Gap, Misfire, MisfireMode, NewPreview, NewSchedule,
-    Occurrence, Overlap, Preview, PreviewItem, PreviewOrder, Schedule, ScheduleHead, Trigger, Triggered,
+    Backfill, Backfilled, Exclude, Explanation, Fold, Gap, LedgerOrder, LedgerQuery, Misfire, MisfireMode,
+    NewPreview, NewSchedule, Occurrence, Overlap, Preview, PreviewItem, PreviewOrder, Schedule, ScheduleHead,
+    ScheduleList, Trigger, Triggered, UnreadableSchedule, Upsert, Upserted,
 };
 pub use settle::{Settle, Settled, Settlement};
 pub use unique::{OnConflict, Unique, UniqueKey};

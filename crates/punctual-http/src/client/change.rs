@@ -6,7 +6,6 @@
 use http::Method;
 
 use super::{Client, ClientError, NOTHING, job_path};
-use crate::limits;
 use crate::wire::{Batch, BatchItem, Bulk, Bulked, Cancel, Job, JobEdit, NewJob, Verb};
 
 impl Client {
@@ -47,11 +46,7 @@ impl Client {
 
     /// Deletes a job that does not run.
     pub async fn delete(&self, id: &str, expect: Option<u64>) -> Result<(), ClientError> {
-        let path = job_path(id, "");
-        let answer = self
-            .send(Method::DELETE, &path, NOTHING, expect, limits::ANSWER_DEADLINE)
-            .await?;
-        self.body(answer).await.map(drop)
+        self.remove(&job_path(id, ""), expect).await
     }
 
     /// Cancels, retries or deletes a bounded piece of what a filter matches. Where the answer has a `next`, the same call with

@@ -2,14 +2,13 @@
 
 use http::Method;
 
-use super::{Client, ClientError, NOTHING, escaped};
+use super::{Client, ClientError, NOTHING, cursor_query, escaped};
 use crate::wire::{List, Pause, Purge, Purged, Queue, QueueLimits};
 
 impl Client {
     /// One page of queues, by name; `cursor` is `next` of the page before.
     pub async fn queues(&self, cursor: Option<&str>) -> Result<List<Queue>, ClientError> {
-        let cursor = cursor.map(|cursor| format!("&cursor={}", escaped(cursor)));
-        let path = format!("/v1/queues?limit=1000{}", cursor.unwrap_or_default());
+        let path = format!("/v1/queues?limit=1000{}", cursor_query(cursor));
         self.ask(Method::GET, &path, NOTHING, None).await
     }
 

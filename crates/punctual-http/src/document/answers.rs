@@ -76,8 +76,13 @@ fn head() -> Value {
 }
 
 fn job() -> Value {
+    let made_for = answer(
+        json!({"name": text(), "id": named("Id"), "nominal_at": named("Instant"), "missed": count()}),
+        &[],
+    );
     let more = answer(
         json!({
+            "schedule": or_null(made_for),
             "life": count(),
             "max_attempts": count(),
             "timeout": named("Length"),

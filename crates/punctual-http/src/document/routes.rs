@@ -4,26 +4,27 @@ use punctual::limits::PAGE_ITEMS as PAGE_ITEMS_MAX;
 use serde_json::{Value, json};
 
 use super::operation::Operation;
-use super::{named, written};
+use super::{named, schedules, written};
 
 type New = fn(&'static str, &'static str, &'static str, &'static str) -> Operation;
 
 /// Every operation of the server.
 pub(super) fn operations() -> impl Iterator<Item = Operation> {
-    let groups: [Vec<Operation>; 8] = [
+    let groups: [Vec<Operation>; 9] = [
         jobs(),
         job(),
         changes(),
         all_jobs(),
         output(),
         queues(),
+        schedules::operations(),
         workers(),
         server(),
     ];
     groups.into_iter().flatten()
 }
 
-const NEW: New = Operation::new;
+pub(super) const NEW: New = Operation::new;
 
 fn jobs() -> Vec<Operation> {
     let list = NEW(
@@ -87,7 +88,7 @@ fn list_parameters(list: Operation) -> Operation {
         .query("ended_before", "Jobs that ended before this instant.", instant())
 }
 
-fn page_parameters(list: Operation) -> Operation {
+pub(super) fn page_parameters(list: Operation) -> Operation {
     let limit = json!({"type": "integer", "minimum": 1, "maximum": PAGE_ITEMS_MAX, "default": crate::limits::PAGE_ITEMS});
     list.query("limit", "Items on the page.", limit).query(
         "cursor",

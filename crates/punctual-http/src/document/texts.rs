@@ -22,7 +22,7 @@ fn names() -> Vec<(&'static str, Value)> {
             "Name",
             json!({
                 "type": "string", "minLength": 1, "maxLength": NAME_BYTES, "pattern": "^[A-Za-z0-9._/:-]+$",
-                "description": "The name of a queue or a kind.",
+                "description": "The name of a queue, a kind, a schedule or a calendar.",
             }),
         ),
         (

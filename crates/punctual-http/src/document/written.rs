@@ -37,7 +37,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
 }
 
 /// What a new job may be given, and an edit may change.
-fn options() -> Value {
+pub(super) fn options() -> Value {
     json!({
         "payload": named("Any"),
         "payload_base64": or_null(named("Base64")),

@@ -10,6 +10,7 @@ use punctual::queue::QueueName;
 use punctual::target::check_payload;
 
 use super::address::{Id, NoParameters};
+use super::precondition::etag;
 use super::{Rooms, body, wait};
 use crate::problem::Problem;
 use crate::wire::{self, ListQuery};
@@ -61,7 +62,7 @@ pub(super) async fn post(
         job: rooms.show(&row),
     };
     let location = [(header::LOCATION, format!("/v1/jobs/{}", row.id()))];
-    Ok((status, etag(&row), location, Json(posted)).into_response())
+    Ok((status, etag(row.status.rev), location, Json(posted)).into_response())
 }
 
 /// `GET /v1/jobs`.
@@ -123,10 +124,6 @@ impl Rooms {
     }
 
     fn answer(&self, row: &job::Job) -> Response {
-        (etag(row), Json(self.show(row))).into_response()
+        (etag(row.status.rev), Json(self.show(row))).into_response()
     }
-}
-
-fn etag(row: &job::Job) -> [(header::HeaderName, String); 1] {
-    [(header::ETAG, format!("\"{}\"", row.status.rev))]
 }

@@ -1,9 +1,23 @@
-//! `If-Match`: the version of a job, or of a queue's settings, that its caller has seen (RFC 9110, 13.1.1).
+//! `ETag` and `If-Match`: the version of a job, a schedule, a calendar, or a queue's settings, that its caller has seen (RFC
+//! 9110, 13.1.1).
 
-use http::{HeaderMap, StatusCode, header};
-use punctual::Error;
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use punctual::{Error, Kind};
 
 use crate::problem::Problem;
+
+/// The header that tells this version.
+pub(super) fn etag(rev: u64) -> [(HeaderName, String); 1] {
+    [(header::ETAG, format!("\"{rev}\""))]
+}
+
+/// The version that was looked up, and 0 where there is nothing of the name: whoever makes it expects so.
+pub(super) fn or_none(rev: Result<u64, Error>) -> Result<u64, Error> {
+    match rev {
+        Err(error) if error.kind() == Kind::NotFound => Ok(0),
+        rev => rev,
+    }
+}
 
 /// The versions that a caller accepts.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +69,7 @@ impl IfMatch {
     }
 }
 
-/// The answer to a verb that was given a version to expect: 412 if the job moved on before it was written.
+/// The answer to a verb that was given a version to expect: 412 if the row moved on before it was written.
 pub(super) fn problem(error: Error) -> Problem {
     match error.version_there() {
         Some(rev) => moved_on(rev),
@@ -65,7 +79,10 @@ pub(super) fn problem(error: Error) -> Problem {
 
 /// 412: it is at this version now.
 fn moved_on(rev: u64) -> Problem {
-    let detail = format!("it has moved on: its rev is {rev} now");
+    let detail = match rev {
+        0 => "nothing is set under this name, so that its rev is 0".to_owned(),
+        rev => format!("it has moved on: its rev is {rev} now"),
+    };
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 

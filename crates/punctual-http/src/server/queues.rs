@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use punctual::Error;
 use punctual::engine::QueueView;
 use punctual::queue::{Counts, QueueName, QueueSettings};
@@ -22,23 +22,14 @@ pub(super) async fn list(
 ) -> Result<Json<wire::List<wire::Queue>>, Problem> {
     let page = wire::NamesQuery::from_query(query.as_deref())?;
     let views = rooms.engine.queues().await?;
-    let mut behind = views.iter().filter(|view| {
-        page.after
-            .as_deref()
-            .is_none_or(|after| view.counts.queue.as_str() > after)
-    });
-    let items: Vec<wire::Queue> = behind.by_ref().take(page.limit).map(wire::Queue::of).collect();
-    let last = items.last().filter(|_| behind.next().is_some());
-    Ok(Json(wire::List {
-        next: last.map(|queue| wire::NamesQuery::cursor(&queue.name)),
-        items,
-    }))
+    let queues = views.iter().map(wire::Queue::of);
+    Ok(Json(page.of(queues, |queue| &queue.name)))
 }
 
 /// `GET /v1/queues/{name}`.
 pub(super) async fn show(
     State(rooms): State<Rooms>,
-    Name(name): Name,
+    Name(name): Name<QueueName>,
     _: NoParameters,
 ) -> Result<Response, Problem> {
     let set = rooms.engine.queue(name.clone()).await?;
@@ -48,7 +39,7 @@ pub(super) async fn show(
 /// `PUT /v1/queues/{name}`: its limits. `If-Match` is compared with its `ETag`, as it is in the verbs below.
 pub(super) async fn put(
     State(rooms): State<Rooms>,
-    Name(name): Name,
+    Name(name): Name<QueueName>,
     _: NoParameters,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
@@ -61,7 +52,7 @@ pub(super) async fn put(
 /// `POST /v1/queues/{name}/pause`: no run of its jobs begins once this is answered. What runs goes on.
 pub(super) async fn pause(
     State(rooms): State<Rooms>,
-    Name(name): Name,
+    Name(name): Name<QueueName>,
     _: NoParameters,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
@@ -77,7 +68,7 @@ pub(super) async fn pause(
 /// `POST /v1/queues/{name}/resume`. A queue that is not paused stays as it is.
 pub(super) async fn resume(
     State(rooms): State<Rooms>,
-    Name(name): Name,
+    Name(name): Name<QueueName>,
     _: NoParameters,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
@@ -89,7 +80,7 @@ pub(super) async fn resume(
 /// `POST /v1/queues/{name}/purge`: deletes its waiting jobs, or those of another state.
 pub(super) async fn purge(
     State(rooms): State<Rooms>,
-    Name(name): Name,
+    Name(name): Name<QueueName>,
     _: NoParameters,
     request: Request<Body>,
 ) -> Result<Json<wire::Purged>, Problem> {
@@ -125,7 +116,6 @@ impl Rooms {
             rev,
             counts: counts.unwrap_or_else(|| Counts::none(name)),
         };
-        let etag = [(header::ETAG, format!("\"{rev}\""))];
-        Ok((etag, Json(wire::Queue::of(&view))).into_response())
+        Ok((precondition::etag(rev), Json(wire::Queue::of(&view))).into_response())
     }
 }

@@ -1,7 +1,8 @@
 //! A job on its way out.
 
-use punctual::job::{self, Defaults};
-use punctual::{Timestamp, engine};
+use punctual::job::{self, Defaults, Origin};
+use punctual::schedule::{ScheduleId, ScheduleName};
+use punctual::{Error, Timestamp, engine};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -69,12 +70,27 @@ pub struct Failure {
     pub message: String,
 }
 
+/// The occurrence of a schedule that a job was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFor {
+    /// What people called the schedule then.
+    pub name: String,
+    /// The id of the schedule: a UUID.
+    pub id: String,
+    /// The instant; of a run that somebody asked for out of turn, when they did.
+    pub nominal_at: At,
+    /// Earlier instants, skipped as `misfire`, for which the job stands, too.
+    pub missed: u64,
+}
+
 /// A whole job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     /// What a list shows of it.
     #[serde(flatten)]
     pub head: Head,
+    /// What it was made for, if it was a schedule's.
+    pub schedule: Option<MadeFor>,
     /// 1, and one more for every retry of the ended job.
     pub life: u32,
     /// Attempts before it fails.
@@ -163,6 +179,31 @@ impl Head {
     }
 }
 
+impl MadeFor {
+    /// The occurrence in the wire's words.
+    fn of(origin: &Origin) -> MadeFor {
+        MadeFor {
+            name: origin.name.to_string(),
+            id: origin.schedule.to_string(),
+            nominal_at: At(origin.nominal_at),
+            missed: origin.missed,
+        }
+    }
+
+    /// The same in the library's words, for the worker that runs the job.
+    pub(super) fn read(self) -> Result<Origin, Error> {
+        let id = self.id.parse();
+        Ok(Origin {
+            schedule: ScheduleId(id.map_err(|_| Error::invalid("the id of a schedule is a UUID"))?),
+            name: ScheduleName::from(self.name),
+            nominal_at: self.nominal_at.0,
+            missed: self.missed,
+            // Whoever settles the row knows, which no worker does.
+            pokes: false,
+        })
+    }
+}
+
 impl Failure {
     /// The failure in the wire's words.
     pub fn of(failure: &job::Failure) -> Failure {
@@ -181,6 +222,7 @@ impl Job {
         let result = Blob::of_option(status.result.as_ref());
         Job {
             head: Head::of(&engine::Head::of(row, now)),
+            schedule: body.origin.as_ref().map(MadeFor::of),
             life: status.life,
             max_attempts: defaults.max_attempts_of(body),
             timeout: Length(defaults.timeout_of(body)),

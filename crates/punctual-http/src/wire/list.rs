@@ -131,7 +131,7 @@ impl ListQuery {
 /// The name of all that has ended, however it did.
 const ENDED: &str = "ended";
 
-fn instant(name: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
+pub(super) fn instant(name: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
     let read = text.map(|text| text.parse()).transpose();
     read.map_err(|error: punctual::Error| Problem::parameter(name, error.to_string()))
 }

@@ -1,9 +1,9 @@
-//! Lists in the order of names: of queues.
+//! Lists in the order of names: of queues, schedules and calendars.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use super::list::limit;
+use super::list::{List, limit};
 use super::query::Query;
 use crate::limits::PAGE_ITEMS;
 use crate::problem::Problem;
@@ -26,6 +26,19 @@ impl NamesQuery {
             limit: size.as_deref().map(limit).transpose()?.unwrap_or(PAGE_ITEMS),
             after: after.as_deref().map(name_of).transpose()?,
         })
+    }
+
+    /// The page that this query asks for, of all items in the order of their names.
+    pub fn of<T>(&self, items: impl IntoIterator<Item = T>, name: impl Fn(&T) -> &str) -> List<T> {
+        let after = self.after.as_deref();
+        let behind = |item: &T| after.is_none_or(|after| name(item) > after);
+        let mut behind = items.into_iter().filter(behind);
+        let items: Vec<T> = behind.by_ref().take(self.limit).collect();
+        let last = items.last().filter(|_| behind.next().is_some());
+        List {
+            next: last.map(|item| NamesQuery::cursor(name(item))),
+            items,
+        }
     }
 
     /// The cursor behind this name: a text that means nothing to its reader.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ending::Attempt;
 use super::faults::Faults;
+use super::job::MadeFor;
 use super::json::{Blob, from_base64};
 use super::{At, Job, Length};
 
@@ -104,7 +105,7 @@ impl Run {
             },
             unique_key: head.unique.as_ref().map(|unique| unique.key.clone()),
             fingerprint: 0,
-            origin: None,
+            origin: self.job.schedule.map(MadeFor::read).transpose()?,
         };
         let status = Status {
             state: State::Running,

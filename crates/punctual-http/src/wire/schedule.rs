@@ -14,6 +14,8 @@ use super::new_job::NewJob;
 use super::read::{optional_object, optional_word, or_default};
 
 mod days;
+mod ledger;
+mod listed;
 mod occurrence;
 mod orders;
 mod policies;
@@ -21,8 +23,11 @@ mod preview;
 mod shown;
 mod written;
 
+pub(super) use days::dates;
+pub use ledger::{LedgerOrder, LedgerQuery};
+pub use listed::{ScheduleList, UnreadableSchedule, Upsert, Upserted};
 pub use occurrence::Occurrence;
-pub use orders::{Backfill, BackfillRange, Backfilled, Trigger, Triggered};
+pub use orders::{Backfill, Backfilled, Explanation, Trigger, Triggered};
 pub use policies::{Fold, Gap, Misfire, MisfireMode, Overlap};
 pub use preview::{NewPreview, Preview, PreviewItem, PreviewOrder};
 pub use shown::{Schedule, ScheduleHead};
@@ -135,7 +140,7 @@ impl NewSchedule {
             end: faults.parse("/end", self.end),
             max_runs: faults.whole("/max_runs", self.max_runs, "1 or more"),
             exclude: Exclusions {
-                dates: days::dates(exclude.dates, faults),
+                dates: days::dates("/exclude/dates", exclude.dates, faults),
                 weekdays: days::weekdays(exclude.weekdays, faults),
                 calendars: exclude.calendars,
             },

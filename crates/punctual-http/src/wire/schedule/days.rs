@@ -20,14 +20,15 @@ const WEEKDAYS: [(Weekday, &str, &str); 7] = [
     (Weekday::Sunday, "sun", "sunday"),
 ];
 
-pub(super) fn dates(texts: Vec<String>, faults: &mut Faults) -> BTreeSet<Date> {
+/// The dates of a list that stands at `place`.
+pub(in crate::wire) fn dates(place: &str, texts: Vec<String>, faults: &mut Faults) -> BTreeSet<Date> {
     let mut read = |(n, text): (usize, String)| {
         // A date may stand before a time, which would go unnoticed.
         let date = Some(&text).filter(|text| text.len() == DATE_BYTES);
         let date = date.and_then(|text| text.parse().ok());
         if date.is_none() {
             faults.add(
-                &format!("/exclude/dates/{n}"),
+                &format!("{place}/{n}"),
                 "it is not a date; write one such as 2026-12-25",
             );
         }

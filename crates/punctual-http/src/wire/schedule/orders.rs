@@ -1,6 +1,6 @@
 //! What somebody asks of a schedule out of turn.
 
-use punctual::{Error, JobId, Timestamp};
+use punctual::{Error, JobId, Timestamp, engine};
 use serde::{Deserialize, Serialize};
 
 use super::super::At;
@@ -38,28 +38,24 @@ pub struct Backfill {
     pub dry_run: bool,
 }
 
-/// A backfill in the library's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackfillRange {
-    /// The first instant that is looked at.
-    pub from: Timestamp,
-    /// The last one, itself included.
-    pub until: Timestamp,
-    /// Only count.
-    pub dry_run: bool,
-}
-
 /// The answer to a backfill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backfilled {
     /// Whether it only counted.
     pub dry_run: bool,
-    /// Instants of the plan in the range that the call looked at.
-    pub matched: u64,
-    /// Jobs that were made. What had been fired before was left alone.
-    pub fired: u64,
+    /// Jobs that were made, or would be. What had been fired before is left alone.
+    pub made: u64,
+    /// Instants that stay skipped: the plan was changed since, and tells them no more.
+    pub left: u64,
     /// Send it as `from` to go on; `null` once the range is done.
     pub next: Option<At>,
+}
+
+/// The answer to `GET /v1/schedules/{name}/explain`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// What it does, when it fires next, and what holds it.
+    pub sentences: Vec<String>,
 }
 
 impl Trigger {
@@ -71,9 +67,21 @@ impl Trigger {
     }
 }
 
+impl Backfilled {
+    /// What a backfill came to, in the wire's words.
+    pub fn of(done: engine::Backfilled, dry_run: bool) -> Backfilled {
+        Backfilled {
+            dry_run,
+            made: done.made,
+            left: done.left,
+            next: done.next.map(At),
+        }
+    }
+}
+
 impl Backfill {
     /// The range in the library's words; how many instants it may have is the rules' business.
-    pub fn read(self) -> Result<BackfillRange, Error> {
+    pub fn read(self) -> Result<engine::Backfill, Error> {
         let mut faults = Faults::default();
         let from = faults.required("/from", self.from);
         let from: Option<Timestamp> = faults.parse("/from", from);
@@ -85,7 +93,7 @@ impl Backfill {
         }
         faults.or(())?;
         let (from, until) = range.ok_or_else(|| Error::invalid("this is no backfill"))?;
-        Ok(BackfillRange {
+        Ok(engine::Backfill {
             from,
             until,
             dry_run: self.dry_run,
