@@ -137,6 +137,7 @@ fn lines_match(expected: &[&str], printed: &[&str]) -> bool {
 }
 
 fn line_matches(expected: &str, printed: &str) -> bool {
+    let (expected, printed) = (before_distance(expected), before_distance(printed));
     let mut parts = expected.split('…');
     let Some(mut rest) = parts.next().and_then(|start| printed.strip_prefix(start)) else {
         return false;
@@ -152,4 +153,12 @@ fn line_matches(expected: &str, printed: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// A line up to where it says how far its instant is from now: on a busy machine that is a second less than was asked for.
+fn before_distance(line: &str) -> &str {
+    match line.rsplit_once(" (in ") {
+        Some((before, distance)) if distance.ends_with(')') => before,
+        _ => line,
+    }
 }
