@@ -1,5 +1,7 @@
 //! What schedules make jobs for, and what their ledgers tell of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use macro_rules_attribute::apply;
 use punctual::worker::{Run, Worker};
@@ -25,7 +27,7 @@ async fn entries(house: &House, name: &str, query: &LedgerQuery, count: usize) -
             if page.items.len() >= count {
                 return page.items;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            house.engine.clock().sleep(Duration::from_millis(50)).await;
         }
     })
     .await
@@ -35,7 +37,11 @@ async fn entries(house: &House, name: &str, query: &LedgerQuery, count: usize) -
 async fn a_schedule_fires_and_its_ledger_tells_each_instant_once(place: Place) {
     let house = House::open(&place).await;
     put(&house, "clock", &[], &each_second()).await;
-    entries(&house, "clock", &LedgerQuery::default(), 3).await;
+    let fired = LedgerQuery {
+        outcome: Some("fired".to_owned()),
+        ..LedgerQuery::default()
+    };
+    entries(&house, "clock", &fired, 3).await;
     house.post("/v1/schedules/clock/pause", "{}").await;
 
     let whole = house.get("/v1/schedules/clock/occurrences").await.body;
