@@ -9,6 +9,7 @@ mod cancel;
 mod clients;
 mod command;
 mod file;
+mod firing;
 mod import;
 mod instants;
 mod kill;
