@@ -16,7 +16,7 @@ use punctual::Timestamp;
 use punctual::engine::{Cursor, View};
 use punctual::job::{JobId, Phase};
 use punctual_http::Client;
-use punctual_http::wire::{Head, ListQuery, Queue, write_cursor};
+use punctual_http::wire::{CalendarHead, Head, ListQuery, Queue, Schedule, write_cursor};
 
 use self::bash::Bash;
 use crate::failure::Failure;
@@ -99,6 +99,27 @@ pub(crate) fn queues() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let offer = |queue: Queue| CompletionCandidate::new(queue.name);
         found(page_of_queues).into_iter().map(offer).collect()
+    })
+}
+
+/// Offers the names of schedules, as many as one page has.
+pub(crate) fn schedules() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let offer = |schedule: Schedule| {
+            let told = print::plain(&schedule.head.description);
+            CompletionCandidate::new(schedule.head.name).help(Some(told.into()))
+        };
+        let page = async |client: &Client| Ok(client.schedules(None).await?.items);
+        found(page).into_iter().map(offer).collect()
+    })
+}
+
+/// Offers the names of calendars, as many as one page has.
+pub(crate) fn calendars() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let offer = |calendar: CalendarHead| CompletionCandidate::new(calendar.name);
+        let page = async |client: &Client| Ok(client.calendars(None).await?.items);
+        found(page).into_iter().map(offer).collect()
     })
 }
 

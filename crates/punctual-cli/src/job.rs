@@ -14,17 +14,16 @@ mod delete;
 mod edit;
 mod ending;
 mod filter;
-mod flags;
 mod list;
 mod many;
 mod output;
-mod payload;
 mod retry;
 mod run;
 mod show;
 mod tale;
-mod trying;
 mod wait;
+
+pub(crate) use wait::wait_for_end;
 
 /// `punctual job …`
 #[derive(Args)]

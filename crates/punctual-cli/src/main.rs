@@ -13,6 +13,7 @@ mod bar;
 mod completion;
 mod config;
 mod failure;
+mod flags;
 mod input;
 mod job;
 mod lines;
@@ -22,8 +23,10 @@ mod patience;
 mod place;
 mod print;
 mod queue;
+mod schedule;
 mod serve;
 mod store;
+mod task;
 mod usage;
 mod version;
 mod when;
@@ -48,6 +51,8 @@ enum Command {
     Runner(serve::Runner),
     /// Add jobs, look at them, wait for them, cancel them
     Job(job::JobArgs),
+    /// Run jobs by the clock: set schedules, preview them, look up what became of each instant
+    Schedule(schedule::ScheduleArgs),
     /// Look at queues, pause, limit and empty them
     Queue(queue::QueueArgs),
     /// Look at who runs jobs
@@ -97,6 +102,7 @@ fn run(punctual: Punctual, supervisor: Supervisor) -> Result<ExitCode, Failure> 
         Command::Api(api) => runtime.block_on(api.run()),
         Command::Runner(runner) => runtime.block_on(runner.run(supervisor)),
         Command::Job(job) => runtime.block_on(job.run()),
+        Command::Schedule(schedule) => runtime.block_on(schedule.run()),
         Command::Queue(queue) => runtime.block_on(queue.run()),
         Command::Worker(worker) => runtime.block_on(worker.run()),
         Command::Config(config) => config.run(),

@@ -111,6 +111,14 @@ pub(crate) fn local(at: Timestamp) -> String {
     zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
+/// The instant as the clocks of this zone show it, with their offset: `2026-12-01 09:00:00 +01:00`. Of no zone, or of one that
+/// is not known here, those of this machine.
+pub(crate) fn in_zone(at: Timestamp, zone: Option<&str>) -> String {
+    let zone = zone.and_then(|name| TimeZone::get(name).ok());
+    let zoned = jiff::Timestamp::from(at).to_zoned(zone.unwrap_or_else(TimeZone::system));
+    zoned.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
 /// The instant as a local time, and how far it is: `2026-12-01 09:00:00 CET (in 5m)`.
 pub(crate) fn local_and_distance(at: Timestamp) -> String {
     format!("{} ({})", local(at), distance_from_now(at))

@@ -13,18 +13,15 @@ use punctual_http::wire::{NewJob, OnConflict, Posted, Unique, UniqueKey};
 use serde_json::value::RawValue;
 
 use super::tale::Tale;
-use super::trying::Trying;
 use super::wait::{Bound, wait_for};
-use super::{ending, flags, payload, show};
+use super::{ending, show};
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::print;
+use crate::task::{CommandCall, HttpCall, JsonPayload, Output, Usual};
 use crate::when::{self, When};
+use crate::{flags, print};
 
-mod command;
 mod file;
-mod http;
-mod meaning;
 
 /// `punctual job add …`
 #[derive(Args)]
@@ -46,12 +43,35 @@ pub(crate) struct Add {
 #[derive(Subcommand)]
 enum Target {
     /// Call a URL
-    Http(http::Http),
+    Http(Http),
     /// Run a program on the server's machine
-    Command(command::Command),
+    Command(Command),
     /// Any other KIND: a job for a handler of yours; `punctual job add KIND --help` shows its options
     #[command(external_subcommand)]
     Handler(Vec<OsString>),
+}
+
+/// `punctual job add http METHOD URL`
+#[derive(Args)]
+struct Http {
+    #[command(flatten)]
+    call: HttpCall,
+    /// Print JSON; --json is the body here
+    #[arg(long)]
+    print_json: bool,
+    #[command(flatten)]
+    options: JobOptions,
+}
+
+/// `punctual job add command -- PROGRAM ARGUMENTS`
+#[derive(Args)]
+struct Command {
+    #[command(flatten)]
+    call: CommandCall,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    options: JobOptions,
 }
 
 /// Adds a job for a handler.
@@ -60,14 +80,8 @@ enum Target {
 struct Handler {
     /// The handler's kind
     kind: String,
-    /// What the handler is given: JSON, or a file of it as @FILE, @- for the input
-    #[arg(
-        long,
-        value_name = "JSON|@FILE",
-        default_value = "null",
-        hide_default_value = true
-    )]
-    payload: String,
+    #[command(flatten)]
+    payload: JsonPayload,
     /// Looked up before the words are read: see [`Add::place`].
     #[command(flatten)]
     _place: Place,
@@ -77,19 +91,12 @@ struct Handler {
     options: JobOptions,
 }
 
-/// What every job takes.
+/// What a job takes that is added by itself.
 #[derive(Args)]
 #[command(next_help_heading = "Options of every job")]
 struct JobOptions {
-    /// The queue; unset, `default`, or the one named after the target
-    #[arg(long, value_name = "NAME")]
-    queue: Option<String>,
-    /// 0 (first) to 9
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=9))]
-    priority: Option<i64>,
-    /// A tag to find it by; may be repeated
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
+    #[command(flatten)]
+    usual: Usual,
     /// The id, a UUID: sending it again is the same job
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
@@ -99,6 +106,9 @@ struct JobOptions {
     /// Not before this instant; without a zone, local time
     #[arg(long, value_name = "TIME")]
     at: Option<When>,
+    /// Not started by then, it fails: an instant, or a length from now
+    #[arg(long, value_name = "TIME|LENGTH", value_parser = when::deadline)]
+    start_deadline: Option<When>,
     /// At most one live job holds this key; a second one answers the first
     #[arg(long, value_name = "KEY")]
     unique_key: Option<String>,
@@ -108,19 +118,9 @@ struct JobOptions {
     /// When another job holds the key: answer it, fail, or give it the new payload and time, or the new time
     #[arg(long, value_name = "WHAT", requires = "unique_key")]
     on_conflict: Option<Conflict>,
-    #[command(flatten)]
-    trying: Trying,
     /// Wait until it has ended, at most this long, and print what it came to; exits as `job wait` does
     #[arg(long, value_name = "LENGTH", num_args = 0..=1, require_equals = true, value_parser = when::length)]
     wait: Option<Option<Duration>>,
-}
-
-/// How a job is printed.
-#[derive(Args)]
-struct Output {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 // No docs on the values: they would stretch the help over three pages.
@@ -157,12 +157,21 @@ impl Add {
             }
         };
         match target {
-            Target::Http(http) => add(client, "http", http.payload()?, http.print_json, http.options).await,
+            Target::Http(http) => {
+                add(
+                    client,
+                    "http",
+                    http.call.payload()?,
+                    http.print_json,
+                    http.options,
+                )
+                .await
+            }
             Target::Command(command) => {
                 add(
                     client,
                     "command",
-                    command.payload()?,
+                    command.call.payload()?,
                     command.output.json,
                     command.options,
                 )
@@ -171,7 +180,7 @@ impl Add {
             Target::Handler(words) => {
                 let name = OsString::from("punctual job add");
                 let handler = Handler::try_parse_from(std::iter::once(name).chain(words))?;
-                let payload = payload::json("--payload", &handler.payload)?;
+                let payload = handler.payload.read()?;
                 add(
                     client,
                     &handler.kind,
@@ -192,10 +201,7 @@ async fn add(
     json: bool,
     options: JobOptions,
 ) -> Result<ExitCode, Failure> {
-    when::tell_what_was_assumed(&[
-        ("--at", options.at),
-        ("--start-deadline", options.trying.start_deadline),
-    ]);
+    when::tell_what_was_assumed(&[("--at", options.at), ("--start-deadline", options.start_deadline)]);
     let wait = options.wait.map(|length| Bound::new(length, json));
     let posted = enqueue(client, &options.job(kind, payload), wait.is_some()).await;
     let posted = posted.map_err(match kind {
@@ -260,19 +266,9 @@ impl JobOptions {
                     .clone()
                     .unwrap_or_else(|| SystemClock::new().fresh_id().to_string()),
             ),
-            kind: Some(kind.to_owned()),
-            payload: Some(payload),
-            queue: self.queue.clone(),
-            priority: self.priority,
             run_at: self.at.map(|when| when.at.to_string()),
             delay: self.delay.map(format_length),
-            tags: self.tags.clone(),
-            timeout: self.trying.timeout(),
-            max_attempts: self.trying.max_attempts,
-            backoff: self.trying.backoff.clone(),
-            max_elapsed: self.trying.max_elapsed(),
-            start_deadline: self.trying.start_deadline(),
-            on_lost: self.trying.on_lost(),
+            start_deadline: self.start_deadline.map(|when| when.at.to_string()),
             unique: self.unique_key.clone().map(|key| {
                 Unique::ByKey(UniqueKey {
                     key: Some(key),
@@ -280,7 +276,7 @@ impl JobOptions {
                     on_conflict: self.on_conflict.map(OnConflict::from),
                 })
             }),
-            ..NewJob::default()
+            ..self.usual.job(kind, payload)
         }
     }
 }

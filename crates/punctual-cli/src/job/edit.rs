@@ -10,11 +10,12 @@ use punctual_http::Client;
 use punctual_http::wire::JobEdit;
 use serde_json::json;
 
-use super::trying::Trying;
-use super::{flags, payload, show};
-use crate::completion;
+use super::show;
 use crate::failure::Failure;
+use crate::task::Trying;
+use crate::task::payload;
 use crate::when::{self, When};
+use crate::{completion, flags};
 
 /// `punctual job edit ID`
 #[derive(Args)]
@@ -52,13 +53,16 @@ struct Change {
     tags: Vec<String>,
     #[command(flatten)]
     trying: Trying,
+    /// Not started by then, it fails: an instant, or a length from now
+    #[arg(long, value_name = "TIME|LENGTH", value_parser = when::deadline)]
+    start_deadline: Option<When>,
 }
 
 impl EditArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         when::tell_what_was_assumed(&[
             ("--at", self.change.at),
-            ("--start-deadline", self.change.trying.start_deadline),
+            ("--start-deadline", self.change.start_deadline),
         ]);
         let edit = self.change.read()?;
         if says_nothing(&edit)? {
@@ -86,7 +90,7 @@ impl Change {
             max_attempts: self.trying.max_attempts.map(Some),
             backoff: self.trying.backoff.clone().map(Some),
             max_elapsed: self.trying.max_elapsed().map(Some),
-            start_deadline: self.trying.start_deadline().map(Some),
+            start_deadline: self.start_deadline.map(|when| Some(when.at.to_string())),
             on_lost: self.trying.on_lost().map(Some),
             ..JobEdit::default()
         })

@@ -11,10 +11,9 @@ use punctual_http::Client;
 use punctual_http::wire::{Head, ListQuery};
 
 use super::filter::FilterArgs;
-use super::flags;
 use crate::failure::Failure;
 use crate::print::{self, always, clipped, spare};
-use crate::when;
+use crate::{flags, when};
 
 /// `punctual job list`
 #[derive(Args)]

@@ -9,10 +9,9 @@ use punctual_http::wire::{Bulk, Bulked, Verb};
 use serde::Serialize;
 
 use super::filter::FilterArgs;
-use super::flags;
 use crate::bar::Bar;
 use crate::failure::{Failure, code};
-use crate::{ask, completion, print};
+use crate::{ask, completion, flags, print};
 
 /// Which jobs.
 #[derive(Args)]

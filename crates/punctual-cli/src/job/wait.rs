@@ -33,17 +33,27 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let bound = Bound::new(self.timeout, self.json);
-        // Asked for before the wait: once it is over, nothing may stand between the job's end and whoever waits for it.
-        let kind = client.job(&self.id).await?.head.kind;
-        let end = wait_for(client, &self.id, bound, Tale::of_the_last()).await?;
-        let printed = match self.json {
-            true => print::json(&end),
-            false => ending::print(&kind, &end),
-        };
-        print::if_read(printed)?;
-        Ok(ending::code(&end))
+        wait_for_end(client, &self.id, self.timeout, self.json).await
     }
+}
+
+/// Waits for the end of a job, at most this long, and prints what it came to.
+pub(crate) async fn wait_for_end(
+    client: &Client,
+    id: &str,
+    timeout: Option<Duration>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let bound = Bound::new(timeout, json);
+    // Asked for before the wait: once it is over, nothing may stand between the job's end and whoever waits for it.
+    let kind = client.job(id).await?.head.kind;
+    let end = wait_for(client, id, bound, Tale::of_the_last()).await?;
+    let printed = match json {
+        true => print::json(&end),
+        false => ending::print(&kind, &end),
+    };
+    print::if_read(printed)?;
+    Ok(ending::code(&end))
 }
 
 /// One request waits at most this long: a connection that fails unseen is noticed by then.

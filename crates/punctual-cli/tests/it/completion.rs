@@ -49,7 +49,7 @@ fn broken(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_shell_completes_commands_ids_of_jobs_and_queues() {
+fn a_shell_completes_commands_ids_of_jobs_queues_and_schedules() {
     let house = House::open();
     let job = house.json(&["add", "mail", "--queue", "letters", "--in", "1h", "--json"]);
     let id = job["id"].as_str().expect("an id");
@@ -58,6 +58,10 @@ fn a_shell_completes_commands_ids_of_jobs_and_queues() {
     assert!(house.offers("punctual job show ").iter().any(|offer| offer == id));
     assert_eq!(house.offers(&format!("punctual job wait {}", &id[..30])), [id]);
     assert_eq!(house.offers("punctual job list --queue let"), ["letters"]);
+
+    let set = house.punctual(&["schedule", "set", "nightly", "--cron", "@daily", "mail"]);
+    assert_eq!(set.code, 0, "{set:?}");
+    assert_eq!(house.offers("punctual schedule show nig"), ["nightly"]);
     assert_eq!(house.offers("punctual queue pause let"), ["letters"]);
     assert_eq!(house.offers("punctual job list --state fai"), ["failed"]);
     assert_eq!(house.offers("punctual job list --state=fai"), ["failed"]);

@@ -84,7 +84,7 @@ pub(crate) const NOTHING_BESIDE: Beside = Beside {
 };
 
 /// How a command ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -202,6 +202,11 @@ impl House {
         std::fs::write(self.folder.path().join(name), "").expect("the folder is there");
     }
 
+    /// Makes a file in the folder that holds this.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).expect("the folder is there");
+    }
+
     /// What a file in the folder holds.
     pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).expect("the file is there")
@@ -221,6 +226,13 @@ impl House {
             .arg("job")
             .args(arguments);
         command
+    }
+
+    /// `punctual …` with this server.
+    pub(crate) fn punctual(&self, arguments: &[&str]) -> Ended {
+        let mut command = punctual(self.folder.path());
+        command.env("PUNCTUAL_SERVER", &self.address).args(arguments);
+        Ended::of(command.output().expect("it starts"))
     }
 
     pub(crate) fn job(&self, arguments: &[&str]) -> Ended {

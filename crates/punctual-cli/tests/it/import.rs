@@ -15,10 +15,6 @@ fn lines(jobs: std::ops::Range<u32>) -> String {
 }
 
 impl House {
-    fn put(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).expect("it is ours");
-    }
-
     /// The payloads of all jobs, in ascending order.
     fn payloads(&self) -> Vec<u64> {
         let listed = self.job(&["list", "--json", "--limit", "100000"]).stdout;

@@ -21,6 +21,7 @@ mod output;
 mod outside;
 mod queue;
 mod roles;
+mod schedule;
 mod serve;
 mod slips;
 mod store;

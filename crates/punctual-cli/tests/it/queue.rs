@@ -4,15 +4,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::house::{Ended, House, punctual};
+use crate::house::House;
 
 impl House {
-    fn punctual(&self, arguments: &[&str]) -> Ended {
-        let mut command = punctual(self.folder.path());
-        command.env("PUNCTUAL_SERVER", &self.address).args(arguments);
-        Ended::of(command.output().expect("it starts"))
-    }
-
     #[track_caller]
     fn queue(&self, arguments: &[&str]) -> Value {
         let ended = self.punctual(&[&["queue"], arguments, &["--json"]].concat());

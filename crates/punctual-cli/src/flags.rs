@@ -6,20 +6,36 @@ use punctual_http::problem::Fault;
 use crate::failure::Failure;
 
 /// A refusal of a job that was made of flags.
-pub(super) fn of_job(error: ClientError) -> Failure {
+pub(crate) fn of_job(error: ClientError) -> Failure {
     told(error, job_flag)
 }
 
 /// A refusal of a job or an edit whose payload was given as JSON.
-pub(super) fn of_payload(error: ClientError) -> Failure {
-    told(error, |pointer| match pointer.strip_prefix("/payload") {
-        Some(within) => format!("--payload {within}"),
-        None => job_flag(pointer),
+pub(crate) fn of_payload(error: ClientError) -> Failure {
+    told(error, payload_flag)
+}
+
+/// A refusal of a schedule that was made of flags, or of what is asked of one; whether its payload was given as JSON.
+pub(crate) fn of_schedule(error: ClientError, payload_is_json: bool) -> Failure {
+    told(error, |pointer| match pointer.strip_prefix("/job") {
+        Some(within) if payload_is_json => payload_flag(within),
+        Some(within) => job_flag(within),
+        None => schedule_flag(pointer),
+    })
+}
+
+/// A refusal of a calendar.
+pub(crate) fn of_calendar(error: ClientError) -> Failure {
+    told(error, |pointer| {
+        let number = pointer
+            .strip_prefix("/dates/")
+            .and_then(|n| n.parse::<usize>().ok());
+        number.map_or_else(|| "DATE".to_owned(), |n| format!("DATE {}", n + 1))
     })
 }
 
 /// A refusal of a filter.
-pub(super) fn of_filter(error: ClientError) -> Failure {
+pub(crate) fn of_filter(error: ClientError) -> Failure {
     told(error, |pointer| {
         named(pointer.strip_prefix("/filter").unwrap_or(pointer))
     })
@@ -63,6 +79,33 @@ const FLAGS: [(&str, &str); 17] = [
     ("/delay", "--in"),
     ("/tags", "--tag"),
 ];
+
+/// What is said of the parts of a schedule, which have other names than their flags.
+const SCHEDULE_FLAGS: [(&str, &str); 6] = [
+    ("/exclude/dates", "--exclude-date"),
+    ("/exclude/weekdays", "--exclude-weekday"),
+    ("/exclude/calendars", "--exclude-calendar"),
+    ("/misfire/mode", "--misfire"),
+    ("/misfire/grace", "--grace"),
+    ("/misfire/max", "--misfire-max"),
+];
+
+fn schedule_flag(pointer: &str) -> String {
+    let found = SCHEDULE_FLAGS
+        .iter()
+        .find(|(place, _)| pointer.starts_with(place));
+    match found {
+        Some((_, flag)) => (*flag).to_owned(),
+        None => named(pointer.strip_suffix("/0").unwrap_or(pointer)),
+    }
+}
+
+fn payload_flag(pointer: &str) -> String {
+    match pointer.strip_prefix("/payload") {
+        Some(within) => format!("--payload {within}"),
+        None => job_flag(pointer),
+    }
+}
 
 fn job_flag(pointer: &str) -> String {
     let found = FLAGS.iter().find_map(|(place, flag)| {

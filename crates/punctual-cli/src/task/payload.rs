@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::input;
 
 /// The JSON that `text` is, or that stands in the file named after `@`; `@-` is the input. `flag` is for messages.
-pub(in crate::job) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
+pub(crate) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Failure> {
     let read = bytes(flag, text)?;
     serde_json::from_slice(read.trim_ascii()).map_err(|error| {
         Failure::usage(format!(
@@ -24,15 +24,15 @@ pub(in crate::job) fn json(flag: &str, text: &str) -> Result<Box<RawValue>, Fail
 }
 
 /// What is to be sent as it stands, in the one of two forms that fits it.
-pub(in crate::job) struct Content<'a> {
+pub(crate) struct Content<'a> {
     /// A text.
-    pub(in crate::job) text: Option<Cow<'a, str>>,
+    pub(crate) text: Option<Cow<'a, str>>,
     /// Bytes that are no text, in base64.
-    pub(in crate::job) base64: Option<String>,
+    pub(crate) base64: Option<String>,
 }
 
 /// What `text` says, or what stands in the file named after `@`; `@-` is the input. `flag` is for messages.
-pub(in crate::job) fn content<'a>(flag: &str, text: Option<&'a str>) -> Result<Content<'a>, Failure> {
+pub(crate) fn content<'a>(flag: &str, text: Option<&'a str>) -> Result<Content<'a>, Failure> {
     let mut content = Content {
         text: None,
         base64: None,
@@ -49,7 +49,7 @@ pub(in crate::job) fn content<'a>(flag: &str, text: Option<&'a str>) -> Result<C
 }
 
 /// Values by their names, each of which may be given once: of two, one would be lost without a word.
-pub(in crate::job) fn by_name<'a, T>(
+pub(crate) fn by_name<'a, T>(
     option: &str,
     pairs: &'a [(String, T)],
 ) -> Result<BTreeMap<&'a str, &'a T>, Failure> {

@@ -1,4 +1,4 @@
-//! `punctual job add http`.
+//! What `http METHOD URL` takes: the call of a job of the HTTP target.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,15 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::JobOptions;
 use super::meaning::meaning;
+use super::payload;
 use crate::failure::Failure;
-use crate::job::payload;
 use crate::when;
 
-/// `punctual job add http METHOD URL`
+/// `http METHOD URL`
 #[derive(Args)]
-pub(super) struct Http {
+pub(crate) struct HttpCall {
     /// GET, POST, PUT, PATCH, DELETE, …
     method: String,
     /// The URL to call
@@ -59,11 +58,6 @@ pub(super) struct Http {
     /// The longest that connecting may take [default: 10s]
     #[arg(long, value_name = "LENGTH", value_parser = when::length)]
     connect_timeout: Option<Duration>,
-    /// Print JSON; --json is the body here
-    #[arg(long)]
-    pub(super) print_json: bool,
-    #[command(flatten)]
-    pub(super) options: JobOptions,
 }
 
 #[derive(Serialize)]
@@ -109,8 +103,9 @@ struct Named<'a> {
     secret: &'a str,
 }
 
-impl Http {
-    pub(super) fn payload(&self) -> Result<Box<RawValue>, Failure> {
+impl HttpCall {
+    /// The payload of a job that makes this call.
+    pub(crate) fn payload(&self) -> Result<Box<RawValue>, Failure> {
         let body = payload::content("--body", self.body.as_deref())?;
         let payload = Payload {
             method: &self.method,

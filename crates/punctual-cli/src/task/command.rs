@@ -1,4 +1,4 @@
-//! `punctual job add command`.
+//! What `command -- PROGRAM` takes: the call of a job of the command target.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,13 +10,12 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::meaning::meaning;
-use super::{JobOptions, Output};
+use super::payload;
 use crate::failure::Failure;
-use crate::job::payload;
 
-/// `punctual job add command -- PROGRAM ARGUMENTS`
+/// `command -- PROGRAM ARGUMENTS`
 #[derive(Args)]
-pub(super) struct Command {
+pub(crate) struct CommandCall {
     /// The program and its arguments, after --; no shell reads them
     #[arg(last = true, required_unless_present = "shell", value_name = "PROGRAM")]
     words: Vec<String>,
@@ -35,10 +34,6 @@ pub(super) struct Command {
     /// The directory to run in; unset, the current one
     #[arg(long, value_name = "DIRECTORY")]
     dir: Option<String>,
-    #[command(flatten)]
-    pub(super) output: Output,
-    #[command(flatten)]
-    pub(super) options: JobOptions,
 }
 
 #[derive(Serialize)]
@@ -60,8 +55,9 @@ struct Payload<'a> {
     exit_codes: BTreeMap<&'a str, &'a Value>,
 }
 
-impl Command {
-    pub(super) fn payload(&self) -> Result<Box<RawValue>, Failure> {
+impl CommandCall {
+    /// The payload of a job that makes this call.
+    pub(crate) fn payload(&self) -> Result<Box<RawValue>, Failure> {
         let (program, args) = match (&self.shell, &self.words[..]) {
             (Some(_), words) => (None, words),
             (None, [program, args @ ..]) => (Some(program.as_str()), args),

@@ -1,4 +1,4 @@
-//! How a job is tried: what `job add` and `job edit` have in common.
+//! How a job is tried.
 
 use std::time::Duration;
 
@@ -6,26 +6,23 @@ use clap::{Args, ValueEnum};
 use punctual::time::format_length;
 use punctual_http::wire::{self, Backoff, Shape};
 
-use crate::when::{self, When};
+use crate::when;
 
 /// How a job is tried.
 #[derive(Args)]
-pub(super) struct Trying {
+pub(crate) struct Trying {
     /// The longest that one attempt may take
     #[arg(long, value_name = "LENGTH", value_parser = when::length)]
     timeout: Option<Duration>,
     /// Attempts before it fails, the first one included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1000))]
-    pub(super) max_attempts: Option<i64>,
+    pub(crate) max_attempts: Option<i64>,
     /// The delays between attempts, such as exponential:1s,2,1h (the first, the factor, the longest), fixed:10s or list:1s,1m,1h
     #[arg(long, value_name = "DELAYS", value_parser = backoff)]
-    pub(super) backoff: Option<Backoff>,
+    pub(crate) backoff: Option<Backoff>,
     /// No further attempt begins this long after the first one began
     #[arg(long, value_name = "LENGTH", value_parser = when::length)]
     max_elapsed: Option<Duration>,
-    /// Not started by then, it fails: an instant, or a length from now
-    #[arg(long, value_name = "TIME|LENGTH", value_parser = when::deadline)]
-    pub(super) start_deadline: Option<When>,
     /// When its worker is lost: try again, or fail, for what must not run twice
     #[arg(long, value_name = "WHAT")]
     on_lost: Option<OnLost>,
@@ -40,22 +37,17 @@ enum OnLost {
 
 impl Trying {
     /// The longest attempt, as the wire has it.
-    pub(super) fn timeout(&self) -> Option<String> {
+    pub(crate) fn timeout(&self) -> Option<String> {
         self.timeout.map(format_length)
     }
 
     /// How long after the first attempt the last one may begin, as the wire has it.
-    pub(super) fn max_elapsed(&self) -> Option<String> {
+    pub(crate) fn max_elapsed(&self) -> Option<String> {
         self.max_elapsed.map(format_length)
     }
 
-    /// The latest start, as the wire has it.
-    pub(super) fn start_deadline(&self) -> Option<String> {
-        self.start_deadline.map(|when| when.at.to_string())
-    }
-
     /// What becomes of a run whose worker is lost, as the wire has it.
-    pub(super) fn on_lost(&self) -> Option<wire::OnLost> {
+    pub(crate) fn on_lost(&self) -> Option<wire::OnLost> {
         self.on_lost.map(|what| match what {
             OnLost::Retry => wire::OnLost::Retry,
             OnLost::Fail => wire::OnLost::Fail,

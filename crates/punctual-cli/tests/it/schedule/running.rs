@@ -1,0 +1,90 @@
+//! Schedules that fire.
+
+use serde_json::Value;
+
+use crate::house::{House, wait_until};
+
+#[test]
+fn a_command_of_a_schedule_runs_and_its_environment_tells_the_nominal_time() {
+    let house = House::open();
+    let script = r#"echo "$PUNCTUAL_SCHEDULE $PUNCTUAL_NOMINAL_TIME" >> told"#;
+    house.schedule_prints(&["set", "tick", "--every", "1s", "command", "--shell", script]);
+    let told = || std::fs::read_to_string(house.folder.path().join("told")).unwrap_or_default();
+    wait_until("it has fired thrice", || told().lines().count() >= 3);
+
+    let fired = house.schedule_lines(&["occurrences", "tick", "--outcome", "fired"]);
+    let instants: Vec<String> = fired
+        .iter()
+        .map(|entry| format!("tick {}", entry["nominal_at"].as_str().expect("an instant")))
+        .collect();
+    for line in told().lines().take(3) {
+        assert!(line.contains(".000000Z"), "a whole second: {line}");
+        let places = instants.iter().filter(|instant| instant.as_str() == line).count();
+        assert_eq!(places, 1, "{line} stands once among {instants:?}");
+    }
+    let printed = house.schedule_prints(&["occurrences", "tick", "-n", "1"]);
+    assert!(
+        printed.starts_with("INSTANT") && printed.contains("planned"),
+        "{printed}"
+    );
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+}
+
+#[test]
+fn a_job_out_of_turn_can_be_waited_for_and_is_made_once_for_an_id() {
+    let house = House::open();
+    house.schedule_prints(&[
+        "set",
+        "hello",
+        "--at",
+        "2099-01-01T00:00:00Z",
+        "command",
+        "--",
+        "echo",
+        "hello",
+    ]);
+    let waited = house.schedule(&["trigger", "hello", "--wait"]);
+    assert_eq!(
+        (waited.code, waited.stdout.as_str()),
+        (0, "hello\n"),
+        "{waited:?}"
+    );
+
+    let id = "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11";
+    for _ in 0..2 {
+        assert_eq!(
+            house.schedule_prints(&["trigger", "hello", "--id", id]),
+            format!("{id}\n")
+        );
+    }
+    let ledger = house.schedule_lines(&["occurrences", "hello"]);
+    let triggered: Vec<&Value> = ledger
+        .iter()
+        .filter(|entry| entry["cause"] == "triggered")
+        .collect();
+    assert_eq!(triggered.len(), 2, "{ledger:?}");
+    assert_eq!(house.schedule_json(&["show", "hello"])["fired"], 0);
+}
+
+#[test]
+fn instants_before_a_schedule_was_made_are_counted_and_then_made_up_for() {
+    let house = House::open();
+    house.schedule_prints(&["set", "daily", "--cron", "@daily", "mail"]);
+    let range = [
+        "--from",
+        "2026-01-01T00:00:00Z",
+        "--until",
+        "2026-01-05T00:00:00Z",
+    ];
+    let backfill =
+        |more: &[&str]| house.schedule_prints(&[&["backfill", "daily"], &range[..], more].concat());
+    assert_eq!(backfill(&["--dry-run"]), "5 jobs would be made\n");
+    assert_eq!(backfill(&[]), "5 jobs made\n");
+    assert_eq!(backfill(&[]), "0 jobs made\n");
+    let ledger = house.schedule_lines(&["occurrences", "daily", "--until", "2026-01-05T00:00:00Z"]);
+    assert_eq!(ledger.len(), 5, "{ledger:?}");
+    assert!(
+        ledger.iter().all(|entry| entry["cause"] == "backfilled"),
+        "{ledger:?}"
+    );
+}
