@@ -1,7 +1,5 @@
 //! What schedules make jobs for, and what their ledgers tell of it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use macro_rules_attribute::apply;
 use punctual::worker::{Run, Worker};
@@ -27,7 +25,7 @@ async fn entries(house: &House, name: &str, query: &LedgerQuery, count: usize) -
             if page.items.len() >= count {
                 return page.items;
             }
-            house.engine.clock().sleep(Duration::from_millis(50)).await;
+            tokio::task::yield_now().await;
         }
     })
     .await
