@@ -9,7 +9,7 @@ use super::{Client, ClientError, NOTHING, job_path};
 use crate::wire::{Batch, BatchItem, Bulk, Bulked, Cancel, Job, JobEdit, NewJob, Verb};
 
 impl Client {
-    /// Adds up to [`BATCH_JOBS`](limits::BATCH_JOBS) jobs, and answers for each in order: one that cannot be is refused alone.
+    /// Adds up to [`BATCH_JOBS`](crate::limits::BATCH_JOBS) jobs, and answers for each in order: one that cannot be is refused alone.
     pub async fn enqueue_all(&self, jobs: &[NewJob]) -> Result<Vec<BatchItem>, ClientError> {
         let batch: Batch = self
             .change(Method::POST, "/v1/jobs/batch", Some(&jobs), None)

@@ -1,5 +1,7 @@
 //! Why a schedule fires, or does not: in plain sentences.
 
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::limits::FIRE_LATE;
 use crate::schedule::{AT_ONCE, MisfireMode, Overlap, Plan, Schedule, ScheduleName, Spec, Standing};
@@ -103,7 +105,8 @@ fn next(plan: &Plan, standing: &Standing, now: Timestamp) -> Option<String> {
         Some(next) if standing.owed.is_empty() => Some(format!(
             "It fires next at {}, in {}.",
             plan.show(next),
-            format_length(next.since(now))
+            // Nobody reads an hour's microseconds.
+            format_length(Duration::from_secs(next.since(now).as_secs()))
         )),
         Some(_) => None,
     }
