@@ -148,6 +148,20 @@ fn one_schedule(change: &ScheduleChange) -> Result<(), Error> {
     }
 }
 
+/// The part of a URL between `://` and the first `/`, `?` or `#`. Refuses a URL whose user or password holds one of them: what
+/// stands before it would be taken for a host, and told in errors.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) fn authority<'u>(of: &str, url: &'u str) -> Result<&'u str, Error> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    if rest.contains('@') && !authority.contains('@') {
+        return Err(Error::invalid(format!(
+            "the URL of {of} has a /, ? or # within its user or password; write %2F, %3F and %23 for them, and %40 for an @"
+        )));
+    }
+    Ok(authority)
+}
+
 pub(crate) fn schedules(which: &Schedules) -> Result<(), Error> {
     match which {
         Schedules::Named(names) => at_most("schedules in one read", names.len(), limits::PAGE_ITEMS),

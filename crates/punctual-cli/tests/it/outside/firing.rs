@@ -1,22 +1,20 @@
 //! Servers on one store that fire a schedule each second, while they are killed and started.
 
 use std::collections::BTreeSet;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::nginx::Called;
 use super::process::Process;
-use super::server::{Place, list, request, until};
+use super::server::{Place, grown, list, request, until};
 use super::stores::{Sort, Store, alone, on_each_store, tell};
 
 on_each_store!(each_instant_has_one_place_though_servers_are_killed_all_the_while);
 
 const SERVERS: usize = 3;
-/// How long a server lives.
-const LIFE: Duration = Duration::from_secs(3);
+/// So many instants are fired between two kills.
+const INSTANTS: usize = 3;
 /// How many are killed, unless `PUNCTUAL_TEST_JOBS` asks for the full size: five minutes.
 const KILLS: usize = 6;
 const KILLS_IN_FULL: usize = 100;
@@ -57,10 +55,11 @@ fn each_instant_has_one_place_though_servers_are_killed_all_the_while(sort: Sort
         None => KILLS,
     };
     for number in 0..kills {
-        let begun = Instant::now();
+        grown("seconds are fired", INSTANTS * (number + 1), || {
+            called.calls().lines().count()
+        });
         servers.remove(0).kill();
         servers.push(begin(&place, &store, SERVERS + number));
-        thread::sleep(LIFE.saturating_sub(begun.elapsed()));
     }
     let address = servers[0].address();
     let paused = request(&address, "POST", "/v1/schedules/seconds/pause", Some("{}"));

@@ -16,6 +16,7 @@ use super::tls::{self, Trust};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::limits;
+use crate::store::checks;
 
 /// What a URL says of a store.
 pub(super) struct Place {
@@ -43,6 +44,12 @@ const DRIVERS: [&str; 8] = [
 impl Place {
     /// Reads a URL that begins with `postgres://` or `postgresql://`. No error repeats it, since it may hold a password.
     pub(super) fn parse(url: &str) -> Result<Place, Error> {
+        let authority = checks::authority("PostgreSQL", url)?;
+        if authority.matches('@').count() > 1 {
+            return Err(Error::invalid(
+                "the URL of PostgreSQL has an @ within its user or password; write %40 for it",
+            ));
+        }
         let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
         let mut ours = Parameters::default();
         let mut drivers = Vec::new();
@@ -147,7 +154,7 @@ fn switch(name: &str, value: &str) -> Result<bool, Error> {
         "true" | "on" => Ok(true),
         "false" | "off" => Ok(false),
         value => Err(Error::invalid(format!(
-            "the parameter {name} of PostgreSQL's URL is on or off, and not {value:?}"
+            "the parameter {name} of PostgreSQL's URL is true or false, and not {value:?}"
         ))),
     }
 }

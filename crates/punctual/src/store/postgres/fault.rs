@@ -152,6 +152,13 @@ fn explain(code: &SqlState, story: &str) -> (Kind, String) {
             Kind::Invalid,
             format!("PostgreSQL cannot keep this text, since it holds a zero byte or is no UTF-8: {story}"),
         ),
+        "42P05" | "26000" => (
+            Kind::Unavailable,
+            format!(
+                "there is a pooler before PostgreSQL that hands out connections for a transaction each ({story}): say \
+                 ?pooled=true in the URL; nothing was stored"
+            ),
+        ),
         code if code.starts_with("53") || code.starts_with("58") => {
             passing("PostgreSQL lacks something that it needs")
         }

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
 use crate::limits;
+use crate::store::checks;
 
 /// The port that Redis has unless told otherwise.
 const PORT: u16 = 6379;
@@ -85,6 +86,7 @@ impl Address {
     pub(super) fn read(url: &str) -> Result<Address, Error> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| refuse("has no host"))?;
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        checks::authority("Redis", url)?;
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
         // A password may hold an @ that its user forgot to encode; a host never does.
         let (credentials, hosts) = match authority.rsplit_once('@') {
@@ -282,6 +284,9 @@ mod tests {
             ("redis://u:hunter2@host/jobs", "\"jobs\""),
             ("redis://u:hunter2@host/0/1", "\"0/1\""),
             ("redis://u:hunter2%ff@host", "%25"),
+            ("redis://u:hunter2#x@host", "%23"),
+            ("redis://u:hunter2/x@host", "%2F"),
+            ("redis://u:hunter2?x@host", "%3F"),
             ("redis://u:hunter2@host?namespace=", "namespace \"\""),
             ("redis://u:hunter2@host?namespace={a}", "namespace"),
             ("redis://u:hunter2@host?db=1", "\"db\""),
