@@ -88,6 +88,15 @@ struct Copied {
     bytes: u64,
 }
 
+/// How much was moved, in words. Schedules are told where there are any.
+fn counted(jobs: u64, records: u64, schedules: u64) -> String {
+    let (jobs, records) = (print::count(jobs, "job"), print::count(records, "record"));
+    match schedules {
+        0 => format!("{jobs} and {records}"),
+        _ => format!("{jobs}, {records} and {}", print::count(schedules, "schedule")),
+    }
+}
+
 impl StoreArgs {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
         let (url, dispatch) = match self.store {

@@ -41,7 +41,7 @@ pub use deferred::{BeatDeferred, DeferredVerdict, SettleDeferred};
 pub use edit::JobEdit;
 pub use ending::{Attempt, Ending};
 pub use event::event;
-pub use export::{End, ExportLine, Header, KeptJob, KeptOutput, KeptRecord};
+pub use export::{End, ExportLine, Header, KeptJob, KeptOccurrence, KeptOutput, KeptRecord, KeptSchedule};
 pub use fields::{At, Length};
 pub use job::{Failure, Head, Job, Key, MadeFor, Posted};
 pub use json::Blob;

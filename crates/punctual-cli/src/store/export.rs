@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use punctual::change::RecordKind;
+use punctual::limits::PAGE_ITEMS;
 use punctual::{Engine, Kind};
 use punctual_http::wire::{End, ExportLine, Header};
 
 use crate::bar::Bar;
 use crate::failure::{Failure, story};
+use crate::store::counted;
 use crate::{place, print};
 
 /// `punctual store export FILE`
@@ -68,10 +70,9 @@ impl Export {
             return print::json(&end);
         }
         print::line(&format!(
-            "{} holds {} and {}",
+            "{} holds {}",
             print::plain(&self.file),
-            print::count(end.jobs, "job"),
-            print::count(end.records, "record")
+            counted(end.jobs, end.records, end.schedules)
         ))
     }
 }
@@ -135,9 +136,49 @@ async fn write_all<W: Write, F: Fn(io::Error) -> Failure>(
             break;
         }
     }
+    write_schedules(engine, lines, &mut end).await?;
     lines.write(&ExportLine::end(end))?;
     lines.finish()?;
     Ok(end)
+}
+
+/// Writes every schedule, and behind it its ledger.
+async fn write_schedules<W: Write, F: Fn(io::Error) -> Failure>(
+    engine: &Engine,
+    lines: &mut Lines<W, F>,
+    end: &mut End,
+) -> Result<(), Failure> {
+    let mut after = None;
+    loop {
+        let page = engine.schedules(after, PAGE_ITEMS).await?;
+        if let Some(unreadable) = page.unreadable.first() {
+            return Err(Failure::of(
+                Kind::Internal,
+                format!(
+                    "schedule {} cannot be read, and an export leaves none out: {}",
+                    unreadable.name, unreadable.why
+                ),
+            ));
+        }
+        for schedule in &page.items {
+            end.schedules += 1;
+            lines.write(&ExportLine::schedule(schedule))?;
+            let mut before = None;
+            loop {
+                let entries = engine.export_ledger(schedule.id, before).await?;
+                let Some(last) = entries.last() else { break };
+                before = Some(last.key());
+                end.occurrences += entries.len() as u64;
+                entries
+                    .iter()
+                    .try_for_each(|entry| lines.write(&ExportLine::occurrence(entry)))?;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// How many jobs there are about now.

@@ -9,13 +9,18 @@ use punctual::engine::{Imported, Moved};
 use punctual::{Engine, Error, Kind};
 use punctual_http::limits::EXPORT_LINE_BYTES;
 use punctual_http::problem::Problem;
-use punctual_http::wire::{End, ExportLine, Header, KeptJob, KeptRecord};
+use punctual_http::wire::{End, ExportLine, Header, KeptJob, KeptOccurrence, KeptRecord, KeptSchedule};
 use serde::Serialize;
 
 use crate::bar::Bar;
 use crate::failure::Failure;
 use crate::lines::{Fault, Left, Line, Lines, cannot_read};
+use crate::store::counted;
 use crate::{place, print};
+
+mod schedules;
+
+use schedules::Current;
 
 /// `punctual store import FILE`
 #[derive(Args)]
@@ -38,7 +43,9 @@ struct Tally {
     jobs: u64,
     /// Records that were added.
     records: u64,
-    /// Jobs and records that were there already, and lines that are neither.
+    /// Schedules that were added, each with its ledger.
+    schedules: u64,
+    /// Jobs, records and schedules that were there already, and lines that were refused.
     #[serde(flatten)]
     left: Left,
 }
@@ -55,6 +62,7 @@ impl Import {
             stage: Stage::Begin,
             found: End::default(),
             jobs: Vec::new(),
+            current: None,
             tally: Tally::default(),
         };
         while let Some(chunk) = lines.next().await {
@@ -81,9 +89,8 @@ impl Import {
 impl Tally {
     fn told(&self) -> String {
         self.left.told_after(format!(
-            "{} and {} added",
-            print::count(self.jobs, "job"),
-            print::count(self.records, "record")
+            "{} added",
+            counted(self.jobs, self.records, self.schedules)
         ))
     }
 
@@ -117,6 +124,8 @@ struct Moving<'a> {
     found: End,
     /// Jobs that are read and not yet imported.
     jobs: Vec<Numbered>,
+    /// The schedule whose ledger is read.
+    current: Option<Current>,
     tally: Tally,
 }
 
@@ -132,6 +141,8 @@ enum Thing {
     Header(Header),
     Record(KeptRecord),
     Job(Box<KeptJob>),
+    Schedule(Box<KeptSchedule>),
+    Occurrence(KeptOccurrence),
     End(End),
 }
 
@@ -167,7 +178,10 @@ impl Moving<'_> {
             }
             (Thing::Record(record), Stage::Within) => self.take_record(number, &text, record).await,
             (Thing::Job(job), Stage::Within) => self.take_job(number, text, *job).await,
+            (Thing::Schedule(schedule), Stage::Within) => self.take_schedule(number, text, *schedule).await,
+            (Thing::Occurrence(entry), Stage::Within) => self.take_occurrence(number, &text, entry).await,
             (Thing::End(end), Stage::Within) => {
+                self.finish_schedule().await?;
                 self.stage = Stage::End(end);
                 Ok(())
             }
@@ -204,6 +218,7 @@ impl Moving<'_> {
 
     /// Imports what is read.
     async fn flush(&mut self) -> Result<(), Failure> {
+        self.flush_ledger().await?;
         let read = std::mem::take(&mut self.jobs);
         let jobs = read.iter().map(|numbered| numbered.moved.clone()).collect();
         for (numbered, imported) in read.iter().zip(self.engine.import(jobs).await) {
@@ -273,13 +288,20 @@ impl Moving<'_> {
 
 fn read(text: &str) -> Result<Thing, Fault> {
     let line: ExportLine = Fault::read(text)?;
-    let one = "a line is one of punctual_export, record, job and end";
-    match (line.punctual_export, line.record, line.job, line.end) {
-        (Some(header), None, None, None) => Ok(Thing::Header(header)),
-        (None, Some(record), None, None) => Ok(Thing::Record(record)),
-        (None, None, Some(job), None) => Ok(Thing::Job(job)),
-        (None, None, None, Some(end)) => Ok(Thing::End(end)),
-        _ => Err(Fault::whole(one)),
+    let things = [
+        line.punctual_export.map(Thing::Header),
+        line.record.map(Thing::Record),
+        line.job.map(Thing::Job),
+        line.schedule.map(Thing::Schedule),
+        line.occurrence.map(Thing::Occurrence),
+        line.end.map(Thing::End),
+    ];
+    let mut things = things.into_iter().flatten();
+    match (things.next(), things.next()) {
+        (Some(thing), None) => Ok(thing),
+        _ => Err(Fault::whole(
+            "a line is one of punctual_export, record, job, schedule, occurrence and end",
+        )),
     }
 }
 

@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::house::{Ended, House, namespace, punctual, wait_until};
 use crate::outside::stores;
 
+mod schedules;
+
 /// Jobs of all that a test moves, unless it is run at another size.
 const JOBS: usize = 5_000;
 /// Those of them that run.

@@ -1,13 +1,15 @@
 //! The lines of an export: all that a store keeps, each thing whole on a line of its own.
 //!
 //! The first line says what the file is, the last one that it is whole. Records come before jobs, so that a queue is paused
-//! before its jobs are there. What is not set is left out. A field that is not known is an error, since what it says would be
+//! before its jobs are there, and schedules after them, each with its ledger behind it, so that the jobs are there on which a
+//! schedule waits. What is not set is left out. A field that is not known is an error, since what it says would be
 //! lost.
 
 use bytes::Bytes;
 use punctual::Error;
 use punctual::change::{Record, RecordKind};
 use punctual::engine::Moved;
+use punctual::schedule::{Occurrence, Reason, Schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -16,11 +18,16 @@ use super::json::{self, Blob};
 use super::read::{given, optional_object};
 
 mod job;
+mod ledger;
 mod origin;
 mod output;
+mod schedule;
+mod standing;
 
 pub use job::KeptJob;
+pub use ledger::KeptOccurrence;
 pub use output::KeptOutput;
+pub use schedule::KeptSchedule;
 
 /// One line: exactly one of these.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -47,6 +54,20 @@ pub struct ExportLine {
         deserialize_with = "optional_object"
     )]
     pub job: Option<Box<KeptJob>>,
+    /// A schedule, without its ledger.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub schedule: Option<Box<KeptSchedule>>,
+    /// An entry of the ledger of the schedule whose line came last.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub occurrence: Option<KeptOccurrence>,
     /// The last line.
     #[serde(
         default,
@@ -76,13 +97,19 @@ pub struct End {
     pub records: u64,
     /// Jobs.
     pub jobs: u64,
+    /// Schedules.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub schedules: u64,
+    /// Entries of their ledgers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub occurrences: u64,
 }
 
 /// A record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeptRecord {
-    /// `queue` or `token_key`.
+    /// `queue`, `token_key` or `calendar`.
     pub kind: String,
     /// Its name among its kind.
     pub name: String,
@@ -139,6 +166,22 @@ impl ExportLine {
         }
     }
 
+    /// The line of a schedule.
+    pub fn schedule(schedule: &Schedule) -> ExportLine {
+        ExportLine {
+            schedule: Some(Box::new(KeptSchedule::of(schedule))),
+            ..ExportLine::default()
+        }
+    }
+
+    /// The line of an entry of a ledger.
+    pub fn occurrence(entry: &Occurrence) -> ExportLine {
+        ExportLine {
+            occurrence: Some(KeptOccurrence::of(entry)),
+            ..ExportLine::default()
+        }
+    }
+
     /// The last line.
     pub fn end(end: End) -> ExportLine {
         ExportLine {
@@ -162,7 +205,7 @@ impl KeptRecord {
         if known.is_none() {
             faults.add(
                 "/record/kind",
-                format!("there is no {:?}; write queue or token_key", self.kind),
+                format!("there is no {:?}; write queue, token_key or calendar", self.kind),
             );
         }
         let document = blob(
@@ -191,4 +234,21 @@ fn blob(faults: &mut Faults, pointer: &str, json: Option<&RawValue>, base64: Opt
         (None, None) => return None,
     };
     read.map_err(|message| faults.add(pointer, message)).ok()
+}
+
+/// The reason of this name.
+fn reason(faults: &mut Faults, pointer: &str, name: &str) -> Option<Reason> {
+    let known = Reason::ALL.into_iter().find(|reason| reason.as_str() == name);
+    if known.is_none() {
+        faults.add(
+            pointer,
+            format!("nothing is skipped for {name:?} in this version"),
+        );
+    }
+    known
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -4,7 +4,7 @@
 //! instant, but the rows of a store that is in use are of no single one.
 //!
 //! ```text
-//!  one store ── records, jobs with their output, a page at a time ──▶ another store
+//!  one store ── records, jobs with their output, schedules with their ledgers, a page at a time ──▶ another store
 //!               what is there already, by its name, is left as it is there
 //! ```
 
@@ -23,6 +23,12 @@ use super::{Core, Engine};
 
 mod output;
 mod parked;
+mod schedules;
+
+pub use schedules::Arrival;
+
+/// Who holds what is parked until it is whole, for people who look at it.
+const HOLDER: &str = "(being imported)";
 
 /// A job on its way from one store to another.
 #[derive(Clone, Debug, PartialEq)]

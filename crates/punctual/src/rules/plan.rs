@@ -19,6 +19,16 @@ const LEAST: Duration = Duration::from_secs(1);
 ///
 /// `Invalid`, with a JSON pointer to every bad field. A plan of which nothing will come any more after now is bad too.
 pub fn check(plan: &Plan, calendars: &Calendars, moment: &Moment<'_>) -> Result<(), Error> {
+    check_form(plan, moment)?;
+    comes(plan, calendars, moment.now)
+}
+
+/// Whether there can be a schedule of this plan, though nothing may come of it any more.
+///
+/// # Errors
+///
+/// `Invalid`, with a JSON pointer to every bad field.
+pub fn check_form(plan: &Plan, moment: &Moment<'_>) -> Result<(), Error> {
     let mut check = Check::default();
     spec(&mut check, &plan.spec);
     bounds(&mut check, plan);
@@ -32,8 +42,7 @@ pub fn check(plan: &Plan, calendars: &Calendars, moment: &Moment<'_>) -> Result<
         format!("must lie between 1 and {most}")
     });
     template(&mut check, plan, moment);
-    check.finish()?;
-    comes(plan, calendars, moment.now)
+    check.finish()
 }
 
 fn spec(check: &mut Check, spec: &Spec) {

@@ -2,10 +2,14 @@
 
 use bytes::Bytes;
 
-use crate::error::Error;
-use crate::job::Job;
+use crate::error::{Error, Field};
+use crate::job::{Defaults, Job};
 use crate::limits;
+use crate::queue::Retention;
 use crate::rules::admit::check::Check;
+use crate::rules::{Moment, plan};
+use crate::schedule::Schedule;
+use crate::time::Timestamp;
 
 /// Refuses a row that no rule can have made, in this version or an earlier one. What a store is configured to take at most is
 /// not asked: it holds for new jobs.
@@ -18,6 +22,43 @@ pub fn check(job: &Job) -> Result<(), Error> {
     check_body(&mut check, job);
     check_versions(&mut check, job);
     check_end(&mut check, job);
+    check.finish()
+}
+
+/// Refuses a schedule that no rule can have made. Nothing need come of it any more.
+///
+/// # Errors
+///
+/// `Invalid`, with a JSON pointer to every bad field.
+pub fn check_schedule(schedule: &Schedule, now: Timestamp) -> Result<(), Error> {
+    let defaults = Defaults {
+        payload_bytes: limits::PAYLOAD_BYTES_MAX,
+        ..Defaults::default()
+    };
+    let moment = Moment {
+        now,
+        defaults: &defaults,
+        retention: Retention::default(),
+        chance: 0.0,
+    };
+    let mut check = Check::default();
+    check.name("/name", schedule.name.as_str());
+    let faults = plan::check_form(&schedule.plan, &moment).err();
+    for Field { pointer, message } in faults.iter().flat_map(Error::fields) {
+        check.hold(false, format!("/plan{pointer}"), || message.clone());
+    }
+    let standing = &schedule.standing;
+    for (pointer, has, may) in [
+        ("/standing/live", standing.live.len(), limits::SCHEDULE_LIVE),
+        ("/standing/owed", standing.owed.len(), limits::SCHEDULE_OWED),
+    ] {
+        check.hold(has <= may, pointer, || {
+            format!("must have at most {may} items, and has {has}")
+        });
+    }
+    if let Some(paused) = &standing.paused {
+        check.text("/standing/paused/reason", &paused.reason, 0, limits::REASON_BYTES);
+    }
     check.finish()
 }
 

@@ -13,10 +13,7 @@ use crate::time::Timestamp;
 
 use super::super::Core;
 use super::super::writes::Tell;
-use super::{Imported, Kept, Moved, told};
-
-/// Who holds a parked row, for people who look at it.
-const HOLDER: &str = "(being imported)";
+use super::{HOLDER, Imported, Kept, Moved, told};
 
 impl Core {
     pub(super) async fn import_with_output(&self, moved: Moved) -> Result<Imported, Error> {
