@@ -82,10 +82,19 @@ async fn filled(here: &Path) -> Result<(), punctual::Error> {
         ticks.overlap = overlap;
         engine.set_schedule(name, ticks, None).await?;
     }
-    while ledger(&engine, "tick").await?.len() < 3 || ledger(&engine, "skips").await?.len() < 2 {
+    until(async || {
+        Ok(ledger(&engine, "tick").await?.len() >= 3 && ledger(&engine, "skips").await?.len() >= 2)
+    })
+    .await?;
+    engine.close().await
+}
+
+/// Asks again and again until it is so, or the runtime has waited long enough.
+async fn until(is_so: impl AsyncFn() -> Result<bool, punctual::Error>) -> Result<(), punctual::Error> {
+    while !is_so().await? {
         tokio::time::sleep(BETWEEN).await;
     }
-    engine.close().await
+    Ok(())
 }
 
 fn micros_now() -> u128 {
@@ -135,9 +144,7 @@ fn schedules_of_every_kind_move_with_their_ledgers_through_every_kind_of_store_a
     let made = in_a_runtime(async {
         let engine = open(here, "b.db").await?;
         let before = engine.schedule("tick").await?.standing.fired;
-        while engine.schedule("tick").await?.standing.fired < before + 2 {
-            tokio::time::sleep(BETWEEN).await;
-        }
+        until(async || Ok(engine.schedule("tick").await?.standing.fired >= before + 2)).await?;
         let made = ledger(&engine, "tick").await?;
         engine.close().await?;
         Ok(made)
