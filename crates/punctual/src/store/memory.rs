@@ -42,7 +42,7 @@ use crate::time::Timestamp;
 /// A store in this process, which ends with it. See the [module](self).
 ///
 /// ```
-/// use punctual::store::{Store, memory::MemoryStore};
+/// use punctual::store::{Depth, Store, memory::MemoryStore};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let store = MemoryStore::default();

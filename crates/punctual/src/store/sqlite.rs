@@ -81,7 +81,7 @@ use crate::time::Timestamp;
 /// Jobs in a SQLite file. See the [module](self).
 ///
 /// ```
-/// use punctual::store::{Store, sqlite::{SqliteOptions, SqliteStore}};
+/// use punctual::store::{Depth, Store, sqlite::{SqliteOptions, SqliteStore}};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("jobs.db");
