@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::error::Error;
 use crate::job::{Backoff, Body, Job, JobId, OnLost, Options, Start, State, Status};
 use crate::schedule::{Occurrence, OccurrenceKey, Schedule, ScheduleId, ScheduleName, Standing};
 use crate::time::Timestamp;
@@ -219,6 +220,9 @@ pub enum ScheduleApplied {
     Applied,
     /// The row has another `rev`, or another schedule has the name; this is that row. Nothing, where there is none.
     Stale(Option<Box<Schedule>>),
+    /// This change alone could not be made, for this reason, while the others of its batch were. Its row moved on and cannot be
+    /// read, so that it cannot be shown as stale (`Internal`).
+    Refused(Error),
 }
 
 impl ScheduleChange {
@@ -230,23 +234,28 @@ impl ScheduleChange {
             ..schedule.clone()
         };
         ScheduleChange {
-            id: schedule.id,
-            name: schedule.name.clone(),
-            expect: schedule.rev,
             becomes: Some(becomes),
-            replans: false,
-            jobs: Vec::new(),
-            ledger: Vec::new(),
-            drops: Vec::new(),
-            forget: None,
+            ..ScheduleChange::delete(schedule)
         }
     }
 
     /// The deletion of `schedule` with its ledger. Its jobs stay.
     pub fn delete(schedule: &Schedule) -> ScheduleChange {
+        ScheduleChange::deletion(schedule.id, schedule.name.clone(), schedule.rev)
+    }
+
+    /// The deletion of the schedule `id` of this name, whatever else is known of it, if its `rev` is `expect`.
+    pub fn deletion(id: ScheduleId, name: ScheduleName, expect: u64) -> ScheduleChange {
         ScheduleChange {
+            id,
+            name,
+            expect,
             becomes: None,
-            ..ScheduleChange::to(schedule, Standing::new(schedule.created_at))
+            replans: false,
+            jobs: Vec::new(),
+            ledger: Vec::new(),
+            drops: Vec::new(),
+            forget: None,
         }
     }
 }

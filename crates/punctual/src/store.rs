@@ -451,10 +451,20 @@ pub struct UnreadableSchedule {
     pub id: ScheduleId,
     /// Its name.
     pub name: ScheduleName,
+    /// The version of its row, by which it can be deleted; unset, where not even that can be read.
+    pub rev: Option<u64>,
     /// When somebody would have to look at it.
     pub next: Option<Timestamp>,
     /// Why it cannot be read.
     pub why: String,
+}
+
+impl UnreadableSchedule {
+    /// What whoever needs to read it is told: `Internal`.
+    pub fn error(&self) -> Error {
+        let UnreadableSchedule { name, why, .. } = self;
+        Error::internal(format!("schedule {name} cannot be read: {why}"))
+    }
 }
 
 /// How closely to look at a store.

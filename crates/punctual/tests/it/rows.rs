@@ -206,8 +206,8 @@ pub(crate) async fn a_bad_schedule_harms_only_itself(store: &dyn Store, spoil: i
         panic!("{found:?}");
     };
     assert_eq!(
-        (told.id, &told.name, told.next),
-        (bad.id, &bad.name, bad.standing.next)
+        (told.id, &told.name, told.rev, told.next),
+        (bad.id, &bad.name, Some(1), bad.standing.next)
     );
     assert!(told.why.contains("weather"), "{}", told.why);
     let report = store.check(Depth::Quick).await.expect("it answers");
@@ -216,12 +216,14 @@ pub(crate) async fn a_bad_schedule_harms_only_itself(store: &dyn Store, spoil: i
         notes.contains("cannot be read: 1, bad among them") && notes.contains("weather"),
         "{notes}"
     );
-    // Who has not seen it yet, and comes late, is told.
-    let late = store
-        .change_schedules(&[making(&bad)])
-        .await
-        .map_err(|error| error.kind());
-    assert_eq!(late, Err(Kind::Internal));
+    // Who has not seen it yet, and comes late, is told; and nobody else.
+    let changes = [making(&bad), ScheduleChange::to(&good, good.standing.clone())];
+    let answers = store.change_schedules(&changes).await.expect("the store answers");
+    let [ScheduleApplied::Refused(late), ScheduleApplied::Applied] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(late.kind(), Kind::Internal);
+    assert!(late.to_string().contains("weather"), "{late}");
 
     // The ends of its jobs are written all the same, and whoever can read it looks at once.
     let jobs = [job_for(&bad, "a"), job_for(&bad, "b"), job_for(&good, "c")];
@@ -229,9 +231,20 @@ pub(crate) async fn a_bad_schedule_harms_only_itself(store: &dyn Store, spoil: i
     let ends: Vec<Change> = jobs.iter().map(Change::delete).collect();
     assert_eq!(store.apply(&ends).await, Ok(vec![Applied::Applied; 3]));
     let found = looks(store).await;
-    assert_eq!(found.unreadable[0].next, Some(AT_ONCE));
+    let told = &found.unreadable[0];
+    assert_eq!((told.rev, told.next), (Some(3), Some(AT_ONCE)));
     assert_eq!(
         (found.items[0].rev, found.items[0].standing.next),
-        (2, Some(AT_ONCE))
+        (3, Some(AT_ONCE))
     );
+
+    // It can be deleted all the same, by whoever has seen it last.
+    let delete = async |expect| {
+        let deletion = ScheduleChange::deletion(bad.id, bad.name.clone(), expect);
+        let answers = store.change_schedules(&[deletion]).await;
+        answers.expect("the store answers").remove(0)
+    };
+    assert!(matches!(delete(2).await, ScheduleApplied::Refused(_)));
+    assert_eq!(delete(3).await, ScheduleApplied::Applied);
+    assert_eq!(looks(store).await.unreadable, []);
 }

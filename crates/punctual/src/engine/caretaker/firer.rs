@@ -280,8 +280,10 @@ impl<'a> Firer<'a> {
                 }
                 // Somebody else was quicker.
                 Ok(ScheduleApplied::Stale(there)) => round.look(there.and_then(|row| row.standing.next)),
-                Err(error) if is_of_an_item(&error) => self.leave(row, &error, round),
-                Err(error) => failed = Some(error),
+                Ok(ScheduleApplied::Refused(error)) | Err(error) => match is_of_an_item(&error) {
+                    true => self.leave(row, &error, round),
+                    false => failed = Some(error),
+                },
             }
         }
         failed.map_or(Ok(()), Err)

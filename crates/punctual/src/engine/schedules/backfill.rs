@@ -83,6 +83,7 @@ impl Core {
                         entries = self.entries(&there, backfill).await?;
                         continue;
                     }
+                    ScheduleApplied::Refused(error) => return Err(error),
                 }
                 entries.extend(ledger.into_iter().map(|entry| (entry.nominal_at, entry)));
             }

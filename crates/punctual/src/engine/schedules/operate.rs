@@ -24,10 +24,7 @@ impl Core {
         name.check()?;
         let rows = self.store.schedules(Schedules::Named(vec![name.clone()])).await?;
         if let Some(unreadable) = rows.unreadable.first() {
-            return Err(Error::internal(format!(
-                "schedule {name} cannot be read: {}",
-                unreadable.why
-            )));
+            return Err(unreadable.error());
         }
         Ok(rows.items.into_iter().next())
     }
@@ -79,8 +76,10 @@ impl Core {
             let id = ScheduleId(self.clock.fresh_id());
             let change = fire::create(id, name.clone(), plan.clone(), &calendars, &moment);
             let made = change.becomes.clone();
-            if let (ScheduleApplied::Applied, Some(made)) = (self.schedules.submit(change, ()).await?, made) {
-                return Ok((made, Upsert::Created));
+            match (self.schedules.submit(change, ()).await?, made) {
+                (ScheduleApplied::Applied, Some(made)) => return Ok((made, Upsert::Created)),
+                (ScheduleApplied::Refused(error), _) => return Err(error),
+                _ => {}
             }
         }
         Err(restless(name))
@@ -92,16 +91,28 @@ impl Core {
         expect: Option<u64>,
     ) -> Result<(), Error> {
         self.check_open()?;
-        let mut there = self.schedule(name).await?;
+        name.check()?;
         for _ in 0..CONFLICT_ROUNDS {
-            check_version(name, there.rev, expect)?;
-            let change = ScheduleChange::delete(&there);
+            let (id, rev) = self.version_of(name).await?;
+            check_version(name, rev, expect)?;
+            let change = ScheduleChange::deletion(id, name.clone(), rev);
             match self.schedules.submit(change, ()).await? {
                 ScheduleApplied::Applied => return Ok(()),
-                ScheduleApplied::Stale(row) => there = *row.ok_or_else(|| unknown(name))?,
+                // It moved on, and may be one by now that cannot be read.
+                ScheduleApplied::Stale(_) | ScheduleApplied::Refused(_) => {}
             }
         }
         Err(restless(name))
+    }
+
+    /// The id and the version of the schedule of this name, also of one that cannot be read.
+    async fn version_of(&self, name: &ScheduleName) -> Result<(ScheduleId, u64), Error> {
+        let rows = self.store.schedules(Schedules::Named(vec![name.clone()])).await?;
+        match (rows.items.first(), rows.unreadable.first()) {
+            (Some(row), _) => Ok((row.id, row.rev)),
+            (None, Some(row)) => Ok((row.id, row.rev.ok_or_else(|| row.error())?)),
+            (None, None) => Err(unknown(name)),
+        }
     }
 
     pub(super) async fn pause_schedule(
@@ -156,6 +167,7 @@ impl Core {
             match self.write_fired(&there, fired.change).await? {
                 ScheduleApplied::Applied => return Ok(job),
                 ScheduleApplied::Stale(row) => there = *row.ok_or_else(|| unknown(name))?,
+                ScheduleApplied::Refused(error) => return Err(error),
             }
         }
         Err(restless(name))
@@ -212,6 +224,7 @@ impl Core {
                     there = *row.ok_or_else(|| unknown(&there.name))?;
                     conflicts += 1;
                 }
+                ScheduleApplied::Refused(error) => return Err(error),
             }
             if conflicts > CONFLICT_ROUNDS {
                 break;

@@ -69,6 +69,7 @@ impl Engine {
         let there = match core.schedules.submit(change, ()).await? {
             ScheduleApplied::Applied => begun,
             ScheduleApplied::Stale(there) => there.map(|there| *there),
+            ScheduleApplied::Refused(error) => return Err(error),
         };
         let name = &whole.name;
         match there {
@@ -148,6 +149,7 @@ impl Arrival {
                 Ok(false)
             }
             ScheduleApplied::Stale(_) => Err(self.restless()),
+            ScheduleApplied::Refused(error) => Err(error),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::schedule::{read_plan, read_reason, read_standing};
+use crate::change::ScheduleApplied;
 use crate::error::Error;
 use crate::job::JobId;
 use crate::schedule::{Cause, Outcome, Schedule, ScheduleId, ScheduleName};
@@ -24,27 +25,22 @@ pub(crate) struct ScheduleColumns<'a> {
 }
 
 impl ScheduleColumns<'_> {
-    /// The schedule; `Internal`, if a newer version wrote what this one cannot read.
-    pub(crate) fn read(&self) -> Result<Schedule, Error> {
-        self.schedule().map_err(|error| {
-            let message = format!("the schedule {} cannot be read", self.name);
-            Error::internal(message).caused_by(error)
+    /// The schedule, or what can be told of one that a newer version wrote so that this one cannot read it.
+    pub(crate) fn read(&self) -> Result<Schedule, UnreadableSchedule> {
+        self.schedule().map_err(|error| UnreadableSchedule {
+            id: ScheduleId(self.id),
+            name: ScheduleName::from(self.name),
+            rev: Some(self.rev),
+            next: self.next,
+            why: why(&error),
         })
     }
 
     /// Puts it among those that can be read, or those that cannot.
     pub(crate) fn add_to(&self, rows: &mut ScheduleRows) {
-        match self.schedule() {
+        match self.read() {
             Ok(schedule) => rows.items.push(schedule),
-            Err(error) => rows.unreadable.push(UnreadableSchedule {
-                id: ScheduleId(self.id),
-                name: ScheduleName::from(self.name),
-                next: self.next,
-                why: match error.source() {
-                    Some(cause) => format!("{error}: {cause}"),
-                    None => error.to_string(),
-                },
-            }),
+            Err(unreadable) => rows.unreadable.push(unreadable),
         }
     }
 
@@ -57,6 +53,22 @@ impl ScheduleColumns<'_> {
             plan: Arc::new(read_plan(self.plan)?),
             standing: read_standing(self.standing, self.next)?,
         })
+    }
+}
+
+/// Why a schedule cannot be read.
+pub(crate) fn why(error: &Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// The answer to a change that is stale since this row stands there.
+pub(crate) fn stale(there: Result<Schedule, UnreadableSchedule>) -> ScheduleApplied {
+    match there {
+        Ok(schedule) => ScheduleApplied::Stale(Some(Box::new(schedule))),
+        Err(unreadable) => ScheduleApplied::Refused(unreadable.error()),
     }
 }
 

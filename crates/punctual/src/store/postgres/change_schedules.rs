@@ -18,8 +18,9 @@ use crate::change::{ScheduleApplied, ScheduleChange};
 use crate::job::Job;
 use crate::limits;
 use crate::schedule::{Occurrence, OccurrenceKey, Schedule, ScheduleId};
+use crate::store::UnreadableSchedule;
 use crate::store::codec::schedule::{write_plan, write_standing};
-use crate::store::codec::schedule_row::OutcomeColumns;
+use crate::store::codec::schedule_row::{self, OutcomeColumns};
 use crate::time::Timestamp;
 
 pub(super) async fn change_schedules(
@@ -66,7 +67,8 @@ async fn change_part(link: Link<'_>, changes: &[ScheduleChange]) -> Result<Vec<S
         false => match there.remove(&change.id) {
             // What was not to be there, and is not, need not be deleted.
             None if change.expect == 0 && change.becomes.is_none() => ScheduleApplied::Applied,
-            row => ScheduleApplied::Stale(row.map(Box::new)),
+            None => ScheduleApplied::Stale(None),
+            Some(row) => schedule_row::stale(row),
         },
     });
     Ok(answers.collect())
@@ -234,8 +236,11 @@ async fn forget(link: Link<'_>, changes: &[&ScheduleChange]) -> Result<(), Fault
     Ok(())
 }
 
-/// The rows that stand against these changes.
-async fn there(link: Link<'_>, changes: &[&ScheduleChange]) -> Result<BTreeMap<ScheduleId, Schedule>, Fault> {
+/// The rows that stand against these changes, as far as they can be read.
+async fn there(
+    link: Link<'_>,
+    changes: &[&ScheduleChange],
+) -> Result<BTreeMap<ScheduleId, Result<Schedule, UnreadableSchedule>>, Fault> {
     let mut found = BTreeMap::new();
     let (new, known): (Vec<&ScheduleChange>, Vec<&ScheduleChange>) =
         changes.iter().copied().partition(|change| change.expect == 0);
@@ -243,16 +248,16 @@ async fn there(link: Link<'_>, changes: &[&ScheduleChange]) -> Result<BTreeMap<S
         let ids: Vec<Uuid> = known.iter().map(|change| change.id.0).collect();
         let sql = include_str!("schedules_ids.sql");
         for row in link.query(sql, &[(&ids, Type::UUID_ARRAY)]).await? {
-            let row = columns(&row)?.read()?;
-            found.insert(row.id, row);
+            let row = columns(&row)?;
+            found.insert(ScheduleId(row.id), row.read());
         }
     }
     if !new.is_empty() {
         let names: Vec<&str> = new.iter().map(|change| change.name.as_str()).collect();
         for row in link.query(NAMED, &[(&names, Type::TEXT_ARRAY)]).await? {
-            let row = columns(&row)?.read()?;
-            let asked = new.iter().find(|change| change.name == row.name);
-            found.extend(asked.map(|change| (change.id, row)));
+            let row = columns(&row)?;
+            let asked = new.iter().find(|change| change.name.as_str() == row.name);
+            found.extend(asked.map(|change| (change.id, row.read())));
         }
     }
     Ok(found)

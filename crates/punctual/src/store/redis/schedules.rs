@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId, ScheduleName};
 use crate::store::codec::schedule::write_plan;
+use crate::store::codec::schedule_row;
 use crate::store::{ScheduleRows, Schedules, UnreadableSchedule};
 
 /// An order in which schedules stand.
@@ -35,8 +36,7 @@ pub(super) async fn change(link: &Link, changes: &[ScheduleChange]) -> Result<Ve
         batches.add(rows, |arguments| push(arguments, change));
     }
     let answers = batches.write(link, &CHANGE_SCHEDULES).await?;
-    let alone = changes.len() == 1;
-    answers.into_iter().map(|answer| read(answer, alone)).collect()
+    answers.into_iter().map(read).collect()
 }
 
 fn push(arguments: &mut Arguments, change: &ScheduleChange) {
@@ -60,21 +60,12 @@ fn push(arguments: &mut Arguments, change: &ScheduleChange) {
     arguments.number(limits::LEDGER_FORGOTTEN);
 }
 
-fn read(answer: Value, alone: bool) -> Result<ScheduleApplied, Error> {
+fn read(answer: Value) -> Result<ScheduleApplied, Error> {
     if let Value::Array(_) = answer {
         let [id, row, plan] = reply::parts(answer)?;
         let id = ScheduleId(Uuid::from_bytes(reply::fixed(&reply::bytes(id)?)?));
-        return match read_schedule(id, &reply::bytes(row)?, &reply::bytes(plan)?) {
-            Ok(schedule) => Ok(ScheduleApplied::Stale(Some(Box::new(schedule)))),
-            Err(UnreadableSchedule { name, why, .. }) if alone => Err(Error::internal(format!(
-                "the schedule {name} cannot be read: {why}"
-            ))),
-            // The other changes of the batch stand, and are not to be taken for refused since this row cannot be shown.
-            Err(UnreadableSchedule { name, why, .. }) => {
-                tracing::error!(schedule = %name, %why, "a schedule that has moved on cannot be read; it is taken for gone");
-                Ok(ScheduleApplied::Stale(None))
-            }
-        };
+        let there = read_schedule(id, &reply::bytes(row)?, &reply::bytes(plan)?);
+        return Ok(schedule_row::stale(there));
     }
     match reply::bytes(answer)?.as_slice() {
         b"A" => Ok(ScheduleApplied::Applied),

@@ -12,7 +12,7 @@ use crate::change::{Forget, ScheduleApplied, ScheduleChange};
 use crate::limits;
 use crate::schedule::{AT_ONCE, Occurrence, OccurrenceKey, Schedule, ScheduleId};
 use crate::store::codec::schedule::{write_plan, write_standing};
-use crate::store::codec::schedule_row::{OutcomeColumns, ScheduleColumns, read_cause};
+use crate::store::codec::schedule_row::{self, OutcomeColumns, ScheduleColumns, read_cause};
 use crate::store::{ScheduleRows, Schedules};
 use crate::time::Timestamp;
 
@@ -83,18 +83,17 @@ fn change_one(writing: &mut Writing<'_>, change: &ScheduleChange) -> Result<Sche
         first(writing.connection(), sql, key, |row| {
             let columns = columns(row)?;
             let is_expected = columns.rev == expect;
-            (!is_expected).then(|| Ok(columns.read()?)).transpose()
+            Ok((!is_expected).then(|| columns.read()))
         })
     };
-    match expect {
-        0 => match there(NAMED, params![change.name.as_str()])? {
-            None => {}
-            Some(other) => return Ok(ScheduleApplied::Stale(other.map(Box::new))),
-        },
-        _ => match there(include_str!("schedules_id.sql"), id)? {
-            Some(None) => {}
-            other => return Ok(ScheduleApplied::Stale(other.flatten().map(Box::new))),
-        },
+    let there = match expect {
+        0 => there(NAMED, params![change.name.as_str()])?,
+        _ => there(include_str!("schedules_id.sql"), id)?,
+    };
+    match there {
+        None if expect != 0 => return Ok(ScheduleApplied::Stale(None)),
+        Some(Some(other)) => return Ok(schedule_row::stale(other)),
+        None | Some(None) => {}
     }
     let Some(becomes) = &change.becomes else {
         writing.execute(include_str!("schedules_delete.sql"), id)?;

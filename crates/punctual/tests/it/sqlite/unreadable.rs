@@ -299,4 +299,9 @@ async fn a_schedule_that_cannot_be_read_keeps_no_other_from_being_fired() {
         said.starts_with("It cannot be read by this version of Punctual"),
         "{said}"
     );
+    let stale = engine.delete_schedule("bad", Some(2)).await;
+    assert_eq!(stale.map_err(|error| error.version_there()), Err(Some(1)));
+    assert_eq!(engine.delete_schedule("bad", Some(1)).await, Ok(()));
+    let gone = engine.schedule("bad").await;
+    assert_eq!(gone.map_err(|error| error.kind()), Err(Kind::NotFound));
 }

@@ -10,7 +10,6 @@
 //!                       36 F, job and missed, of one that was fired; S and the reason, of one that was skipped
 //! ```
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -21,6 +20,7 @@ use crate::job::JobId;
 use crate::schedule::{Cause, Occurrence, OccurrenceKey, Outcome, Schedule, ScheduleId, ScheduleName};
 use crate::store::UnreadableSchedule;
 use crate::store::codec::schedule::{read_plan, read_reason, read_standing, write_standing};
+use crate::store::codec::schedule_row::why;
 use crate::time::Timestamp;
 
 /// The form that this version reads and writes.
@@ -45,23 +45,18 @@ pub(super) fn read_schedule(id: ScheduleId, row: &[u8], plan: &[u8]) -> Result<S
         id,
         // Not even its name can be read.
         name: ScheduleName::from(id.to_string()),
+        rev: None,
         next: None,
         why: why(&error),
     })?;
-    let (name, next) = (first.name.clone(), first.next);
+    let (name, rev, next) = (first.name.clone(), Some(first.rev), first.next);
     first.read_rest(id, plan).map_err(|error| UnreadableSchedule {
         id,
         name,
+        rev,
         next,
         why: why(&error),
     })
-}
-
-fn why(error: &Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 /// The fields that every form has, and what follows.
