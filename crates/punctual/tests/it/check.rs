@@ -119,3 +119,20 @@ async fn a_servers_clock_that_is_not_this_machines_is_told_of() {
         assert!(says_an_hour(&report), "{report:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_on_postgres_stops_at_nobody_who_tries_to_write_at_the_same_time() {
+    let Some(house) = House::shared() else { return };
+    let url = house.next();
+    check(&open(&url).await).await;
+    let mut client = house.client().await;
+    let transaction = client.transaction().await.expect("it begins");
+    let hold = format!(
+        "update {}.records set rev = rev where kind = 'check'",
+        schema_of(&url)
+    );
+    let held = transaction.execute(&hold, &[]).await;
+    assert_eq!(held.expect("it is there"), 1);
+    check(&open(&url).await).await;
+    transaction.rollback().await.expect("it ends");
+}

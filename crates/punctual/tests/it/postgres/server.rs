@@ -114,6 +114,8 @@ impl Drop for House {
                     return;
                 };
                 tokio::spawn(connection);
+                // A test that failed in the middle of a transaction cannot end it while it waits here.
+                client.batch_execute("set lock_timeout = '2s'").await.ok();
                 for number in 0..made {
                     let drop = format!("drop schema if exists {name}_{number} cascade");
                     client.batch_execute(&drop).await.ok();
