@@ -408,7 +408,8 @@ pub const UNREADABLE_TOLD: usize = 100;
 pub const UNREADABLE_PAUSE: Duration = Duration::from_secs(3_600);
 /// From how far apart on a check tells that a server's clock is not this machine's: sooner nobody would notice.
 pub const CLOCK_APART: Duration = Duration::from_secs(1);
-/// How long a database file or a server that took a write is taken for one that takes the next: a check writes no more often.
+/// How long a database file or a server that took a write is taken for one that takes the next: a check writes no more often,
+/// unless it refused one.
 pub const WRITE_KNOWN: Duration = Duration::from_secs(30);
 /// How long one that refused a write is taken for one that refuses the next.
 pub const FILE_REFUSAL_KNOWN: Duration = Duration::from_secs(1);

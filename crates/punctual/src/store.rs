@@ -177,7 +177,7 @@ pub trait Store: Send + Sync + 'static {
     /// What the store is and what it promises.
     ///
     /// It fails where a write would, with the reason: what cannot be told otherwise is tried, though not more often than
-    /// every [`WRITE_KNOWN`](crate::limits::WRITE_KNOWN). With [`Depth::Whole`] it reads all that the store keeps,
+    /// every [`WRITE_KNOWN`](crate::limits::WRITE_KNOWN) unless a write was refused since. With [`Depth::Whole`] it reads all that the store keeps,
     /// where no server behind the store watches over its own pages, says so in the [notes](Report::notes), and fails, as
     /// `Internal`, if something is damaged.
     fn check(&self, depth: Depth) -> Answer<'_, Report>;

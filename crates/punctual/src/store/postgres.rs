@@ -52,6 +52,7 @@ mod unreadable;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::TryFutureExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::Transaction;
 
@@ -261,6 +262,8 @@ impl PostgresStore {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Answer<'static, T> {
+        let core = Arc::clone(&self.core);
+        let work = work.inspect_err(move |error| core.written.heed(error));
         self.verb(work, |why| {
             Error::unknown(format!("{why}; it is not known whether this was stored"))
         })

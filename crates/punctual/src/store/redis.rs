@@ -50,6 +50,7 @@ mod signals;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::address::Address;
@@ -83,6 +84,8 @@ pub struct RedisStore {
     /// Heartbeats wait for nobody's long answer.
     beats: Link,
     passed_over: PassedOver,
+    /// Whether a write was refused since one was tried by a check.
+    refused: Arc<AtomicBool>,
     // Signals end before the driver, so that the last of them are sent.
     signals: RedisSignals,
     _driver: Driver,
@@ -125,7 +128,11 @@ impl RedisStore {
     async fn connect(url: &str, options: RedisOptions) -> Result<(RedisStore, u32), Error> {
         let address = Address::read(url)?;
         let driver = Driver::start()?;
-        let link = || Link::new(address.clone(), driver.spawner().clone(), Arc::new(|_| ()));
+        let refused = Arc::new(AtomicBool::new(false));
+        let link = || {
+            let link = Link::new(address.clone(), driver.spawner().clone(), Arc::new(|_| ()));
+            link.noting_refusals(&refused)
+        };
         let (link, beats) = (link(), link());
         // In a cluster, this finds the node that serves the namespace, which is then asked what it promises.
         let there = link.schema().await?;
@@ -144,6 +151,7 @@ impl RedisStore {
         let store = RedisStore {
             clock: options.clock,
             passed_over: PassedOver::default(),
+            refused,
             signals: RedisSignals::start(&link),
             link,
             beats,
@@ -165,10 +173,17 @@ impl RedisStore {
     async fn report(&self) -> Result<Report, Error> {
         let promise = Promise::read(&self.link).await?;
         promise.accept(&self.link.address().to_string())?;
+        // Whoever was refused a write wants to know how the next one goes.
+        let known = match self.refused.swap(false, Ordering::Relaxed) {
+            true => Duration::ZERO,
+            false => limits::WRITE_KNOWN,
+        };
         let mut arguments = Arguments::default();
-        arguments.number(micros(limits::WRITE_KNOWN));
+        arguments.number(micros(known));
         let asked_at = self.clock.uptime();
-        let now = reply::bytes(self.link.read(&script::CHECK, arguments).await?)?;
+        let checked = self.link.read(&script::CHECK, arguments).await;
+        let checked = checked.inspect_err(|_| self.refused.store(true, Ordering::Relaxed));
+        let now = reply::bytes(checked?)?;
         let latency = self.clock.uptime().saturating_sub(asked_at);
         let here = self.clock.now() - latency / 2;
         let now = order::read_instant(reply::fixed(&now)?);

@@ -9,7 +9,7 @@ use punctual::store::postgres::{PostgresOptions, PostgresStore};
 use punctual::store::redis::{RedisOptions, RedisStore};
 use punctual::store::{Depth, Report, Store};
 use punctual::time::Timestamp;
-use punctual::{JobId, hours};
+use punctual::{JobId, Kind, hours};
 
 use crate::postgres::server::{House, connect, open, schema_of};
 use crate::redis::server::shared_namespace;
@@ -135,4 +135,39 @@ async fn a_check_on_postgres_stops_at_nobody_who_tries_to_write_at_the_same_time
     assert_eq!(held.expect("it is there"), 1);
     check(&open(&url).await).await;
     transaction.rollback().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_write_that_postgres_refuses_is_seen_by_the_next_check() {
+    let Some(house) = House::shared() else { return };
+    let (url, client) = (house.next(), house.client().await);
+    let store = open(&url).await;
+    check(&store).await;
+    let schema = schema_of(&url);
+    let on = |table: &str| {
+        format!(
+            "create trigger is_full before insert or update on {schema}.{table} \
+             for each statement execute function {schema}.refuse()"
+        )
+    };
+    let fill = format!(
+        "create function {schema}.refuse() returns trigger language plpgsql \
+         as $$ begin raise 'no space left on device' using errcode = '53100'; end $$; {}; {}",
+        on("jobs"),
+        on("records")
+    );
+    client.batch_execute(&fill).await.expect("it is full");
+    check(&store).await;
+    let refused = store.insert(&[job("full")]).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Unavailable));
+    for _ in 0..2 {
+        let error = store.check(Depth::Quick).await.expect_err("it is full");
+        assert!(
+            error.to_string().contains("disk of PostgreSQL is full"),
+            "{error}"
+        );
+    }
+    let make_room = format!("drop function {schema}.refuse() cascade");
+    client.batch_execute(&make_room).await.expect("there is room");
+    check(&store).await;
 }

@@ -8,7 +8,7 @@ use super::row::Columns;
 use super::schema;
 use super::session::Session;
 use crate::clock::Clock;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::limits;
 use crate::store::{Report, findings};
 
@@ -22,7 +22,17 @@ impl Written {
     }
 
     pub(super) fn note(&self, clock: &dyn Clock) {
-        let until = clock.uptime().saturating_add(limits::WRITE_KNOWN);
+        self.set(clock.uptime().saturating_add(limits::WRITE_KNOWN));
+    }
+
+    /// A write that the server refused voids what was known.
+    pub(super) fn heed(&self, refusal: &Error) {
+        if refusal.kind() == Kind::Unavailable && !refusal.is_locked() {
+            self.set(Duration::ZERO);
+        }
+    }
+
+    fn set(&self, until: Duration) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }

@@ -22,7 +22,7 @@ use super::fault::{self, Sent};
 use super::reply;
 use super::script::{Arguments, PREPARE, SCHEMA, Script};
 use crate::clock::{Clock, SystemClock};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::limits;
 
 /// Asks the server. Clones share their connection.
@@ -30,6 +30,8 @@ use crate::limits;
 pub(super) struct Link {
     spawner: Spawner,
     inner: Arc<Inner>,
+    /// Set when the server refuses a write.
+    refused: Arc<AtomicBool>,
 }
 
 struct Inner {
@@ -90,7 +92,14 @@ impl Link {
         Link {
             spawner,
             inner: Arc::new(inner),
+            refused: Arc::default(),
         }
+    }
+
+    /// Sets this when the server refuses a write.
+    pub(super) fn noting_refusals(mut self, refused: &Arc<AtomicBool>) -> Link {
+        self.refused = Arc::clone(refused);
+        self
     }
 
     /// The name of a key.
@@ -105,7 +114,14 @@ impl Link {
 
     /// Runs a script that writes.
     pub(super) async fn write(&self, script: &'static Script, arguments: Arguments) -> Result<Value, Error> {
-        self.run(script, arguments, Sent::Write).await
+        let written = self.run(script, arguments, Sent::Write).await;
+        if written
+            .as_ref()
+            .is_err_and(|error| error.kind() == Kind::Unavailable)
+        {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        written
     }
 
     /// Runs a script that only reads, or that may be run twice.

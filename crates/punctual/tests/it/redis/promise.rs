@@ -64,6 +64,7 @@ async fn a_full_memory_is_an_error_that_says_so_and_stores_nothing() {
     let Some(server) = Server::start(&[]) else { return };
     let store = open(server.url()).await;
     insert(&store, &[job("before")]).await;
+    store.check(Depth::Quick).await.expect("there is memory");
     tell(server.url(), &["CONFIG", "SET", "maxmemory", "1"]).await;
     let error = store
         .insert(&[job("full")])
@@ -73,8 +74,14 @@ async fn a_full_memory_is_an_error_that_says_so_and_stores_nothing() {
     assert!(error.to_string().contains("maxmemory"), "{error}");
     let error = super::claim(&store, 1).await.expect_err("there is no memory");
     assert_eq!(error.kind(), Kind::Unavailable);
+    // A check that took a write a moment ago does not rely on it, and goes on trying.
+    for _ in 0..2 {
+        let error = store.check(Depth::Quick).await.expect_err("there is no memory");
+        assert!(error.to_string().contains("maxmemory"), "{error}");
+    }
 
     tell(server.url(), &["CONFIG", "SET", "maxmemory", "0"]).await;
+    store.check(Depth::Quick).await.expect("there is memory");
     assert!(!super::is_there(&store, "full").await);
     insert(&store, &[job("full")]).await;
     let claimed = super::claim(&store, 5).await.expect("it claims");
