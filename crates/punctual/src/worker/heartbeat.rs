@@ -106,6 +106,9 @@ impl Heartbeat {
             match self.beat_all(&runs).await {
                 Ok(()) if whole => {
                     due = asked_at + interval;
+                    if failures > 0 {
+                        tracing::info!(worker = %self.worker.id, failures, "heartbeats are answered again");
+                    }
                     failures = 0;
                 }
                 Ok(()) => {}
@@ -115,12 +118,22 @@ impl Heartbeat {
                     let pause = pause_after(failures, longest, clock.chance());
                     let again = clock.uptime() + pause;
                     due = if whole { again } else { due.min(again) };
-                    tracing::warn!(
-                        worker = %self.worker.id, runs = runs.len(), %error,
-                        "a heartbeat failed; the next one comes in {}", format_length(pause)
-                    );
+                    self.tell_failure(failures, runs.len(), &error);
                 }
             }
+        }
+    }
+
+    /// Says it of the first one: while a store is away, they follow each other closely.
+    fn tell_failure(&self, failures: u32, runs: usize, error: &Error) {
+        let worker = &self.worker.id;
+        if failures == 1 {
+            tracing::warn!(
+                %worker, runs, %error,
+                "a heartbeat failed; the next ones come soon, and the next line when one is answered"
+            );
+        } else {
+            tracing::debug!(%worker, runs, %error, failures, "a heartbeat failed again");
         }
     }
 

@@ -1,12 +1,13 @@
 //! What the log says of runs, and how often.
 
 use std::fmt::Debug;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use macro_rules_attribute::apply;
 use punctual::job::State as JobState;
-use punctual::limits::LAST_CLAIM;
+use punctual::limits::{LAST_CLAIM, LEASE};
 use punctual::run::{Outcome, SettleVerdict};
 use punctual::source::Source;
 use punctual::testing::{Call, Fate};
@@ -20,19 +21,26 @@ use super::house::House;
 use super::{Note, note};
 use crate::stores::{Place, on_each_store};
 
-/// Keeps the warnings and errors of its thread.
+/// Keeps what its thread tells an operator.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+struct Log(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Log {
+    /// The warnings and errors.
     fn said(&self) -> Vec<String> {
+        let told = self.told().into_iter();
+        let said = told.filter(|(level, _)| *level <= Level::WARN);
+        said.map(|(_, message)| message).collect()
+    }
+
+    fn told(&self) -> Vec<(Level, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= Level::WARN
+        metadata.is_event() && *metadata.level() <= Level::INFO
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -51,7 +59,7 @@ impl Subscriber for Log {
         let mut message = Message(String::new());
         event.record(&mut message);
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.push(message.0);
+        said.push((*event.metadata().level(), message.0));
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -112,4 +120,32 @@ async fn an_outcome_that_the_store_refuses_is_told_once(place: Place) {
     let said = log.said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("refuses an outcome"), "{said:?}");
+}
+
+#[apply(on_each_store)]
+async fn heartbeats_that_fail_one_after_the_other_are_told_once_and_so_is_their_end(place: Place) {
+    let house = House::new(&place).await;
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let worker = house.start(house.worker());
+    house.quiet().await;
+    for _ in 0..2 {
+        house.source.beats_shut.store(true, Ordering::Relaxed);
+        house.pass(LEASE).await;
+        house.source.beats_shut.store(false, Ordering::Relaxed);
+        house.pass(LEASE).await;
+    }
+    worker.shutdown.cancel();
+    house.pass(LAST_CLAIM).await;
+    assert_eq!(worker.stopped().await, Ok(()));
+    let told = log.told().into_iter();
+    let told: Vec<_> = told
+        .filter(|(_, message)| message.contains("heartbeat"))
+        .collect();
+    let levels: Vec<Level> = told.iter().map(|(level, _)| *level).collect();
+    assert_eq!(
+        levels,
+        [Level::WARN, Level::INFO, Level::WARN, Level::INFO],
+        "{told:?}"
+    );
 }
