@@ -297,7 +297,13 @@ impl Dispatched {
     }
 
     async fn apply_all(&self, changes: &[Change]) -> Result<Vec<Applied>, Error> {
-        let applied = self.rows.apply(changes).await?;
+        let applied = self.rows.apply(changes).await;
+        if applied.as_ref().is_err_and(Error::is_unknown) {
+            // Of what was stored after all, nobody may send those again that stand in no line: jobs that came with a change, and
+            // rows whose callers find them as they wanted them.
+            self.lines.doubt_all().await.ok();
+        }
+        let applied = applied?;
         let (mut places, mut unsure) = (Places::new(), Vec::new());
         for (change, applied) in changes.iter().zip(&applied) {
             match applied {

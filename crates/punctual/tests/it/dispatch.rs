@@ -6,6 +6,7 @@ mod firing;
 mod lies;
 mod lost;
 mod trouble;
+mod way;
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
 //! Jobs that stand in no line though they wait.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
+use punctual::change::Change;
 use punctual::job::Job;
 use punctual::limits::{DISPATCH_IDLE, DISPATCH_LINE, RESCAN};
 use punctual::queue::QueueName;
@@ -11,6 +13,7 @@ use punctual::{JobId, minutes};
 
 use super::lies::Liar;
 use super::trouble::later;
+use super::way::Way;
 use super::{Store, claim_from, in_queue, insert, job, open, servers, until};
 
 /// How many jobs a claim takes at most.
@@ -157,4 +160,24 @@ async fn what_a_dispatch_keeps_in_redis_goes_by_itself_when_nobody_uses_it_any_m
         jobs.iter().map(Job::id).collect::<Vec<_>>(),
         "in their order"
     );
+}
+
+#[tokio::test]
+async fn jobs_that_came_with_a_change_without_an_answer_are_found_at_once() {
+    let Some((house, redis)) = servers() else { return };
+    let way = Way::to(&house.next()).await;
+    let store = open(&way.url, &redis).await;
+    for number in 0..10 {
+        let mut before = job(&format!("before-{number}"));
+        before.status.due = "2100-01-01T00:00:00Z".parse().expect("an instant");
+        insert(&store, std::slice::from_ref(&before)).await;
+        assert_eq!(claim_from(&store, &["default"], 5).await, []);
+        let then = job(&format!("then-{number}"));
+        let mut change = Change::delete(&before);
+        change.then = vec![then.clone()];
+        way.loses_commit.store(true, Ordering::Relaxed);
+        let error = store.apply(&[change]).await.expect_err("its answer is lost");
+        assert!(error.is_unknown(), "{error:?}");
+        assert_eq!(claim_from(&store, &["default"], 5).await, [then.id()]);
+    }
 }
