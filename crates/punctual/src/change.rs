@@ -220,8 +220,9 @@ pub enum ScheduleApplied {
     Applied,
     /// The row has another `rev`, or another schedule has the name; this is that row. Nothing, where there is none.
     Stale(Option<Box<Schedule>>),
-    /// This change alone could not be made, for this reason, while the others of its batch were. Its row moved on and cannot be
-    /// read, so that it cannot be shown as stale (`Internal`).
+    /// This change alone could not be made, for this reason, and the others of its batch were not held up by it. Its row moved on
+    /// and cannot be read, so that it cannot be shown as stale (`Internal`); or another transaction
+    /// [has locked](Error::is_locked) it, and the same change may be sent again.
     Refused(Error),
 }
 

@@ -144,7 +144,9 @@ pub trait Store: Send + Sync + 'static {
     /// one after the other. With the row it inserts the jobs, as [`insert`](Self::insert) would: one whose id is there already
     /// stays as it is. It drops entries of the ledger, writes others, each in place of the one with its key, and then drops the
     /// [old](crate::change::Forget) ones, oldest first, at most [`LEDGER_FORGOTTEN`](crate::limits::LEDGER_FORGOTTEN). All or
-    /// nothing per change. A schedule that is deleted takes its ledger with it, and leaves its jobs.
+    /// nothing per change. A schedule that is deleted takes its ledger with it, and leaves its jobs. A change is
+    /// [refused](ScheduleApplied::Refused) alone where another transaction has locked its row, or where the row has another
+    /// `rev` and cannot be read.
     ///
     /// What no rule makes is `Invalid`, and nothing of the batch is written: a row whose `rev` is not one above the expected
     /// or which has another id or name, another one's ledger, jobs with unique keys, more jobs than

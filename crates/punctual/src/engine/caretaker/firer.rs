@@ -16,7 +16,8 @@ use crate::change::{ScheduleApplied, ScheduleChange};
 use crate::error::Error;
 use crate::job::JobId;
 use crate::limits::{
-    FIRE_GAP, FIRE_LATE, FIRE_PAGES, FIRE_REFUSED, FIRE_ROWS, RESCAN, UNREADABLE_PAUSE, UNREADABLE_TOLD,
+    FIRE_GAP, FIRE_LATE, FIRE_PAGES, FIRE_REFUSED, FIRE_ROWS, LOCK_WAIT, RESCAN, UNREADABLE_PAUSE,
+    UNREADABLE_TOLD,
 };
 use crate::rules::fire::{self, Fired};
 use crate::schedule::{AT_ONCE, Schedule, ScheduleId};
@@ -280,6 +281,7 @@ impl<'a> Firer<'a> {
                 }
                 // Somebody else was quicker.
                 Ok(ScheduleApplied::Stale(there)) => round.look(there.and_then(|row| row.standing.next)),
+                Ok(ScheduleApplied::Refused(error)) if error.is_locked() => self.wait_for(row, round),
                 Ok(ScheduleApplied::Refused(error)) | Err(error) => match is_of_an_item(&error) {
                     true => self.leave(row, &error, round),
                     false => failed = Some(error),
@@ -287,6 +289,16 @@ impl<'a> Firer<'a> {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Leaves a schedule alone for a moment that another transaction has locked: the end of one of its runs is being written, or
+    /// another node fires it.
+    fn wait_for(&mut self, row: &Schedule, round: &mut Round) {
+        tracing::debug!(schedule = %row.name, "a due schedule is locked by another transaction; it is tried again");
+        let until = self.core.clock.uptime() + LOCK_WAIT;
+        self.held.insert(row.id, Held { rev: row.rev, until });
+        round.hold(until);
+        round.count_overdue(row.standing.next);
     }
 
     /// Leaves a schedule alone that cannot be written.

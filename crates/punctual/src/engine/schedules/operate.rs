@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::change::{ScheduleApplied, ScheduleChange};
 use crate::error::{Error, Kind};
 use crate::job::JobId;
-use crate::limits::{CONFLICT_ROUNDS, FIRE_ROWS, REASON_BYTES, SETTLE_ROUNDS};
+use crate::limits::{CONFLICT_ROUNDS, FIRE_ROWS, FLUSH_PAUSE, LANE_DEADLINE, REASON_BYTES, SETTLE_ROUNDS};
 use crate::rules::fire::{self, Fired, Sight};
 use crate::rules::{self, Moment};
 use crate::schedule::{Plan, Schedule, ScheduleId, ScheduleName};
@@ -76,7 +76,7 @@ impl Core {
             let id = ScheduleId(self.clock.fresh_id());
             let change = fire::create(id, name.clone(), plan.clone(), &calendars, &moment);
             let made = change.becomes.clone();
-            match (self.schedules.submit(change, ()).await?, made) {
+            match (self.write_schedule(change).await?, made) {
                 (ScheduleApplied::Applied, Some(made)) => return Ok((made, Upsert::Created)),
                 (ScheduleApplied::Refused(error), _) => return Err(error),
                 _ => {}
@@ -96,8 +96,9 @@ impl Core {
             let (id, rev) = self.version_of(name).await?;
             check_version(name, rev, expect)?;
             let change = ScheduleChange::deletion(id, name.clone(), rev);
-            match self.schedules.submit(change, ()).await? {
+            match self.write_schedule(change).await? {
                 ScheduleApplied::Applied => return Ok(()),
+                ScheduleApplied::Refused(error) if error.is_locked() => return Err(error),
                 // It moved on, and may be one by now that cannot be read.
                 ScheduleApplied::Stale(_) | ScheduleApplied::Refused(_) => {}
             }
@@ -239,11 +240,29 @@ impl Core {
         before: &Schedule,
         change: ScheduleChange,
     ) -> Result<ScheduleApplied, Error> {
-        let written = self.write_all_fired(vec![(before, change)]).await;
+        let made = Made::by(before, &change);
+        let written = self.write_schedule(change).await;
+        if matches!(written, Ok(ScheduleApplied::Applied)) {
+            self.counters.made(made);
+        }
         written
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Err(Error::unknown("the store did not answer for the schedule")))
+    }
+
+    /// Writes a change of a schedule. Where another transaction has locked its row, it is sent again and again for a while: a node
+    /// that fires it is through in a moment.
+    pub(in crate::engine) async fn write_schedule(
+        &self,
+        change: ScheduleChange,
+    ) -> Result<ScheduleApplied, Error> {
+        let give_up_at = self.clock.uptime() + LANE_DEADLINE;
+        loop {
+            let written = self.schedules.submit(change.clone(), ()).await?;
+            let is_locked = matches!(&written, ScheduleApplied::Refused(error) if error.is_locked());
+            if !is_locked || self.clock.uptime() >= give_up_at {
+                return Ok(written);
+            }
+            self.clock.sleep(FLUSH_PAUSE).await;
+        }
     }
 
     /// Writes what was decided about these rows, and counts what was made so.

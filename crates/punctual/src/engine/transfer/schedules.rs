@@ -66,7 +66,7 @@ impl Engine {
         let mut change = ScheduleChange::to(&nothing, parked(&whole));
         change.replans = true;
         let begun = change.becomes.clone();
-        let there = match core.schedules.submit(change, ()).await? {
+        let there = match core.write_schedule(change).await? {
             ScheduleApplied::Applied => begun,
             ScheduleApplied::Stale(there) => there.map(|there| *there),
             ScheduleApplied::Refused(error) => return Err(error),
@@ -139,7 +139,7 @@ impl Arrival {
     /// Whether the row was as it was known. If not, it is known now.
     async fn write(&mut self, change: ScheduleChange) -> Result<bool, Error> {
         let becomes = change.becomes.clone();
-        match self.engine.core.schedules.submit(change, ()).await? {
+        match self.engine.core.write_schedule(change).await? {
             ScheduleApplied::Applied => {
                 self.row = becomes.unwrap_or_else(|| self.row.clone());
                 Ok(true)

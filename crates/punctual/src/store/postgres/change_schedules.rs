@@ -1,8 +1,9 @@
 //! Changes of schedules: with each its jobs and its ledger, or nothing.
 //!
-//! A batch takes a few statements, however many changes are in it. As everywhere, rows of jobs are taken before those of schedules:
-//! a run that ends holds its own row when it pokes its schedule. So jobs go in first, and those of a schedule that has moved
-//! on meanwhile are taken back before anybody can see them.
+//! A batch takes a few statements, however many changes are in it. Elsewhere rows of jobs are taken before those of schedules: a
+//! run that ends holds its own row when it pokes its schedule, and a user's transaction that settled it holds both until it
+//! commits. So nobody waits for a schedule here: one whose row another transaction holds is left as it is, with its jobs and
+//! its ledger, and its change is refused as locked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use super::insert::{ids_of, insert_absent};
 use super::schedules::{NAMED, columns};
 use super::session::{Link, Param, Session};
 use crate::change::{ScheduleApplied, ScheduleChange};
+use crate::error::Error;
 use crate::job::Job;
 use crate::limits;
 use crate::schedule::{Occurrence, OccurrenceKey, Schedule, ScheduleId};
@@ -41,25 +43,21 @@ async fn change_in(link: Link<'_>, changes: &[ScheduleChange]) -> Result<Vec<Sch
     Ok(answers)
 }
 
-/// The first changes, as far as none hangs on another: of different schedules, with different jobs. Whoever fires what is due sends
-/// no others.
+/// The first changes, as far as none hangs on another: of different schedules. Whoever fires what is due sends no others.
 fn independent_part(changes: &[ScheduleChange]) -> &[ScheduleChange] {
-    let (mut ids, mut names, mut jobs) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let end = changes.iter().position(|change| {
-        let shares_a_job = change.jobs.iter().any(|job| jobs.contains(&job.id()));
-        jobs.extend(change.jobs.iter().map(Job::id));
-        shares_a_job || !ids.insert(change.id) || !names.insert(&change.name)
-    });
+    let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
+    let end = changes
+        .iter()
+        .position(|change| !ids.insert(change.id) || !names.insert(&change.name));
     &changes[..end.unwrap_or(changes.len())]
 }
 
 async fn change_part(link: Link<'_>, changes: &[ScheduleChange]) -> Result<Vec<ScheduleApplied>, Fault> {
-    let inserted = insert_jobs(link, changes).await?;
     let mut done = write_new(link, changes).await?;
     done.extend(write_known(link, changes).await?);
     let is_done = |change: &&ScheduleChange| done.contains(&change.id.0);
     let (made, left): (Vec<_>, Vec<_>) = changes.iter().partition(is_done);
-    take_back(link, &left, &inserted).await?;
+    insert_jobs(link, &made).await?;
     write_ledgers(link, &made).await?;
     let mut there = there(link, &left).await?;
     let answers = changes.iter().map(|change| match is_done(&change) {
@@ -68,37 +66,36 @@ async fn change_part(link: Link<'_>, changes: &[ScheduleChange]) -> Result<Vec<S
             // What was not to be there, and is not, need not be deleted.
             None if change.expect == 0 && change.becomes.is_none() => ScheduleApplied::Applied,
             None => ScheduleApplied::Stale(None),
+            // Nothing else stood against it.
+            Some(row) if rev_of(&row) == Some(change.expect) => ScheduleApplied::Refused(locked(change)),
             Some(row) => schedule_row::stale(row),
         },
     });
     Ok(answers.collect())
 }
 
-/// Inserts all jobs that are not there yet, and answers their ids.
-async fn insert_jobs(link: Link<'_>, changes: &[ScheduleChange]) -> Result<BTreeSet<Uuid>, Fault> {
+fn rev_of(row: &Result<Schedule, UnreadableSchedule>) -> Option<u64> {
+    match row {
+        Ok(schedule) => Some(schedule.rev),
+        Err(unreadable) => unreadable.rev,
+    }
+}
+
+fn locked(change: &ScheduleChange) -> Error {
+    Error::locked(format!(
+        "another transaction has locked the schedule {}, which this would write; nothing was stored",
+        change.name
+    ))
+}
+
+/// Inserts the jobs of schedules that were written, but for those that are there already.
+async fn insert_jobs(link: Link<'_>, changes: &[&ScheduleChange]) -> Result<(), Fault> {
     let jobs = changes.iter().flat_map(|change| &change.jobs);
     // Of two with one id the first is the one that stays.
     let by_id: BTreeMap<_, _> = jobs.rev().map(|job| (job.id(), job)).collect();
     let jobs: Vec<&Job> = by_id.into_values().collect();
-    match jobs.is_empty() {
-        true => Ok(BTreeSet::new()),
-        false => insert_absent(link, &jobs).await,
-    }
-}
-
-/// Takes back the jobs that were inserted for changes that are not made.
-async fn take_back(
-    link: Link<'_>,
-    changes: &[&ScheduleChange],
-    inserted: &BTreeSet<Uuid>,
-) -> Result<(), Fault> {
-    let jobs = changes.iter().flat_map(|change| &change.jobs);
-    let jobs = jobs.map(|job| (job.id().0, job.status.rev.cast_signed()));
-    let jobs: BTreeMap<Uuid, i64> = jobs.filter(|(id, _)| inserted.contains(id)).collect();
-    let (ids, revs): (Vec<Uuid>, Vec<i64>) = jobs.into_iter().unzip();
-    if !ids.is_empty() {
-        let params: [Param<'_>; 2] = [(&ids, Type::UUID_ARRAY), (&revs, Type::INT8_ARRAY)];
-        link.query(include_str!("apply_delete.sql"), &params).await?;
+    if !jobs.is_empty() {
+        insert_absent(link, &jobs).await?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
--- Locks the schedules in the order of their ids, and writes those that have the expected rev; one without a standing is deleted
--- with its ledger.
+-- Writes the schedules that have the expected rev and that nobody else has locked; one without a standing is deleted with its
+-- ledger.
 with change as materialized (
   select * from unnest($1, $2, $3, $4, $5, $6) as change (id, expect, rev, next, plan, standing)
 ), doing as materialized (
   select change.*
   from change join punctual.schedules there on there.id = change.id and there.rev = change.expect
-  order by there.id for update of there
+  for update of there skip locked
 ), deleted as (
   delete from punctual.schedules using doing where schedules.id = doing.id and doing.standing is null
 ), deleted_ledgers as (

@@ -1,18 +1,18 @@
-//! Schedules that several nodes fire at once.
+//! Schedules that several nodes fire at once, and those whose rows somebody's transaction holds.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
-use punctual::Error;
-use punctual::change::{Change, ScheduleApplied, ScheduleChange};
+use punctual::change::{Applied, Change, ScheduleApplied, ScheduleChange};
 use punctual::job::Job;
-use punctual::schedule::{Cause, Occurrence, Outcome, Schedule};
+use punctual::schedule::{Cause, Occurrence, Outcome, Overlap, Plan, Schedule, Spec};
 use punctual::store::Store;
-use punctual::store::postgres::PostgresStore;
+use punctual::store::postgres::{PostgresStore, Within};
 use punctual::time::{Timestamp, seconds};
+use punctual::{Engine, NewJob};
 
-use super::PATIENCE;
-use super::server::{House, open};
+use super::server::{House, open, schema_of};
+use super::{claim, success, until};
 use crate::rows::{job_for, looks, make, schedule};
 
 /// How often each node fires all that it finds.
@@ -43,17 +43,6 @@ fn fire(row: &Schedule) -> ScheduleChange {
     }
 }
 
-/// What a verb answers, once no other node has locked its rows for too long: where everything is slow, some have.
-async fn patiently<T>(verb: impl AsyncFn() -> Result<T, Error>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match verb().await {
-            Err(error) if error.is_locked() && Instant::now() < deadline => {}
-            answer => return answer.expect("the store writes"),
-        }
-    }
-}
-
 /// Fires what it finds, each round in another order, and ends every other job that it made, which pokes its schedule. Answers
 /// how many it fired, and how many of its jobs are left.
 async fn play(store: PostgresStore, node: u64) -> (u64, u64) {
@@ -64,7 +53,10 @@ async fn play(store: PostgresStore, node: u64) -> (u64, u64) {
             rows.reverse();
         }
         let changes: Vec<ScheduleChange> = rows.iter().map(fire).collect();
-        let applied = patiently(async || store.change_schedules(&changes).await).await;
+        let applied = store
+            .change_schedules(&changes)
+            .await
+            .expect("nobody is waited for");
         let made = changes.iter().zip(&applied);
         let made = made.filter(|(_, applied)| **applied == ScheduleApplied::Applied);
         let jobs: Vec<&Job> = made.flat_map(|(change, _)| &change.jobs).collect();
@@ -76,7 +68,7 @@ async fn play(store: PostgresStore, node: u64) -> (u64, u64) {
             .map(|job| Change::delete(job))
             .collect();
         left += (jobs.len() - ends.len()) as u64;
-        patiently(async || store.apply(&ends).await).await;
+        store.apply(&ends).await.expect("nobody fires for long");
     }
     (fired, left)
 }
@@ -109,4 +101,69 @@ async fn nodes_that_fire_the_same_schedules_at_once_stand_in_nobodys_way_and_fir
     let counted = store.counts().await.expect("the store counts").queues;
     let there: u64 = counted.iter().flat_map(|queue| queue.jobs).sum();
     assert_eq!(there, left);
+}
+
+fn every_second(queue: &str, overlap: Overlap) -> Plan {
+    Plan {
+        overlap,
+        ..Plan::new(Spec::every(seconds(1)), NewJob::bytes("test", "{}").queue(queue))
+    }
+}
+
+fn within(url: &str) -> Within<'_> {
+    Within {
+        namespace: schema_of(url),
+        ..Within::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_open_transaction_that_ends_a_run_holds_up_its_own_schedule_and_no_other() {
+    let Some(house) = House::shared() else { return };
+    let url = house.next();
+    let store = Arc::new(open(&url).await);
+    let engine = Engine::builder().on(store.clone());
+    let others = ["first", "second", "third"];
+    for name in others {
+        let set = engine.set_schedule(name, every_second("other", Overlap::Allow), None);
+        set.await.expect("it is set");
+    }
+    // It waits for the end of its run, and has to be looked at each second all the same.
+    let set = engine.set_schedule("held", every_second("default", Overlap::BufferOne), None);
+    set.await.expect("it is set");
+    let fired = async |name: &str| engine.schedule(name).await.expect("it is there").standing.fired;
+
+    let mut claimed = Vec::new();
+    until("its first job is due", async || {
+        claimed = claim(&*store, 1).await.jobs;
+        !claimed.is_empty()
+    })
+    .await;
+    let mut client = house.client().await;
+    let transaction = client.transaction().await.expect("it begins");
+    let settled = [success(&claimed[0])];
+    let applied = PostgresStore::settle_in(&transaction, within(&url), &settled).await;
+    assert_eq!(applied, Ok(vec![Applied::Applied]));
+
+    let mut before = Vec::new();
+    for name in others {
+        before.push((name, fired(name).await));
+    }
+    for (name, before) in before {
+        until("the others fire", async || fired(name).await >= before + 4).await;
+    }
+    assert_eq!(fired("held").await, 1);
+    // What asks for the held schedule waits for it.
+    let pausing = {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.pause_schedule("held", "the night", None).await })
+    };
+    until("the others fire", async || fired("first").await >= 8).await;
+    assert!(!pausing.is_finished());
+    transaction.commit().await.expect("it commits");
+    let paused = pausing.await.expect("it does not panic");
+    assert!(paused.expect("it is paused").standing.paused.is_some());
+    let resumed = engine.resume_schedule("held", None).await;
+    resumed.expect("it goes on");
+    until("it fires again", async || fired("held").await >= 2).await;
 }
