@@ -157,6 +157,9 @@ pub const FLUSH_REPEATS: usize = 3;
 pub const FLUSH_PAUSE: Duration = Duration::from_millis(50);
 /// Items that wait for another's lock and are tried at once, each alone, beside the lane.
 pub const SIDE_FLUSHES: usize = 4;
+/// Into how many parts a batch falls that met a lock nobody can name: of 1,000 items the locked one stands alone after four
+/// [`LOCK_WAIT`]s, a second, and most of the others are written after the first.
+pub const LOCKED_PARTS: usize = 10;
 /// How long a statement waits for another's lock before its items are tried alone.
 pub const LOCK_WAIT: Duration = Duration::from_millis(250);
 

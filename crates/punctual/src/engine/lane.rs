@@ -6,7 +6,7 @@
 //! ```text
 //! caller ─┐                     ┌─▶ store ─▶ commit ─▶ signals ─▶ answers
 //! caller ─┼─▶ places ─▶ line ─▶ flush (1 in flight)
-//! caller ─┘   bounded   fair    └─▶ an item's fault: halves;  a lock: beside the lane, each alone
+//! caller ─┘   bounded   fair    └─▶ an item's fault: halves;  a lock: beside the lane, in parts or each alone
 //! ```
 //!
 //! An item in the lane belongs to the lane: a caller that leaves gives up its answer, not its item. A flush runs in
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::limits::{
     FLUSH_BYTES, FLUSH_ITEMS, FLUSH_PAUSE, FLUSH_REPEATS, LANE_BYTES, LANE_DEADLINE, LANE_ITEMS, LOCK_WAIT,
-    SIDE_FLUSHES,
+    LOCKED_PARTS, SIDE_FLUSHES,
 };
 use crate::queue::QueueName;
 use crate::signals::Signal;
@@ -51,8 +51,9 @@ pub(crate) trait Write: Send + Sync + 'static {
     /// About how many bytes an item takes in memory and in a transaction.
     fn bytes(item: &Self::Item) -> usize;
 
-    /// Whether it takes a unique key, for whose lock it may have to wait.
-    fn takes_key(item: &Self::Item) -> bool;
+    /// Whether it writes more than its own row, so that it may have to wait as long as somebody's transaction is open: for a unique
+    /// key, or for a schedule that it pokes.
+    fn may_wait(item: &Self::Item) -> bool;
 
     /// Writes a batch, and answers for each item in order.
     fn write<'a>(&'a self, items: &'a [Self::Item]) -> Answer<'a, Vec<Self::Out>>;
@@ -291,12 +292,12 @@ impl<W: Write> Inner<W> {
             match self.write(&part.items).await {
                 Ok(outs) => part.answer(&self.write, outs),
                 Err(error) if error.is_locked() => {
-                    let (keyed, rest) = part.split_keyed();
-                    if keyed.items.is_empty() {
-                        rest.refuse(&error);
+                    let (waiting, rest) = part.split_waiting();
+                    if waiting.items.is_empty() {
+                        self.flush_in_parts(rest, error);
                         continue;
                     }
-                    self.flush_beside(keyed);
+                    self.flush_beside(waiting);
                     parts.extend((!rest.items.is_empty()).then_some(rest));
                 }
                 Err(error) if part.items.len() > 1 && is_of_an_item(&error) => {
@@ -341,9 +342,33 @@ impl<W: Write> Inner<W> {
         Err(unknown.unwrap_or_else(abandoned))
     }
 
-    /// Writes each of these items alone, beside the lane, for as long as the lock of its key may be waited for.
-    fn flush_beside(self: &Arc<Self>, keyed: Batch<W>) {
-        for (item, caller) in keyed.items.into_iter().zip(keyed.callers) {
+    /// Writes a batch beside the lane of which some row is locked, in ever smaller parts: what is not locked is soon written, and
+    /// what is, is refused when it stands alone.
+    fn flush_in_parts(self: &Arc<Self>, batch: Batch<W>, locked: Error) {
+        let lane = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let mut parts = VecDeque::from([(batch, locked)]);
+            while let Some((part, error)) = parts.pop_front() {
+                if part.items.len() == 1 || !(error.is_locked() || is_of_an_item(&error)) {
+                    part.refuse(&error);
+                    continue;
+                }
+                for part in part.split(LOCKED_PARTS) {
+                    let side_flush = lane.side_flushes.acquire().await;
+                    let written = lane.write(&part.items).await;
+                    drop(side_flush);
+                    match written {
+                        Ok(outs) => part.answer(&lane.write, outs),
+                        Err(error) => parts.push_back((part, error)),
+                    }
+                }
+            }
+        });
+    }
+
+    /// Writes each of these items alone, beside the lane, for as long as a lock may be waited for.
+    fn flush_beside(self: &Arc<Self>, waiting: Batch<W>) {
+        for (item, caller) in waiting.items.into_iter().zip(waiting.callers) {
             let lane = Arc::clone(self);
             self.tasks.spawn(async move {
                 let item = [item];

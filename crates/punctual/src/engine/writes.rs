@@ -27,7 +27,7 @@ impl Write for Inserts {
         ROW_BYTES + body_bytes(&job.body)
     }
 
-    fn takes_key(job: &Job) -> bool {
+    fn may_wait(job: &Job) -> bool {
         job.status.unique_key.is_some()
     }
 
@@ -78,11 +78,9 @@ impl Write for Changes {
         ROW_BYTES + status + body + change.then.iter().map(Inserts::bytes).sum::<usize>()
     }
 
-    fn takes_key(change: &Change) -> bool {
-        change
-            .becomes
-            .as_ref()
-            .is_some_and(|status| status.unique_key.is_some())
+    fn may_wait(change: &Change) -> bool {
+        let status = change.becomes.as_ref();
+        change.pokes.is_some() || status.is_some_and(|status| status.unique_key.is_some())
     }
 
     fn write<'a>(&'a self, changes: &'a [Change]) -> Answer<'a, Vec<Applied>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use macro_rules_attribute::apply;
-use punctual::limits::{FLUSH_BYTES, FLUSH_ITEMS, FLUSH_REPEATS, LANE_DEADLINE, LANE_ITEMS};
+use punctual::limits::{FLUSH_BYTES, FLUSH_ITEMS, FLUSH_REPEATS, LANE_DEADLINE, LANE_ITEMS, LOCKED_PARTS};
 use punctual::run::SettleVerdict;
 use punctual::source::Source;
 use punctual::testing::{Call, Fate};
@@ -255,6 +255,27 @@ async fn a_lock_that_is_never_let_go_is_given_up(place: Place) {
         .await;
     let answer = all(answers).await.remove(0);
     assert_eq!(answer.map_err(|error| error.kind()), Err(Kind::Unavailable));
+}
+
+#[apply(on_each_store)]
+async fn a_locked_row_that_nobody_foresees_is_found_beside_the_lane_and_refused_alone(place: Place) {
+    let stage = Stage::quiet(&place).await;
+    stage.store.rule(|call| match call {
+        Call::Insert(jobs) if jobs.iter().any(|job| job.id() == JobId::named("7")) => {
+            Fate::Refuse(Error::locked("another transaction holds the row"))
+        }
+        _ => Fate::Pass,
+    });
+    // Time stands still: nobody waits.
+    let answers = all(callers(&stage, (0..30).map(|n| named(&n.to_string())))).await;
+    for (n, answer) in answers.into_iter().enumerate() {
+        match n {
+            7 => assert!(answer.expect_err("it is locked").is_locked()),
+            _ => assert_eq!(answer, Ok(JobId::named(&n.to_string()))),
+        }
+    }
+    let parts = [[3; LOCKED_PARTS].as_slice(), &[1; 3]].concat();
+    assert_eq!(stage.store.insert_sizes(), [&[30][..], &parts].concat());
 }
 
 #[apply(on_each_store)]

@@ -81,13 +81,26 @@ impl<W: Write> Batch<W> {
         }
     }
 
-    pub(super) fn split_keyed(self) -> (Batch<W>, Batch<W>) {
-        let (keyed, rest): (Vec<_>, Vec<_>) = self
+    /// Those that [may have to wait](Write::may_wait), and the others.
+    pub(super) fn split_waiting(self) -> (Batch<W>, Batch<W>) {
+        let (waiting, rest): (Vec<_>, Vec<_>) = self
             .items
             .into_iter()
             .zip(self.callers)
-            .partition(|(item, _)| W::takes_key(item));
-        (Batch::from_iter(keyed), Batch::from_iter(rest))
+            .partition(|(item, _)| W::may_wait(item));
+        (Batch::from_iter(waiting), Batch::from_iter(rest))
+    }
+
+    /// At most so many parts of about the same size.
+    pub(super) fn split(mut self, parts: usize) -> Vec<Batch<W>> {
+        let size = self.items.len().div_ceil(parts).max(1);
+        let mut split = Vec::with_capacity(parts);
+        while self.items.len() > size {
+            let rest = self.split_off(size);
+            split.push(std::mem::replace(&mut self, rest));
+        }
+        split.push(self);
+        split
     }
 }
 

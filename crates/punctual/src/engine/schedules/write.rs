@@ -30,7 +30,8 @@ impl Write for ScheduleWrites {
         ROW_BYTES * (1 + entries) + plan + jobs.sum::<usize>()
     }
 
-    fn takes_key(_: &ScheduleChange) -> bool {
+    /// A row that another transaction has locked is refused, and not waited for.
+    fn may_wait(_: &ScheduleChange) -> bool {
         false
     }
 

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use punctual::change::{Applied, Change, ScheduleApplied, ScheduleChange};
 use punctual::job::Job;
+use punctual::run::SettleVerdict;
 use punctual::schedule::{Cause, Occurrence, Outcome, Overlap, Plan, Schedule, Spec};
+use punctual::source::Source;
 use punctual::store::Store;
 use punctual::store::postgres::{PostgresStore, Within};
 use punctual::time::{Timestamp, seconds};
 use punctual::{Engine, NewJob};
 
 use super::server::{House, open, schema_of};
-use super::{claim, success, until};
+use super::{PATIENCE, claim, insert, job, success, until};
 use crate::rows::{job_for, looks, make, schedule};
+use crate::stage::{done, settlement};
 
 /// How often each node fires all that it finds.
 const ROUNDS: u64 = 20;
@@ -166,4 +169,43 @@ async fn an_open_transaction_that_ends_a_run_holds_up_its_own_schedule_and_no_ot
     let resumed = engine.resume_schedule("held", None).await;
     resumed.expect("it goes on");
     until("it fires again", async || fired("held").await >= 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_run_whose_schedule_an_open_transaction_holds_waits_alone_for_its_settlement() {
+    let Some(house) = House::shared() else { return };
+    let url = house.next();
+    let store = Arc::new(open(&url).await);
+    let engine = Engine::builder().on(store.clone());
+    let mut row = schedule("held");
+    row.standing.next = None;
+    make(&*store, std::slice::from_ref(&row)).await;
+    let mut jobs = vec![job_for(&row, "in the transaction"), job_for(&row, "waits")];
+    jobs.extend((0..40).map(|number| job(&number.to_string())));
+    insert(&*store, &jobs).await;
+    let mut claimed = claim(&*store, jobs.len()).await.jobs;
+    claimed.sort_by_key(|claimed| jobs.iter().position(|job| job.id() == claimed.id()));
+    let mut client = house.client().await;
+    let transaction = client.transaction().await.expect("it begins");
+    let settled = [success(&claimed[0])];
+    let applied = PostgresStore::settle_in(&transaction, within(&url), &settled).await;
+    assert_eq!(applied, Ok(vec![Applied::Applied]));
+
+    let settle = |job: &Job| {
+        let (engine, settlement) = (engine.clone(), settlement(job, done("1")));
+        tokio::spawn(async move { engine.settle(vec![settlement]).await })
+    };
+    let mut settling: Vec<_> = claimed[1..].iter().map(settle).collect();
+    let waits = settling.remove(0);
+    for other in settling {
+        let settled = tokio::time::timeout(PATIENCE, other).await;
+        let settled = settled.expect("it is not delayed").expect("it does not panic");
+        assert_eq!(settled, Ok(vec![SettleVerdict::Settled]));
+    }
+    assert!(!waits.is_finished());
+    transaction.commit().await.expect("it commits");
+    let settled = waits.await.expect("it does not panic");
+    assert_eq!(settled, Ok(vec![SettleVerdict::Settled]));
+    let poked = engine.schedule("held").await.expect("it is there");
+    assert!(poked.rev >= row.rev + 2, "both ends were told");
 }
