@@ -27,12 +27,6 @@ pub(super) async fn fetch_now(session: &Session, ids: &[JobId]) -> Result<Vec<Op
     in_order(ids, session.read(FETCH, &params).await?)
 }
 
-/// The rows of these jobs as the server gave them, in no order.
-pub(super) async fn rows_of(session: &Session, ids: &[JobId]) -> Result<Vec<Row>, Fault> {
-    let wanted = uuids(ids);
-    session.read(FETCH, &[(&wanted, Type::UUID_ARRAY)]).await
-}
-
 fn uuids(ids: &[JobId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.0).collect()
 }

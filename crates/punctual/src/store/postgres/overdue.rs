@@ -1,12 +1,13 @@
-//! Overdue: rows whose alarm has passed.
+//! Overdue: rows whose alarm has passed, but for those that another transaction holds: most likely they are being settled in their
+//! handlers' own, and count as held for as long as it is open.
 
 use std::collections::BTreeMap;
 
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use super::claim::number;
 use super::fault::Fault;
-use super::fetch::rows_of;
 use super::row::{Columns, read_job};
 use super::session::{Param, Session};
 use crate::error::Error;
@@ -86,9 +87,10 @@ async fn read_each(
     if alarms.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<JobId> = alarms.iter().map(|(_, id)| *id).collect();
+    let ids: Vec<Uuid> = alarms.iter().map(|(_, id)| id.0).collect();
+    let sql = include_str!("overdue_rows.sql");
     let mut found = BTreeMap::new();
-    for row in &rows_of(session, &ids).await? {
+    for row in &session.read(sql, &[(&ids, Type::UUID_ARRAY)]).await? {
         let id = Columns::of(row).id(0)?;
         match read_job(row, 0) {
             Err(fault) if !fault.is_of_a_row() => return Err(fault),

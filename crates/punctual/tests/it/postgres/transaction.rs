@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use punctual::change::{Applied, Inserted};
-use punctual::job::State;
+use punctual::job::{Job, State};
 use punctual::run::BeatVerdict;
 use punctual::signals::Signal;
 use punctual::store::Store;
 use punctual::store::postgres::{PostgresStore, Within};
 use punctual::time::Timestamp;
-use punctual::{Engine, Kind, NewJob};
+use punctual::{Engine, JobId, Kind, NewJob};
 
 use super::server::{House, open, schema_of};
 use super::{PATIENCE, claim, insert, is_there, job, success, with_key};
@@ -172,6 +172,11 @@ async fn a_run_that_is_being_settled_in_an_open_transaction_counts_as_held() {
     let beat = || beat_of(&claimed);
     let beaten = store.beat(beat()).await.expect("the store beats");
     assert_eq!(beaten.verdicts, [BeatVerdict::Held, BeatVerdict::Held]);
+    // Nor is it taken back when its lease is over, whatever is taken back with it.
+    let later = Some(Timestamp::MAX);
+    let overdue = store.overdue(10, later).await.expect("the store looks");
+    let ids: Vec<JobId> = overdue.jobs.iter().map(Job::id).collect();
+    assert_eq!(ids, [claimed[1].id()]);
     transaction.commit().await.expect("it commits");
     let beaten = store.beat(beat()).await.expect("the store beats");
     assert_eq!(beaten.verdicts, [BeatVerdict::Lost, BeatVerdict::Held]);
