@@ -3,15 +3,41 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::FromRequest;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
+use super::Rooms;
 use crate::limits::BODY_BYTES;
 use crate::problem::Problem;
 use crate::wire;
+
+/// The body of a request.
+pub(super) struct Sent<T>(pub(super) T);
+
+/// The body of a request, or its default if there is none.
+pub(super) struct SentOrDefault<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Rooms> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, rooms: &Rooms) -> Result<Sent<T>, Problem> {
+        read(request, rooms.body_deadline).await.map(Sent)
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Rooms> for SentOrDefault<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, rooms: &Rooms) -> Result<SentOrDefault<T>, Problem> {
+        read_or_default(request, rooms.body_deadline)
+            .await
+            .map(SentOrDefault)
+    }
+}
 
 /// The body as this type, if all of it comes within the deadline.
 pub(super) async fn read<T: DeserializeOwned>(
@@ -23,7 +49,7 @@ pub(super) async fn read<T: DeserializeOwned>(
 }
 
 /// The body as this type, or the type's default if there is none.
-pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
+async fn read_or_default<T: DeserializeOwned + Default>(
     request: Request<Body>,
     deadline: Duration,
 ) -> Result<T, Problem> {

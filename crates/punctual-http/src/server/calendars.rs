@@ -1,14 +1,14 @@
 //! The routes under `/v1/calendars`.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
+use super::Rooms;
 use super::address::{Name, NoParameters};
+use super::body::Sent;
 use super::precondition::{self, IfMatch, etag};
-use super::{Rooms, body};
 use crate::problem::Problem;
 use crate::wire;
 
@@ -38,12 +38,11 @@ pub(super) async fn put(
     State(rooms): State<Rooms>,
     Name(name): Name<String>,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    Sent(new): Sent<wire::NewCalendar>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let new: wire::NewCalendar = body::read(request, rooms.body_deadline).await?;
     let calendar = new.read()?;
-    let expect = rooms.calendar_expected(&name, &headers).await?;
+    let expect = rooms.calendar_expected(&name, if_match).await?;
     let set = rooms.engine.set_calendar(&name, &calendar, expect).await;
     let rev = set.map_err(precondition::problem)?;
     let status = match rev {
@@ -59,9 +58,9 @@ pub(super) async fn delete(
     State(rooms): State<Rooms>,
     Name(name): Name<String>,
     _: NoParameters,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let expect = rooms.calendar_expected(&name, &headers).await?;
+    let expect = rooms.calendar_expected(&name, if_match).await?;
     let deleted = rooms.engine.delete_calendar(&name, expect).await;
     deleted.map_err(precondition::problem)?;
     Ok(StatusCode::NO_CONTENT)
@@ -69,8 +68,8 @@ pub(super) async fn delete(
 
 impl Rooms {
     /// The version of a calendar that its caller expects, for the engine to compare as it writes; `None` if any will do.
-    async fn calendar_expected(&self, name: &str, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    async fn calendar_expected(&self, name: &str, if_match: IfMatch) -> Result<Option<u64>, Problem> {
         let there = async { precondition::or_none(self.engine.calendar(name).await.map(|(_, rev)| rev)) };
-        IfMatch::of(headers)?.expect(there).await
+        if_match.expect(there).await
     }
 }

@@ -1,6 +1,8 @@
 //! `ETag` and `If-Match`: the version of a job, a schedule, a calendar, or a queue's settings, that its caller has seen (RFC
 //! 9110, 13.1.1).
 
+use axum::extract::FromRequestParts;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use punctual::{Error, Kind};
 
@@ -28,9 +30,17 @@ pub(super) enum IfMatch {
     Revs(Vec<u64>),
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IfMatch, Problem> {
+        IfMatch::of(&parts.headers)
+    }
+}
+
 impl IfMatch {
     /// Reads every line of it. 400 if one is neither `*` nor a list of tags.
-    pub(super) fn of(headers: &HeaderMap) -> Result<IfMatch, Problem> {
+    fn of(headers: &HeaderMap) -> Result<IfMatch, Problem> {
         let lines: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
         match lines.as_slice() {
             [] => return Ok(IfMatch::Any),
@@ -51,7 +61,7 @@ impl IfMatch {
     /// The version for the engine to compare as it writes, or `None` if any will do. Only where the caller accepts several, or
     /// none that can be, is the one that is there looked up: 412 if it is not among them.
     pub(super) async fn expect(
-        &self,
+        self,
         there: impl Future<Output = Result<u64, Error>>,
     ) -> Result<Option<u64>, Problem> {
         let revs = match self {

@@ -1,17 +1,16 @@
 //! The routes under `/v1/queues`.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use punctual::Error;
 use punctual::engine::QueueView;
 use punctual::queue::{Counts, QueueName, QueueSettings};
 
+use super::Rooms;
 use super::address::{Name, NoParameters};
+use super::body::{Sent, SentOrDefault};
 use super::precondition::{self, IfMatch};
-use super::{Rooms, body};
 use crate::problem::Problem;
 use crate::wire;
 
@@ -41,12 +40,11 @@ pub(super) async fn put(
     State(rooms): State<Rooms>,
     Name(name): Name<QueueName>,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    Sent(limits): Sent<wire::QueueLimits>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let limits: wire::QueueLimits = body::read(request, rooms.body_deadline).await?;
     let limits = limits.read(rooms.engine.defaults().retention)?;
-    rooms.change(name, &headers, |queue| limits.put(queue)).await
+    rooms.change(name, if_match, |queue| limits.put(queue)).await
 }
 
 /// `POST /v1/queues/{name}/pause`: no run of its jobs begins once this is answered. What runs goes on.
@@ -54,13 +52,12 @@ pub(super) async fn pause(
     State(rooms): State<Rooms>,
     Name(name): Name<QueueName>,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    SentOrDefault(pause): SentOrDefault<wire::Pause>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let pause: wire::Pause = body::read_or_default(request, rooms.body_deadline).await?;
     let now = rooms.engine.now();
     let pause = |queue: &mut QueueSettings| queue.pause(pause.reason.as_str(), now);
-    let changed = rooms.change(name, &headers, pause).await;
+    let changed = rooms.change(name, if_match, pause).await;
     // The store looks at the whole document, in which the reason stands under another name.
     changed.map_err(|problem| problem.renamed("/paused", "/reason"))
 }
@@ -70,11 +67,10 @@ pub(super) async fn resume(
     State(rooms): State<Rooms>,
     Name(name): Name<QueueName>,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    SentOrDefault(wire::Nothing {}): SentOrDefault<wire::Nothing>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let _: wire::Nothing = body::read_or_default(request, rooms.body_deadline).await?;
-    rooms.change(name, &headers, QueueSettings::resume).await
+    rooms.change(name, if_match, QueueSettings::resume).await
 }
 
 /// `POST /v1/queues/{name}/purge`: deletes its waiting jobs, or those of another state.
@@ -82,9 +78,8 @@ pub(super) async fn purge(
     State(rooms): State<Rooms>,
     Name(name): Name<QueueName>,
     _: NoParameters,
-    request: Request<Body>,
+    SentOrDefault(purge): SentOrDefault<wire::Purge>,
 ) -> Result<Json<wire::Purged>, Problem> {
-    let purge: wire::Purge = body::read_or_default(request, rooms.body_deadline).await?;
     let purge = purge.read()?;
     let done = rooms.engine.purge(name, purge.clone()).await?;
     Ok(Json(wire::Purged::of(done, &purge)))
@@ -94,11 +89,11 @@ impl Rooms {
     async fn change(
         &self,
         name: QueueName,
-        headers: &HeaderMap,
+        if_match: IfMatch,
         change: impl Fn(&mut QueueSettings),
     ) -> Result<Response, Problem> {
         let there = async { Ok(self.engine.queue(name.clone()).await?.1) };
-        let expect = IfMatch::of(headers)?.expect(there).await?;
+        let expect = if_match.expect(there).await?;
         let changed = self.engine.change_queue(name.clone(), expect, change).await;
         self.answer_queue(name, changed.map_err(precondition::problem)?)
             .await

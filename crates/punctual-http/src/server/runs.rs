@@ -1,14 +1,14 @@
 //! The routes under `/v1/runs`: for whoever a run was deferred to. The token in the path is the right to it.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Path, State};
 use http::StatusCode;
 use http::request::Parts;
 use punctual::run::{BeatVerdict, SettleVerdict};
 
+use super::Rooms;
 use super::address::NoParameters;
-use super::{Rooms, body};
+use super::body::Sent;
 use crate::problem::Problem;
 use crate::wire;
 
@@ -20,9 +20,8 @@ pub(super) async fn settle(
     State(rooms): State<Rooms>,
     Token(token): Token,
     _: NoParameters,
-    request: Request<Body>,
+    Sent(settle): Sent<wire::SettleDeferred>,
 ) -> Result<Json<wire::DeferredVerdict>, Problem> {
-    let settle: wire::SettleDeferred = body::read(request, rooms.body_deadline).await?;
     let outcome = settle.read(rooms.engine.now())?;
     match rooms.engine.settle_deferred(&token, outcome).await? {
         SettleVerdict::Settled => Ok(verdict("settled")),
@@ -39,9 +38,8 @@ pub(super) async fn beat(
     State(rooms): State<Rooms>,
     Token(token): Token,
     _: NoParameters,
-    request: Request<Body>,
+    Sent(prolong): Sent<wire::BeatDeferred>,
 ) -> Result<Json<wire::DeferredVerdict>, Problem> {
-    let prolong: wire::BeatDeferred = body::read(request, rooms.body_deadline).await?;
     let (lease, progress) = prolong.read()?;
     match rooms.engine.beat_deferred(&token, lease, progress).await? {
         BeatVerdict::Held => Ok(verdict("held")),

@@ -3,16 +3,17 @@
 use std::slice;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use punctual::Error;
 use punctual::schedule::{Schedule, ScheduleName};
 use punctual::target::check_payload;
 
+use super::Rooms;
 use super::address::{Name, NoParameters};
+use super::body::Sent;
 use super::precondition::{self, IfMatch, etag};
-use super::{Rooms, body};
 use crate::limits::SCHEDULE_ITEMS;
 use crate::problem::Problem;
 use crate::wire;
@@ -44,8 +45,7 @@ pub(super) async fn show(
     Name(name): Name<ScheduleName>,
     _: NoParameters,
 ) -> Result<Response, Problem> {
-    let row = rooms.engine.schedule(name).await?;
-    rooms.answer_schedule(&row).await
+    rooms.answer_schedule(rooms.engine.schedule(name).await).await
 }
 
 /// `PUT /v1/schedules/{name}`: makes it, or gives it this plan. `If-Match` is compared with its `ETag`, as it is in the verbs
@@ -54,13 +54,12 @@ pub(super) async fn put(
     State(rooms): State<Rooms>,
     Name(name): Name<ScheduleName>,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    Sent(new): Sent<wire::NewSchedule>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let new: wire::NewSchedule = body::read(request, rooms.body_deadline).await?;
     let plan = new.read()?;
     check_payload(&plan.job.kind, &plan.job.payload).map_err(|error| Problem::from(error).within("/job"))?;
-    let expect = rooms.schedule_expected(&name, &headers).await?;
+    let expect = rooms.schedule_expected(&name, if_match).await?;
     let set = rooms.engine.set_schedule(name, plan, expect).await;
     let (row, upsert) = set.map_err(precondition::problem)?;
     let upserted = wire::Upserted {
@@ -79,9 +78,9 @@ pub(super) async fn delete(
     State(rooms): State<Rooms>,
     Name(name): Name<ScheduleName>,
     _: NoParameters,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let expect = rooms.schedule_expected(&name, &headers).await?;
+    let expect = rooms.schedule_expected(&name, if_match).await?;
     let deleted = rooms.engine.delete_schedule(name, expect).await;
     deleted.map_err(precondition::problem)?;
     Ok(StatusCode::NO_CONTENT)
@@ -92,17 +91,18 @@ impl Rooms {
     async fn schedule_expected(
         &self,
         name: &ScheduleName,
-        headers: &HeaderMap,
+        if_match: IfMatch,
     ) -> Result<Option<u64>, Problem> {
         let there = async {
             let row = self.engine.schedule(name.clone()).await;
             precondition::or_none(row.map(|row| row.rev))
         };
-        IfMatch::of(headers)?.expect(there).await
+        if_match.expect(there).await
     }
 
-    async fn answer_schedule(&self, row: &Schedule) -> Result<Response, Problem> {
-        Ok((etag(row.rev), Json(self.tell_one(row).await?)).into_response())
+    async fn answer_schedule(&self, row: Result<Schedule, Error>) -> Result<Response, Problem> {
+        let row = row.map_err(precondition::problem)?;
+        Ok((etag(row.rev), Json(self.tell_one(&row).await?)).into_response())
     }
 
     /// The schedule in the wire's words, which tell its next instant.

@@ -17,6 +17,7 @@ use punctual::source::Source;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::address::NoParameters;
+use super::body::Sent;
 use super::outgoing::Outgoing;
 use super::{Rooms, body};
 use crate::limits::SETTLE_DEADLINE;
@@ -121,9 +122,8 @@ fn answer(claimed: &wire::Claimed, taken: Taken, outgoing: Option<Outgoing>) -> 
 pub(super) async fn beat(
     State(rooms): State<Rooms>,
     _: NoParameters,
-    request: Request<Body>,
+    Sent(beat): Sent<wire::Beat>,
 ) -> Result<Json<wire::Beaten>, Problem> {
-    let beat: wire::Beat = body::read(request, rooms.body_deadline).await?;
     let beat = beat.read()?;
     let runs: Vec<RunId> = beat.runs.iter().map(|run| run.id).collect();
     let beaten = rooms.engine.beat(beat).await?;
@@ -134,9 +134,8 @@ pub(super) async fn beat(
 pub(super) async fn settle(
     State(rooms): State<Rooms>,
     _: NoParameters,
-    request: Request<Body>,
+    Sent(settle): Sent<wire::Settle>,
 ) -> Result<Json<wire::Settled>, Problem> {
-    let settle: wire::Settle = body::read(request, rooms.body_deadline).await?;
     let settlements = settle.read(rooms.engine.now())?;
     let runs: Vec<RunId> = settlements.iter().map(|settlement| settlement.id).collect();
     let settling = rooms.engine.settle(settlements);

@@ -10,7 +10,8 @@ use super::json::Blob;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// The payload of a job of this kind as everybody may read it: that of an `http` job with [`MASK`] for the values of its secret headers.
+/// The payload of a job of this kind as everybody may read it: that of an `http` job has [`MASK`] for the values of its secret
+/// headers.
 pub(super) fn payload(kind: &str, payload: &[u8]) -> Blob {
     let mut blob = Blob::of(payload);
     if kind == HttpCall::KIND

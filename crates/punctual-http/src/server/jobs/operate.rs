@@ -1,17 +1,17 @@
 //! What changes one job. Each verb compares `If-Match` with the job's `ETag` in the same step in which it writes.
 
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use punctual::Error;
 use punctual::job::{Job, JobId};
 
 use super::check_payload;
 use crate::problem::Problem;
+use crate::server::Rooms;
 use crate::server::address::{Id, NoParameters};
+use crate::server::body::{Sent, SentOrDefault};
 use crate::server::precondition::{self, IfMatch};
-use crate::server::{Rooms, body};
 use crate::wire;
 
 /// `PATCH /v1/jobs/{id}`: a job that has not started.
@@ -19,12 +19,11 @@ pub(in crate::server) async fn edit(
     State(rooms): State<Rooms>,
     Id(id): Id,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    Sent(edit): Sent<wire::JobEdit>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let edit: wire::JobEdit = body::read(request, rooms.body_deadline).await?;
     let edit = edit.read()?;
-    let expect = expected(&rooms, id, &headers).await?;
+    let expect = expected(&rooms, id, if_match).await?;
     let payload = edit.payload.clone();
     let fits = |job: &Job| match &payload {
         Some(payload) => check_payload(&job.body.kind, payload),
@@ -38,9 +37,9 @@ pub(in crate::server) async fn delete(
     State(rooms): State<Rooms>,
     Id(id): Id,
     _: NoParameters,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let expect = expected(&rooms, id, &headers).await?;
+    let expect = expected(&rooms, id, if_match).await?;
     let deleted = rooms.engine.delete(id, expect).await;
     deleted.map_err(precondition::problem)?;
     Ok(StatusCode::NO_CONTENT)
@@ -51,11 +50,10 @@ pub(in crate::server) async fn cancel(
     State(rooms): State<Rooms>,
     Id(id): Id,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    SentOrDefault(cancel): SentOrDefault<wire::Cancel>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let cancel: wire::Cancel = body::read_or_default(request, rooms.body_deadline).await?;
-    let expect = expected(&rooms, id, &headers).await?;
+    let expect = expected(&rooms, id, if_match).await?;
     rooms.changed(rooms.engine.cancel(id, &cancel.reason, expect).await)
 }
 
@@ -64,9 +62,10 @@ pub(in crate::server) async fn retry(
     State(rooms): State<Rooms>,
     Id(id): Id,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    SentOrDefault(wire::Nothing {}): SentOrDefault<wire::Nothing>,
 ) -> Result<Response, Problem> {
-    let expect = bare(&rooms, id, request).await?;
+    let expect = expected(&rooms, id, if_match).await?;
     rooms.changed(rooms.engine.retry(id, expect).await)
 }
 
@@ -75,9 +74,10 @@ pub(in crate::server) async fn run(
     State(rooms): State<Rooms>,
     Id(id): Id,
     _: NoParameters,
-    request: Request<Body>,
+    if_match: IfMatch,
+    SentOrDefault(wire::Nothing {}): SentOrDefault<wire::Nothing>,
 ) -> Result<Response, Problem> {
-    let expect = bare(&rooms, id, request).await?;
+    let expect = expected(&rooms, id, if_match).await?;
     rooms.changed(rooms.engine.run_now(id, expect).await)
 }
 
@@ -87,15 +87,8 @@ impl Rooms {
     }
 }
 
-/// The version that a request without a body of its own expects.
-async fn bare(rooms: &Rooms, id: JobId, request: Request<Body>) -> Result<Option<u64>, Problem> {
-    let headers = request.headers().clone();
-    let wire::Nothing {} = body::read_or_default(request, rooms.body_deadline).await?;
-    expected(rooms, id, &headers).await
-}
-
 /// The `rev` of a job that is as its caller expects, for the engine to compare as it writes; `None` if any will do.
-async fn expected(rooms: &Rooms, id: JobId, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+async fn expected(rooms: &Rooms, id: JobId, if_match: IfMatch) -> Result<Option<u64>, Problem> {
     let there = async { Ok(rooms.engine.fetch(id).await?.status.rev) };
-    IfMatch::of(headers)?.expect(there).await
+    if_match.expect(there).await
 }

@@ -1,13 +1,13 @@
 //! What a schedule came to, and what it will come to.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use punctual::schedule::ScheduleName;
 
 use crate::problem::Problem;
+use crate::server::Rooms;
 use crate::server::address::{Name, NoParameters};
-use crate::server::{Rooms, body};
+use crate::server::body::Sent;
 use crate::wire::{self, LedgerOrder};
 
 /// `GET /v1/schedules/{name}/occurrences`: its ledger, latest first.
@@ -29,9 +29,8 @@ pub(in crate::server) async fn occurrences(
 pub(in crate::server) async fn preview(
     State(rooms): State<Rooms>,
     _: NoParameters,
-    request: Request<Body>,
+    Sent(new): Sent<wire::NewPreview>,
 ) -> Result<Json<wire::Preview>, Problem> {
-    let new: wire::NewPreview = body::read(request, rooms.body_deadline).await?;
     let wire::PreviewOrder { plan, from, count } = new.read()?;
     let preview = rooms.engine.preview(&plan, from, count).await?;
     Ok(Json(wire::Preview::of(&plan, &preview)))
