@@ -23,6 +23,7 @@ mod patience;
 mod place;
 mod print;
 mod queue;
+mod reason;
 mod schedule;
 mod serve;
 mod store;

@@ -8,6 +8,7 @@ use punctual_http::wire::Queue;
 
 use crate::failure::Failure;
 use crate::place::Place;
+use crate::reason::Reason;
 use crate::{completion, print};
 
 mod limit;
@@ -56,9 +57,8 @@ struct OneArgs {
 struct PauseArgs {
     #[command(flatten)]
     one: OneArgs,
-    /// Why, for people
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
+    #[command(flatten)]
+    why: Reason,
 }
 
 impl QueueArgs {
@@ -75,8 +75,8 @@ impl QueueCommand {
         match self {
             QueueCommand::List(list) => list.run(client).await,
             QueueCommand::Show(one) => show::run(client, &one).await,
-            QueueCommand::Pause(PauseArgs { one, reason }) => {
-                let queue = client.pause_queue(&one.name, &reason).await?;
+            QueueCommand::Pause(PauseArgs { one, why }) => {
+                let queue = client.pause_queue(&one.name, &why.reason).await?;
                 tell(&queue, "is paused", one.json)
             }
             QueueCommand::Resume(one) => {

@@ -8,6 +8,7 @@ use punctual_http::wire::Schedule;
 
 use crate::failure::Failure;
 use crate::place::Place;
+use crate::reason::Reason;
 use crate::{completion, print};
 
 mod apply;
@@ -80,9 +81,8 @@ struct OneArgs {
 struct PauseArgs {
     #[command(flatten)]
     one: OneArgs,
-    /// Why, for people
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    reason: String,
+    #[command(flatten)]
+    why: Reason,
 }
 
 impl ScheduleArgs {
@@ -107,8 +107,8 @@ impl ScheduleCommand {
             ScheduleCommand::List(list) => list.run(client).await,
             ScheduleCommand::Show(one) => show::run(client, &one).await,
             ScheduleCommand::Preview(preview) => preview.run(client).await,
-            ScheduleCommand::Pause(PauseArgs { one, reason }) => {
-                let schedule = client.pause_schedule(&one.name, &reason, None).await?;
+            ScheduleCommand::Pause(PauseArgs { one, why }) => {
+                let schedule = client.pause_schedule(&one.name, &why.reason, None).await?;
                 tell(&schedule, "is paused", one.json)
             }
             ScheduleCommand::Resume(one) => {

@@ -10,10 +10,12 @@ mod command;
 mod http;
 mod meaning;
 pub(crate) mod payload;
+mod target;
 mod trying;
 
 pub(crate) use command::CommandCall;
 pub(crate) use http::HttpCall;
+pub(crate) use target::{Said, Target, is_of_handler};
 pub(crate) use trying::Trying;
 
 /// What every job takes, be it added by itself or made by a schedule.

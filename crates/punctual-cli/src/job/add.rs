@@ -1,10 +1,9 @@
 //! `punctual job add`: one job, of a target's kind or of a handler's.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use punctual::clock::{Clock, SystemClock};
 use punctual::time::format_length;
 use punctual_http::Client;
@@ -17,7 +16,7 @@ use super::wait::{Bound, wait_for};
 use super::{ending, show};
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::task::{CommandCall, HttpCall, JsonPayload, Output, Usual};
+use crate::task::{Said, Target, Usual, is_of_handler};
 use crate::when::{self, When};
 use crate::{flags, print};
 
@@ -37,58 +36,7 @@ pub(crate) struct Add {
     #[command(flatten)]
     file: file::FileArgs,
     #[command(subcommand)]
-    target: Option<Target>,
-}
-
-#[derive(Subcommand)]
-enum Target {
-    /// Call a URL
-    Http(Http),
-    /// Run a program on the server's machine
-    Command(Command),
-    /// Any other KIND: a job for a handler of yours; `punctual job add KIND --help` shows its options
-    #[command(external_subcommand)]
-    Handler(Vec<OsString>),
-}
-
-/// `punctual job add http METHOD URL`
-#[derive(Args)]
-struct Http {
-    #[command(flatten)]
-    call: HttpCall,
-    /// Print JSON; --json is the body here
-    #[arg(long)]
-    print_json: bool,
-    #[command(flatten)]
-    options: JobOptions,
-}
-
-/// `punctual job add command -- PROGRAM ARGUMENTS`
-#[derive(Args)]
-struct Command {
-    #[command(flatten)]
-    call: CommandCall,
-    #[command(flatten)]
-    output: Output,
-    #[command(flatten)]
-    options: JobOptions,
-}
-
-/// Adds a job for a handler.
-#[derive(Parser)]
-#[command(name = "punctual job add", disable_version_flag = true)]
-struct Handler {
-    /// The handler's kind
-    kind: String,
-    #[command(flatten)]
-    payload: JsonPayload,
-    /// Looked up before the words are read: see [`Add::place`].
-    #[command(flatten)]
-    _place: Place,
-    #[command(flatten)]
-    output: Output,
-    #[command(flatten)]
-    options: JobOptions,
+    target: Option<Target<JobOptions>>,
 }
 
 /// What a job takes that is added by itself.
@@ -135,10 +83,7 @@ enum Conflict {
 impl Add {
     /// Where to add it, as far as that stands behind the KIND of a handler.
     pub(super) fn place(&self) -> Place {
-        match &self.target {
-            Some(Target::Handler(words)) => Place::of_words(words.iter().cloned().map(OsString::into_string)),
-            _ => Place::default(),
-        }
+        self.target.as_ref().map(Target::place).unwrap_or_default()
     }
 
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
@@ -156,57 +101,23 @@ impl Add {
                 ));
             }
         };
-        match target {
-            Target::Http(http) => {
-                add(
-                    client,
-                    "http",
-                    http.call.payload()?,
-                    http.print_json,
-                    http.options,
-                )
-                .await
-            }
-            Target::Command(command) => {
-                add(
-                    client,
-                    "command",
-                    command.call.payload()?,
-                    command.output.json,
-                    command.options,
-                )
-                .await
-            }
-            Target::Handler(words) => {
-                let name = OsString::from("punctual job add");
-                let handler = Handler::try_parse_from(std::iter::once(name).chain(words))?;
-                let payload = handler.payload.read()?;
-                add(
-                    client,
-                    &handler.kind,
-                    payload,
-                    handler.output.json,
-                    handler.options,
-                )
-                .await
-            }
-        }
+        add(client, target.read("punctual job add")?).await
     }
 }
 
-async fn add(
-    client: &Client,
-    kind: &str,
-    payload: Box<RawValue>,
-    json: bool,
-    options: JobOptions,
-) -> Result<ExitCode, Failure> {
+async fn add(client: &Client, said: Said<JobOptions>) -> Result<ExitCode, Failure> {
+    let Said {
+        kind,
+        payload,
+        json,
+        options,
+    } = said;
     when::tell_what_was_assumed(&[("--at", options.at), ("--start-deadline", options.start_deadline)]);
     let wait = options.wait.map(|length| Bound::new(length, json));
-    let posted = enqueue(client, &options.job(kind, payload), wait.is_some()).await;
-    let posted = posted.map_err(match kind {
-        "http" | "command" => flags::of_job,
-        _ => flags::of_payload,
+    let posted = enqueue(client, &options.job(&kind, payload), wait.is_some()).await;
+    let posted = posted.map_err(match is_of_handler(&kind) {
+        true => flags::of_payload,
+        false => flags::of_job,
     })?;
     match wait {
         None => report(&posted, options.on_conflict, json).map(|()| ExitCode::SUCCESS),

@@ -9,15 +9,15 @@ use punctual_http::wire::{Job, Verb};
 use super::many::{self, Which};
 use crate::failure::Failure;
 use crate::print;
+use crate::reason::Reason;
 
 /// `punctual job cancel ID`
 #[derive(Args)]
 pub(super) struct CancelArgs {
     #[command(flatten)]
     which: Which,
-    /// Why, for people
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
+    #[command(flatten)]
+    why: Reason,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -27,12 +27,12 @@ impl CancelArgs {
     pub(super) async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         match self.which.named()? {
             [] => {
-                let reason = Some(self.reason);
+                let reason = Some(self.why.reason);
                 self.which.all(client, Verb::Cancel, reason, self.json).await
             }
             ids => {
                 many::to_each(ids, async |id| {
-                    let job = client.cancel(id, &self.reason, None).await?;
+                    let job = client.cancel(id, &self.why.reason, None).await?;
                     report(&job, self.json)
                 })
                 .await
