@@ -45,7 +45,7 @@ pub use export::{End, ExportLine, Header, KeptJob, KeptOccurrence, KeptOutput, K
 pub use fields::{At, Length};
 pub use job::{Failure, Head, Job, Key, MadeFor, Posted};
 pub use json::Blob;
-pub use list::{List, ListQuery, read_cursor, write_cursor};
+pub use list::{List, ListQuery, Listing, read_cursor, write_cursor};
 pub use names::NamesQuery;
 pub use new_job::{Backoff, Cancel, NewJob, Nothing, OnLost, Shape};
 pub use outcome::{Cancelled, Cause, Defer, Fail, Outcome, PutBack, Released, Retry, Snooze};
@@ -60,7 +60,7 @@ pub use run::{Claimed, Run};
 pub use schedule::{
     Backfill, Backfilled, Exclude, Explanation, Fold, Gap, LedgerOrder, LedgerQuery, Misfire, MisfireMode,
     NewPreview, NewSchedule, Occurrence, Overlap, Preview, PreviewItem, PreviewOrder, Schedule, ScheduleHead,
-    ScheduleList, Trigger, Triggered, UnreadableSchedule, Upsert, Upserted,
+    ScheduleList, Trigger, Triggered, UnreadableSchedule, Upsert, Upserted, read_place, write_place,
 };
 pub use settle::{Settle, Settled, Settlement};
 pub use unique::{OnConflict, Unique, UniqueKey};

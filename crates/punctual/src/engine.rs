@@ -83,7 +83,7 @@ pub use events::{Event, EventId, Happening, Watcher};
 pub use handle::{Ending, Enqueued, IntoJob, JobHandle, ResultError};
 pub use output::Follower;
 pub use queues::{Purge, Purged, QueueView};
-pub use schedules::{Backfill, Backfilled, Ledger, LedgerPage, SchedulePage, Upsert};
+pub use schedules::{Backfill, Backfilled, Ledger, LedgerPage, ScheduleJobs, SchedulePage, Upsert};
 pub use transfer::{Arrival, Exported, Imported, Kept, Moved};
 
 /// Rules and a store, at work. Clones share it; when the last one is dropped, its tasks end.

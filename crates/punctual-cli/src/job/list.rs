@@ -13,17 +13,20 @@ use punctual_http::wire::{Head, ListQuery};
 use super::filter::FilterArgs;
 use crate::failure::Failure;
 use crate::print::{self, always, clipped, spare};
-use crate::{flags, when};
+use crate::{completion, flags, when};
 
 /// `punctual job list`
 #[derive(Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
+    /// Jobs that this schedule made, as far as its record of instants goes: those of the latest instants first
+    #[arg(long, value_name = "NAME", add = completion::schedules())]
+    schedule: Option<String>,
     /// At most so many [default: 50; with --json, all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
-    /// Print JSON, one line a job; without --state, all in the order of their ids
+    /// Print JSON, one line a job; without --state and --schedule, all in the order of their ids
     #[arg(long)]
     json: bool,
 }
@@ -48,7 +51,7 @@ impl ListArgs {
             if self.each_page(client, state, print).await? {
                 tell_of_more(self.limit());
             }
-        } else if state.is_some() || self.filter.key.is_some() {
+        } else if state.is_some() || self.filter.key.is_some() || self.schedule.is_some() {
             self.print(&self.find(client, state).await?)?;
         } else {
             self.print(&self.survey(client).await?)?;
@@ -121,6 +124,7 @@ impl ListArgs {
     fn query(&self, state: Option<&str>) -> ListQuery {
         ListQuery {
             state: state.map(str::to_owned),
+            schedule: self.schedule.clone(),
             ..self.filter.query()
         }
     }

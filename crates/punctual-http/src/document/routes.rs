@@ -34,7 +34,7 @@ fn jobs() -> Vec<Operation> {
         "Lists jobs, without their payloads and results.",
     );
     vec![
-        list_parameters(list).page("Head"),
+        list_parameters(list).page("Head").problems(&[404]),
         NEW(
             "post",
             "/v1/jobs",
@@ -81,6 +81,11 @@ fn list_parameters(list: Operation) -> Operation {
         .query("queue", "Jobs of this queue.", text())
         .query("kind", "Jobs of this kind.", text())
         .query("tag", "Jobs with this tag.", text())
+        .query(
+            "schedule",
+            "Jobs that this schedule made, as far as its ledger still tells of them: those of the latest instants first.",
+            named("Name"),
+        )
         .query("worker", "Jobs that this worker runs, or ran last.", text())
         .query("key", "The job that holds this unique key.", text())
         .query("due_before", "Jobs due before this instant.", instant())

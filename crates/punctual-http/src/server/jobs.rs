@@ -13,7 +13,7 @@ use super::address::{Id, NoParameters};
 use super::precondition::etag;
 use super::{Rooms, body, wait};
 use crate::problem::Problem;
-use crate::wire::{self, ListQuery};
+use crate::wire::{self, ListQuery, Listing};
 
 mod batch;
 mod bulk;
@@ -70,12 +70,27 @@ pub(super) async fn list(
     State(rooms): State<Rooms>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<wire::List<wire::Head>>, Problem> {
-    let (filter, page) = ListQuery::from_query(query.as_deref())?.read()?;
-    let view = filter.view;
-    let listed = rooms.engine.list(filter, page).await?;
+    let (items, next) = match ListQuery::from_query(query.as_deref())?.read()? {
+        Listing::Jobs(filter, page) => {
+            let view = filter.view;
+            let listed = rooms.engine.list(filter, page).await?;
+            let next = listed.next.map(|cursor| wire::write_cursor(cursor, view));
+            (listed.items, next)
+        }
+        Listing::OfSchedule {
+            schedule,
+            filter,
+            before,
+            limit,
+        } => {
+            let listed = rooms.engine.jobs_of_schedule(schedule, &filter, before, limit);
+            let listed = listed.await?;
+            (listed.items, listed.next.map(wire::write_place))
+        }
+    };
     Ok(Json(wire::List {
-        items: listed.items.iter().map(wire::Head::of).collect(),
-        next: listed.next.map(|cursor| wire::write_cursor(cursor, view)),
+        items: items.iter().map(wire::Head::of).collect(),
+        next,
     }))
 }
 

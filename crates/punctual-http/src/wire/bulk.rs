@@ -13,8 +13,8 @@ use crate::problem::Problem;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bulk {
-    /// Which jobs: the same names and texts as in the query of `GET /v1/jobs`, but for `limit` and `cursor`. It has to be there;
-    /// `{}` is every job. For a retry it has to name a state that jobs end in.
+    /// Which jobs: the same names and texts as in the query of `GET /v1/jobs`, but for `schedule`, `limit` and `cursor`. It has
+    /// to be there; `{}` is every job. For a retry it has to name a state that jobs end in.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub filter: Option<ListQuery>,
     /// Only counts, and changes nothing.
@@ -87,12 +87,15 @@ impl Bulk {
             faults.add("/filter", "it is missing; {} stands for every job");
         }
         let filter = self.filter.unwrap_or_default();
-        for (pointer, given) in [
-            ("/filter/limit", filter.limit.is_some()),
-            ("/filter/cursor", filter.cursor.is_some()),
+        let beside = "it stands beside the filter, not in it";
+        let listed = "only a list goes by schedules: take its ids one by one";
+        for (pointer, given, why) in [
+            ("/filter/limit", filter.limit.is_some(), beside),
+            ("/filter/cursor", filter.cursor.is_some(), beside),
+            ("/filter/schedule", filter.schedule.is_some(), listed),
         ] {
             if given {
-                faults.add(pointer, "it stands beside the filter, not in it");
+                faults.add(pointer, why);
             }
         }
         if self.reason.is_some() && verb != Verb::Cancel {
@@ -101,7 +104,7 @@ impl Bulk {
         let limit = faults.whole("/limit", self.limit, "1 to 10000");
         faults.or(())?;
         let in_filter = |problem: Problem| problem.within("/filter");
-        let (filter, _) = filter.read().map_err(in_filter)?;
+        let filter = filter.filter().map_err(in_filter)?;
         if verb == Verb::Retry && !matches!(filter.view, View::Ended(_)) {
             let detail = "say which of the ended jobs: failed, cancelled, succeeded or ended";
             return Err(in_filter(Problem::parameter("state", detail)));

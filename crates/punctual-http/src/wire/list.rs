@@ -6,9 +6,11 @@ use punctual::Timestamp;
 use punctual::engine::{Cursor, Filter, Page, View};
 use punctual::job::{JobId, Phase, State};
 use punctual::limits::PAGE_ITEMS as PAGE_ITEMS_MAX;
+use punctual::schedule::{OccurrenceKey, ScheduleName};
 use serde::{Deserialize, Serialize};
 
 use super::query::Query;
+use super::schedule::read_place;
 use crate::limits::PAGE_ITEMS;
 use crate::problem::Problem;
 
@@ -40,6 +42,10 @@ pub struct ListQuery {
     /// Jobs with this tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Jobs that this schedule made, as far as its ledger still tells of them: those of the latest instants first, whatever
+    /// their state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Jobs that this worker runs, or ran last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
@@ -63,6 +69,24 @@ pub struct ListQuery {
     pub cursor: Option<String>,
 }
 
+/// A page of a list of jobs, in the library's words.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Listing {
+    /// Of all jobs, in the order of their view.
+    Jobs(Filter, Page),
+    /// Of the jobs that a schedule made, those of the latest instants first.
+    OfSchedule {
+        /// The schedule.
+        schedule: ScheduleName,
+        /// Which of its jobs.
+        filter: Filter,
+        /// Where the last page ended; unset, from the latest instant on.
+        before: Option<OccurrenceKey>,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
 impl ListQuery {
     /// Reads a query as it stands in an address.
     pub fn from_query(query: Option<&str>) -> Result<ListQuery, Problem> {
@@ -72,6 +96,7 @@ impl ListQuery {
             "queue",
             "kind",
             "tag",
+            "schedule",
             "worker",
             "key",
             "due_before",
@@ -87,6 +112,7 @@ impl ListQuery {
             queue: given.take("queue"),
             kind: given.take("kind"),
             tag: given.take("tag"),
+            schedule: given.take("schedule"),
             worker: given.take("worker"),
             key: given.take("key"),
             due_before: given.take("due_before"),
@@ -98,20 +124,30 @@ impl ListQuery {
     }
 
     /// The query in the library's words.
-    pub fn read(self) -> Result<(Filter, Page), Problem> {
+    pub fn read(mut self) -> Result<Listing, Problem> {
+        let limit = self.limit.take().as_deref().map(limit).transpose()?;
+        let limit = limit.unwrap_or(PAGE_ITEMS);
+        let cursor = self.cursor.take();
+        let Some(schedule) = self.schedule.take() else {
+            let filter = self.filter()?;
+            let after = cursor.map(|text| read_cursor(&text, filter.view)).transpose()?;
+            return Ok(Listing::Jobs(filter, Page { limit, after }));
+        };
+        let schedule = ScheduleName::from(schedule);
+        let checked = schedule.check();
+        checked.map_err(|error| Problem::parameter("schedule", error.to_string()))?;
+        Ok(Listing::OfSchedule {
+            schedule,
+            filter: self.filter()?,
+            before: cursor.as_deref().map(read_place).transpose()?,
+            limit,
+        })
+    }
+
+    /// What restricts the jobs of a list, but for their schedule.
+    pub fn filter(self) -> Result<Filter, Problem> {
         let (view, phase) = view(self.state.as_deref(), self.phase.as_deref())?;
-        let limit = self
-            .limit
-            .as_deref()
-            .map(limit)
-            .transpose()?
-            .unwrap_or(PAGE_ITEMS);
-        let after = self
-            .cursor
-            .as_deref()
-            .map(|text| read_cursor(text, view))
-            .transpose()?;
-        let filter = Filter {
+        Ok(Filter {
             view,
             phase,
             queue: self.queue.map(Into::into),
@@ -123,8 +159,7 @@ impl ListQuery {
             due_after: instant("due_after", self.due_after)?,
             ended_before: instant("ended_before", self.ended_before)?,
             now: None,
-        };
-        Ok((filter, Page { limit, after }))
+        })
     }
 }
 

@@ -24,7 +24,7 @@ mod shown;
 mod written;
 
 pub(super) use days::dates;
-pub use ledger::{LedgerOrder, LedgerQuery};
+pub use ledger::{LedgerOrder, LedgerQuery, read_place, write_place};
 pub use listed::{ScheduleList, UnreadableSchedule, Upsert, Upserted};
 pub use occurrence::Occurrence;
 pub use orders::{Backfill, Backfilled, Explanation, Trigger, Triggered};

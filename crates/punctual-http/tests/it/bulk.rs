@@ -142,6 +142,11 @@ async fn a_slip_in_a_bulk_verb_is_pointed_at_and_changes_nothing(place: Place) {
             &["/filter/due_before"],
         ),
         ("delete", json!({"filter": {"limit": "7"}}), &["/filter/limit"]),
+        (
+            "cancel",
+            json!({"filter": {"schedule": "nightly"}}),
+            &["/filter/schedule"],
+        ),
         ("delete", json!({"filter": {}, "limit": 0}), &["/limit"]),
         ("delete", json!({"filter": {}, "limit": 10_001}), &["/limit"]),
         ("delete", json!({"filter": {}, "cursor": "x"}), &["/cursor"]),

@@ -13,12 +13,14 @@ use super::Engine;
 mod backfill;
 mod explain;
 mod foresee;
+mod jobs;
 mod ledger;
 mod operate;
 mod sight;
 mod write;
 
 pub use backfill::{Backfill, Backfilled};
+pub use jobs::ScheduleJobs;
 pub(super) use write::ScheduleWrites;
 
 /// What setting a schedule came to.

@@ -67,6 +67,45 @@ fn a_job_out_of_turn_can_be_waited_for_and_is_made_once_for_an_id() {
 }
 
 #[test]
+fn the_jobs_of_a_schedule_are_listed_by_its_name() {
+    let house = House::open();
+    for name in ["yearly", "other"] {
+        house.schedule_prints(&["set", name, "--cron", "@yearly", "mail"]);
+        house.schedule_prints(&["trigger", name]);
+    }
+    let job = house.schedule_prints(&["trigger", "yearly"]);
+    house.schedule_prints(&["trigger", "yearly"]);
+    assert_eq!(house.punctual(&["job", "cancel", job.trim()]).code, 0);
+
+    let list = |more: &[&str]| {
+        let listed = house.punctual(&[&["job", "list", "--schedule", "yearly"], more].concat());
+        assert_eq!(listed.code, 0, "{listed:?}");
+        listed.stdout
+    };
+    let told = house.schedule_lines(&["occurrences", "yearly"]).into_iter();
+    let told: Vec<Value> = told.map(|entry| entry["job"].clone()).collect();
+    let lines = list(&["--json"]);
+    let listed: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("each is JSON")["id"].clone())
+        .collect();
+    assert_eq!((listed.len(), &listed), (3, &told));
+    let table = list(&[]);
+    assert_eq!(table.lines().count(), 4, "{table}");
+    let cancelled = list(&["--state", "cancelled"]);
+    assert!(
+        cancelled.contains(job.trim()) && cancelled.lines().count() == 2,
+        "{cancelled}"
+    );
+    let unknown = house.punctual(&["job", "list", "--schedule", "nobody"]);
+    assert_eq!(unknown.code, 66, "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("there is no schedule nobody"),
+        "{unknown:?}"
+    );
+}
+
+#[test]
 fn instants_before_a_schedule_was_made_are_counted_and_then_made_up_for() {
     let house = House::open();
     house.schedule_prints(&["set", "daily", "--cron", "@daily", "mail"]);

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::server::Rooms;
 use crate::server::address::{Name, NoParameters};
 use crate::server::body::Sent;
-use crate::wire::{self, LedgerOrder};
+use crate::wire;
 
 /// `GET /v1/schedules/{name}/occurrences`: its ledger, latest first.
 pub(in crate::server) async fn occurrences(
@@ -21,7 +21,7 @@ pub(in crate::server) async fn occurrences(
     let shown = ledger.items.iter().filter(|entry| order.shows(entry));
     Ok(Json(wire::List {
         items: shown.map(wire::Occurrence::of).collect(),
-        next: ledger.next.map(LedgerOrder::cursor),
+        next: ledger.next.map(wire::write_place),
     }))
 }
 

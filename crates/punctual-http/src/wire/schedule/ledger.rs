@@ -61,7 +61,7 @@ impl LedgerQuery {
             page: LedgerPage {
                 from: instant("from", self.from)?,
                 until: instant("until", self.until)?,
-                before: self.cursor.as_deref().map(read_key).transpose()?,
+                before: self.cursor.as_deref().map(read_place).transpose()?,
                 limit: size.unwrap_or(PAGE_ITEMS),
             },
             fired: self.outcome.as_deref().map(is_fired).transpose()?,
@@ -75,13 +75,6 @@ impl LedgerOrder {
         let fired = matches!(entry.outcome, Outcome::Fired { .. });
         self.fired.is_none_or(|wanted| wanted == fired)
     }
-
-    /// The cursor behind this place: a text that means nothing to its reader.
-    pub fn cursor(place: OccurrenceKey) -> String {
-        let mut bytes = vec![ORDER, u8::from(place.triggered)];
-        bytes.extend(place.nominal_at.as_micros().to_be_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
-    }
 }
 
 /// The first byte of a cursor, which a cursor of jobs does not have. It is in cursors that users hold: never change it.
@@ -90,9 +83,18 @@ const ORDER: u8 = b'o';
 /// A cursor's form: the order it belongs to, whether the entry was triggered, the instant.
 const CURSOR_BYTES: usize = 1 + 1 + 8;
 
-fn read_key(cursor: &str) -> Result<OccurrenceKey, Problem> {
+/// The cursor behind this place of a ledger: a text that means nothing to its reader.
+pub fn write_place(place: OccurrenceKey) -> String {
+    let mut bytes = vec![ORDER, u8::from(place.triggered)];
+    bytes.extend(place.nominal_at.as_micros().to_be_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The place that a cursor tells: of a ledger, or of a list of the jobs that one tells of.
+pub fn read_place(cursor: &str) -> Result<OccurrenceKey, Problem> {
     decode(cursor).ok_or_else(|| {
-        let detail = "it is not a cursor of occurrences; send back `next` of the page before, unchanged";
+        let detail =
+            "it is not a cursor of a schedule's list; send back `next` of the page before, unchanged";
         Problem::parameter("cursor", detail)
     })
 }
@@ -128,10 +130,10 @@ mod tests {
                 nominal_at: Timestamp::from_micros(-7),
                 triggered,
             };
-            assert_eq!(read_key(&LedgerOrder::cursor(place)), Ok(place));
+            assert_eq!(read_place(&write_place(place)), Ok(place));
         }
         for text in ["", "x", "AAAA", "====", &"A".repeat(1000)] {
-            assert!(read_key(text).is_err(), "{text:?} was accepted");
+            assert!(read_place(text).is_err(), "{text:?} was accepted");
         }
     }
 }

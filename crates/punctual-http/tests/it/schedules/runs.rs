@@ -78,6 +78,72 @@ async fn a_schedule_fires_and_its_ledger_tells_each_instant_once(place: Place) {
 }
 
 #[apply(on_each_store)]
+async fn the_jobs_of_a_schedule_are_listed_in_the_order_of_its_ledger(place: Place) {
+    let house = House::open(&place).await;
+    for name in ["yearly", "other"] {
+        let yearly = json!({"cron": "@yearly", "job": {"kind": "report"}});
+        put(&house, name, &[], &yearly).await;
+        for _ in 0..3 {
+            house.post(&format!("/v1/schedules/{name}/trigger"), "").await;
+        }
+    }
+    house.post("/v1/jobs", r#"{"kind": "report"}"#).await;
+    let told = house.get("/v1/schedules/yearly/occurrences").await.body;
+    let told = texts(&told, "job");
+    assert_eq!(told.len(), 3, "{told:?}");
+    let listed = house.get("/v1/jobs?schedule=yearly").await.body;
+    assert_eq!(
+        (texts(&listed, "id"), &listed["next"]),
+        (told.clone(), &Value::Null)
+    );
+
+    // The same, a job at a time.
+    let mut paged = Vec::new();
+    let mut path = "/v1/jobs?schedule=yearly&limit=1".to_owned();
+    loop {
+        let page = house.get(&path).await.body;
+        paged.extend(texts(&page, "id"));
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/jobs?schedule=yearly&limit=1&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(paged, told);
+
+    house.post(&format!("/v1/jobs/{}/cancel", told[1]), "{}").await;
+    for (filter, shown) in [
+        ("state=cancelled", vec![told[1].clone()]),
+        ("phase=ready&kind=report", vec![told[0].clone(), told[2].clone()]),
+        ("tag=none", vec![]),
+    ] {
+        let path = format!("/v1/jobs?schedule=yearly&{filter}");
+        assert_eq!(texts(&house.get(&path).await.body, "id"), shown, "{filter}");
+    }
+    house
+        .ask("DELETE", &format!("/v1/jobs/{}", told[1]), &[], b"")
+        .await;
+    let left = house.get("/v1/jobs?schedule=yearly").await.body;
+    assert_eq!(texts(&left, "id"), [told[0].clone(), told[2].clone()]);
+
+    house.get("/v1/jobs?schedule=nobody").await.problem(404);
+    for (query, parameter) in [
+        ("schedule=no%20name", "schedule"),
+        ("schedule=yearly&cursor=AAAA", "cursor"),
+        ("schedule=yearly&limit=0", "limit"),
+    ] {
+        let path = format!("/v1/jobs?{query}");
+        assert_eq!(house.get(&path).await.problem(400), [parameter]);
+    }
+}
+
+/// This field of each item of a list.
+fn texts(list: &Value, field: &str) -> Vec<String> {
+    let items = list["items"].as_array().expect("items").iter();
+    let text = |item: &Value| item[field].as_str().expect("a text").to_owned();
+    items.map(text).collect()
+}
+
+#[apply(on_each_store)]
 async fn a_look_into_a_ledger_that_makes_no_sense_is_refused(place: Place) {
     let house = House::open(&place).await;
     put(&house, "nightly", &[], &nightly()).await;
