@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use punctual::schedule::Zone;
 use punctual_http::Client;
 use punctual_http::schedules::crontab::{Crontab, Reading};
+use punctual_http::wire::Schedule;
 
 use super::apply::{Apply, Wanted};
 use super::{file, list};
@@ -44,7 +45,8 @@ impl ImportArgs {
     pub(super) async fn run(self, client: &Client) -> Result<(), Failure> {
         let called = file::called(&self.crontab);
         let text = file::text(&self.crontab)?;
-        let mut crontab = Crontab::read(&text, &self.reading()?);
+        let mut stored = list::all(client).await?;
+        let mut crontab = Crontab::read(&text, &self.reading(&stored)?);
         for note in &crontab.notes {
             print::note(&format!("{called}:{}: {}", note.line, print::plain(&note.story)));
         }
@@ -57,7 +59,6 @@ impl ImportArgs {
             .iter()
             .map(|written| (written.name.as_str(), written.line))
             .collect();
-        let mut stored = list::all(client).await?;
         // Others are none of a crontab's business.
         stored.retain(|schedule| named.contains(schedule.head.name.as_str()));
         let wanted = Wanted {
@@ -81,7 +82,7 @@ impl ImportArgs {
         apply.run(client, &wanted, &stored).await
     }
 
-    fn reading(&self) -> Result<Reading, Failure> {
+    fn reading(&self, stored: &[Schedule]) -> Result<Reading, Failure> {
         let zone = match &self.zone {
             Some(zone) => zone.clone(),
             None => zone_here()?,
@@ -90,6 +91,11 @@ impl ImportArgs {
             zone,
             home: self.home.clone().or_else(|| env::var("HOME").ok()),
             system_user: self.system.clone(),
+            stored: stored
+                .iter()
+                .filter_map(|schedule| schedule.head.name.strip_prefix(&self.prefix))
+                .map(str::to_owned)
+                .collect(),
         })
     }
 }

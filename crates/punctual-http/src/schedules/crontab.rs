@@ -24,12 +24,14 @@ mod name;
 mod time;
 mod variables;
 
+use std::collections::BTreeSet;
+
 use punctual::schedule::cron::{Cron, Fold, Gap};
 use punctual::schedule::{Plan, Spec, Zone};
 use punctual::target::command::CommandCall;
 use punctual::{NewJob, days};
 
-use self::name::Names;
+use self::name::Entry;
 use self::variables::Variables;
 use super::Written;
 
@@ -43,12 +45,14 @@ pub struct Reading {
     /// The crontab is the system's, as `/etc/crontab` is, where each entry names a user. Then entries of this user are read, and
     /// those of others are told of.
     pub system_user: Option<String>,
+    /// Names of schedules that are stored: an entry that has one of them keeps it, though others of its kind come and go.
+    pub stored: BTreeSet<String>,
 }
 
 /// A crontab, read.
 #[derive(Clone, Debug, Default)]
 pub struct Crontab {
-    /// Its entries. Their names are the same whenever it is read, and none comes twice.
+    /// Its entries. Their names are the same whenever it is read beside the same stored ones, and none comes twice.
     pub schedules: Vec<Written>,
     /// What could not be taken over, in the order of lines.
     pub notes: Vec<Note>,
@@ -69,14 +73,21 @@ impl Crontab {
         let mut taking = Taking {
             reading,
             variables: Variables::new(reading),
-            names: Names::default(),
+            entries: Vec::new(),
             comment: None,
             crontab: Crontab::default(),
         };
         for (line, number) in text.lines().zip(1..) {
             taking.line(line.trim(), number);
         }
-        taking.crontab
+        let Taking {
+            entries, mut crontab, ..
+        } = taking;
+        let names = name::of_all(&entries, &reading.stored);
+        for (written, name) in crontab.schedules.iter_mut().zip(names) {
+            written.name = name;
+        }
+        crontab
     }
 }
 
@@ -84,7 +95,8 @@ impl Crontab {
 struct Taking<'a> {
     reading: &'a Reading,
     variables: Variables,
-    names: Names,
+    /// What each of its schedules is to be called by: a name has to be its own, so that all have to be known first.
+    entries: Vec<Entry>,
     /// The comment in the line before.
     comment: Option<&'a str>,
     crontab: Crontab,
@@ -141,8 +153,9 @@ impl<'a> Taking<'a> {
             spread: self.variables.spread(),
             ..Plan::new(spec, template)
         };
-        let name = self.names.of(above, when, text);
-        self.crontab.schedules.push(Written::new(name, number, plan));
+        let unnamed = String::new();
+        self.entries.push(Entry::new(above, when, text));
+        self.crontab.schedules.push(Written::new(unnamed, number, plan));
         if let Some(story) = chosen {
             self.note(number, story);
         }

@@ -49,6 +49,25 @@ fn a_crontab_becomes_schedules_once_and_what_cannot_is_told_by_line() {
 }
 
 #[test]
+fn an_entry_of_a_crontab_keeps_its_name_when_others_of_its_program_come_and_go() {
+    let house = House::open();
+    let import = || {
+        let arguments = ["import", "--crontab", "crontab.txt", "--prefix", "host1."];
+        house.schedule_prints(&arguments)
+    };
+    house.put("crontab.txt", "@daily backup a.db\n@hourly backup b.db\n");
+    assert!(import().ends_with("2 created\n"));
+    let both = house.schedule_names();
+    house.put("crontab.txt", "@hourly backup b.db\n");
+    assert_eq!(import(), "1 unchanged\n");
+    house.put("crontab.txt", "@weekly backup c.db\n@hourly backup b.db\n");
+    let told = import();
+    assert!(told.ends_with("1 created, 1 unchanged\n"), "{told}");
+    let names = house.schedule_names();
+    assert!(both.iter().all(|name| names.contains(name)), "{names:?}");
+}
+
+#[test]
 fn a_crontab_is_read_from_the_input_in_the_zone_and_under_the_names_that_are_told() {
     let house = House::open();
     house.put(

@@ -1,6 +1,6 @@
 //! What an entry is called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use punctual::JobId;
 
@@ -20,29 +20,72 @@ const INTERPRETERS: [&str; 10] = [
     "sh", "bash", "dash", "zsh", "python", "python3", "perl", "php", "ruby", "node",
 ];
 
-/// The names that are taken.
-#[derive(Default)]
-pub(super) struct Names(BTreeSet<String>);
+/// What an entry is called by.
+pub(super) struct Entry {
+    /// What the comment above it or its command gives: the name of an entry that shares it with no other.
+    base: String,
+    /// The name with a mark of the command, which tells it from entries of the same base.
+    by_command: String,
+    /// The name with a mark of command and time, where the same command stands twice.
+    by_line: String,
+}
 
-impl Names {
-    /// A name for an entry that no other one has: from the comment above it, or else from its command.
-    pub(super) fn of(&mut self, above: Option<&str>, when: &str, command: &str) -> String {
-        let name = above.and_then(of_comment).or_else(|| of_command(command));
-        let name = name.unwrap_or_else(|| "cron".to_owned());
-        if self.0.insert(name.clone()) {
-            return name;
+impl Entry {
+    /// An entry below this comment, if there is one, with this time and command.
+    pub(super) fn new(above: Option<&str>, when: &str, command: &str) -> Entry {
+        let base = above.and_then(of_comment).or_else(|| of_command(command));
+        let base = base.unwrap_or_else(|| "cron".to_owned());
+        let marked = |text: &str| format!("{base}-{}", &JobId::named(text).to_string()[..DIGITS]);
+        Entry {
+            by_command: marked(command),
+            by_line: marked(&format!("{when}\n{command}")),
+            base,
         }
-        // What the entry is tells it apart, not where it stands: so it keeps its name when others come and go.
-        let mark = JobId::named(&format!("{when}\n{command}")).to_string();
-        let marked = format!("{name}-{}", &mark[..DIGITS]);
-        let numbered = (2..).map(|n| format!("{marked}-{n}"));
-        let mut free = std::iter::once(marked.clone())
-            .chain(numbered)
-            .skip_while(|name| self.0.contains(name));
-        let free = free.next().expect("there is always a further number");
-        self.0.insert(free.clone());
-        free
     }
+}
+
+/// A name for each entry, which no other one has.
+///
+/// An entry keeps the name under which it is stored, and what an entry is tells it from others, not where it stands: so it has the
+/// same name when others come and go.
+pub(super) fn of_all(entries: &[Entry], stored: &BTreeSet<String>) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let kept: Vec<Option<String>> = entries
+        .iter()
+        .map(|entry| {
+            let had = [&entry.by_line, &entry.by_command, &entry.base].into_iter();
+            had.filter(|name| stored.contains(*name))
+                .find(|name| taken.insert((*name).clone()))
+                .cloned()
+        })
+        .collect();
+    let bases = count(entries.iter().map(|entry| &entry.base));
+    let commands = count(entries.iter().map(|entry| &entry.by_command));
+    let fresh = |entry: &Entry| match (bases[&entry.base], commands[&entry.by_command]) {
+        (1, _) => entry.base.clone(),
+        (_, 1) => entry.by_command.clone(),
+        _ => entry.by_line.clone(),
+    };
+    let named = entries.iter().zip(kept);
+    named
+        .map(|(entry, kept)| kept.unwrap_or_else(|| free(fresh(entry), &mut taken)))
+        .collect()
+}
+
+fn count<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<&'a String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+/// This name, or with a number if it is taken: the same line stands twice.
+fn free(name: String, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|n| format!("{name}-{n}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let free = names.find(|name| taken.insert(name.clone()));
+    free.expect("there is always a further number")
 }
 
 /// The name that a comment gives, unless it is prose, a heading of columns or a line that was commented out, or has letters that

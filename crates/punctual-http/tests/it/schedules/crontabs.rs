@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use punctual::schedule::{ScheduleName, Zone};
+use punctual::schedule::ScheduleName;
 use punctual::target::command::CommandCall;
 use punctual::{days, minutes};
 use punctual_http::schedules::crontab::{Crontab, Reading};
@@ -13,7 +13,7 @@ fn reading() -> Reading {
     Reading {
         zone: "Europe/Ljubljana".parse().expect("it is a zone"),
         home: Some("/home/ana".to_owned()),
-        system_user: None,
+        ..Reading::default()
     }
 }
 
@@ -344,9 +344,8 @@ fn of_the_systems_crontab_the_entries_of_one_user_are_read() {
 ";
     let system = |user: &str| {
         let reading = Reading {
-            zone: Zone::default(),
-            home: None,
             system_user: Some(user.to_owned()),
+            ..Reading::default()
         };
         Crontab::read(text, &reading)
     };
@@ -406,15 +405,47 @@ fn names_come_from_a_comment_right_above_or_from_the_command() {
 
 #[test]
 fn no_name_comes_twice_and_an_entry_keeps_its_name_when_others_come_and_go() {
-    let three = names("@daily backup\n@hourly backup\n@weekly backup\n@weekly backup");
-    assert_eq!(three[0], "backup");
-    assert!(
-        three[1].starts_with("backup-") && three[1] != three[2],
-        "{three:?}"
+    let four = names("@daily backup a.db\n@hourly backup b.db\n@weekly backup b.db\n@weekly backup b.db");
+    assert!(four.iter().all(|name| name.starts_with("backup-")), "{four:?}");
+    assert_eq!(four[3], format!("{}-2", four[2]));
+    assert_eq!(BTreeSet::from_iter(&four).len(), 4, "{four:?}");
+    assert_eq!(
+        names("@weekly backup b.db\n@daily backup a.db\n@hourly backup b.db"),
+        [&four[2], &four[0], &four[1]].map(String::clone)
     );
-    assert_eq!(three[3], format!("{}-2", three[2]));
-    let two = names("@daily backup\n@weekly backup");
-    assert_eq!(two, [&three[0], &three[2]].map(String::clone));
+    assert_eq!(
+        names("@daily backup a.db\n@hourly backup c.db")[0],
+        names("@yearly backup a.db\n@hourly backup c.db")[0],
+        "another time is the same entry"
+    );
+}
+
+#[test]
+fn an_entry_keeps_the_name_under_which_it_is_stored_when_others_come_and_go() {
+    let stored_then = |before: &str, after: &str| {
+        let stored: BTreeSet<String> = names(before).into_iter().collect();
+        let reading = Reading { stored, ..reading() };
+        let crontab = Crontab::read(after, &reading);
+        let after: Vec<String> = names_of(&crontab).into_iter().map(str::to_owned).collect();
+        (names(before), after)
+    };
+    let (a, b) = ("@daily backup a.db\n", "@hourly backup b.db\n");
+    let both = format!("{a}{b}");
+    for left in [a, b] {
+        let (before, after) = stored_then(&both, left);
+        let place = usize::from(left == b);
+        assert_eq!(after, [before[place].clone()], "the other one went");
+    }
+    let (before, after) = stored_then(a, &both);
+    assert_eq!(before, ["backup"]);
+    assert_eq!(after, ["backup".to_owned(), names(&both)[1].clone()]);
+    let twice = "@daily backup\n@weekly backup\n";
+    let (before, after) = stored_then(twice, "@weekly backup\n");
+    assert_eq!(
+        after,
+        [before[1].clone()],
+        "the same command at another time went"
+    );
 }
 
 #[test]
