@@ -16,7 +16,7 @@ mod tree;
 
 use punctual::schedule::Plan;
 
-pub use difference::{Becomes, Changed, Difference, Step};
+pub use difference::{Becomes, Changed, Difference, Step, Stored};
 pub use file::{Fault, File};
 
 use crate::wire::NewSchedule;

@@ -4,7 +4,7 @@ use punctual::Kind;
 use punctual_http::Client;
 use punctual_http::client::ClientError;
 use punctual_http::schedules::{Becomes, Difference, Step, Written};
-use punctual_http::wire::{Schedule, Upsert};
+use punctual_http::wire::{NewPreview, Schedule, Upsert};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -15,6 +15,8 @@ const TRIES: usize = 10;
 
 /// What somebody wrote.
 pub(super) struct Wanted<'a> {
+    /// What messages call the file.
+    pub(super) file: &'a str,
     /// The schedules.
     pub(super) schedules: &'a [Written],
     /// Tells what is wrong with one, by its name and a JSON pointer, where it stands.
@@ -52,7 +54,7 @@ struct ToldField<'a> {
 }
 
 impl Apply {
-    /// Tells what differs, and does it.
+    /// Tells what differs, and does it, once nothing of it is wrong.
     pub(super) async fn run(
         &self,
         client: &Client,
@@ -60,17 +62,29 @@ impl Apply {
         stored: &[Schedule],
     ) -> Result<(), Failure> {
         let difference = Difference::new(wanted.schedules, stored, self.prune);
+        wanted.check(client, &difference).await?;
         self.tell(&difference)?;
         if self.dry_run || !self.is_agreed_to(&difference)? {
             return Ok(());
         }
         let steps = difference.steps.iter();
         let steps: Vec<&Step> = steps.filter(|step| is_written(&step.becomes)).collect();
-        for (done, step) in steps.iter().enumerate() {
-            let taken = self.take(client, wanted, step).await;
-            taken.map_err(|error| interrupted(error, wanted, step, done, steps.len()))?;
+        let mut done = 0;
+        let mut failed = Vec::new();
+        for step in &steps {
+            match self.take(client, wanted, step).await {
+                Ok(()) => done += 1,
+                Err(error) => {
+                    let kind = error.kind();
+                    failed.push((kind, wanted.told(&step.name, error).join("; ")));
+                    // Whom this step does not reach, the next one does not either.
+                    if kind == Kind::Unavailable {
+                        break;
+                    }
+                }
+            }
         }
-        Ok(())
+        finish(&failed, done, steps.len())
     }
 
     fn tell(&self, difference: &Difference) -> Result<(), Failure> {
@@ -99,13 +113,17 @@ impl Apply {
 
     /// Takes a step, unless its schedule is no more what the step was found by. One that has merely fired meanwhile is.
     async fn take(&self, client: &Client, wanted: &Wanted<'_>, step: &Step) -> Result<(), ClientError> {
-        let written = wanted.schedules.iter().find(|written| written.name == step.name);
+        let written = wanted.of(&step.name);
         let mut rev = step.rev;
         for _ in 1..TRIES {
             match write(client, written, step, rev).await {
                 Err(error) if error.kind() == Kind::Conflict => {
-                    match self.look_again(client, written, step).await? {
-                        Some(now) => rev = now.rev,
+                    let now = there(client, &step.name).await?;
+                    if now.is_none() && step.becomes == Becomes::Deleted {
+                        return Ok(());
+                    }
+                    match self.again(written, now).filter(|again| again.is_as_before(step)) {
+                        Some(again) => rev = again.rev,
                         None => return Err(error),
                     }
                 }
@@ -115,24 +133,80 @@ impl Apply {
         write(client, written, step, rev).await
     }
 
-    /// The same step of the schedule as it is now, if it is the same.
-    async fn look_again(
-        &self,
-        client: &Client,
-        written: Option<&Written>,
-        step: &Step,
-    ) -> Result<Option<Step>, ClientError> {
-        let now = match client.schedule(&step.name).await {
-            Err(error) if error.kind() == Kind::NotFound => None,
-            answered => Some(answered?),
+    /// The step of a schedule as it is now.
+    fn again(&self, written: Option<&Written>, now: Option<Schedule>) -> Option<Step> {
+        let written: Vec<Written> = written.cloned().into_iter().collect();
+        let now: Vec<Schedule> = now.into_iter().collect();
+        Difference::new(&written, &now, self.prune)
+            .steps
+            .into_iter()
+            .next()
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether there can be each schedule that is made or changed: asked of the server before the first of them is written.
+    async fn check(&self, client: &Client, difference: &Difference) -> Result<(), Failure> {
+        let mut wrong = Vec::new();
+        let steps = difference.steps.iter();
+        let planned = steps.filter(|step| matches!(step.becomes, Becomes::Created | Becomes::Changed(_)));
+        for written in planned.filter_map(|step| self.of(&step.name)) {
+            let look = NewPreview {
+                schedule: written.schedule.clone(),
+                count: Some(1),
+                ..NewPreview::default()
+            };
+            match client.preview(&look).await {
+                Ok(_) => {}
+                Err(error) if error.kind() == Kind::Invalid => wrong.extend(self.told(&written.name, error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(refused(self.file, &wrong)),
+        }
+    }
+
+    fn of(&self, name: &str) -> Option<&Written> {
+        self.schedules.iter().find(|written| written.name == name)
+    }
+
+    /// What went wrong with a schedule, each told where it stands.
+    fn told(&self, name: &str, error: ClientError) -> Vec<String> {
+        let place = |pointer: &str, story: &str| match self.of(name) {
+            Some(_) => (self.place)(name, pointer, story),
+            None => format!("schedule {name}: {story}"),
         };
-        let difference = Difference::new(
-            &written.cloned().into_iter().collect::<Vec<_>>(),
-            &now.into_iter().collect::<Vec<_>>(),
-            self.prune,
-        );
-        let again = difference.steps.into_iter().next();
-        Ok(again.filter(|again| again.becomes == step.becomes && again.description == step.description))
+        let faults = error.faults().iter();
+        let places: Vec<String> = faults
+            .map(|fault| place(fault.pointer.as_deref().unwrap_or_default(), &fault.detail))
+            .collect();
+        match (places.is_empty(), Failure::from(error)) {
+            (false, _) => places,
+            (true, Failure::Said(_, told)) => vec![place("", &told)],
+            (true, _) => vec![name.to_owned()],
+        }
+    }
+}
+
+/// Tells each place that is wrong in a file of which nothing was set.
+pub(super) fn refused(file: &str, places: &[String]) -> Failure {
+    for place in places {
+        print::note(&print::plain(place));
+    }
+    let places = match places.len() {
+        1 => "one place is wrong".to_owned(),
+        many => format!("{many} places are wrong"),
+    };
+    Failure::usage(format!("{file}: {places}, and nothing was set"))
+}
+
+/// The schedule of this name, if there is one.
+async fn there(client: &Client, name: &str) -> Result<Option<Schedule>, ClientError> {
+    match client.schedule(name).await {
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        answered => answered.map(Some),
     }
 }
 
@@ -153,7 +227,11 @@ async fn write(
     rev: Option<u64>,
 ) -> Result<(), ClientError> {
     let Some(written) = written else {
-        return client.delete_schedule(&step.name, rev).await;
+        return match client.delete_schedule(&step.name, rev).await {
+            // Somebody else did.
+            Err(error) if error.kind() == Kind::NotFound => Ok(()),
+            deleted => deleted,
+        };
     };
     let expect = Some(rev.unwrap_or(0));
     let set = client.set_schedule(&step.name, &written.schedule, expect).await?;
@@ -166,34 +244,23 @@ async fn write(
     Ok(())
 }
 
-/// What went wrong with a step, and how far it has come.
-fn interrupted(error: ClientError, wanted: &Wanted<'_>, step: &Step, done: usize, of: usize) -> Failure {
-    let kind = error.kind();
-    let places: Vec<String> = error
-        .faults()
-        .iter()
-        .map(|fault| {
-            let pointer = fault.pointer.as_deref().unwrap_or_default();
-            (wanted.place)(&step.name, pointer, &fault.detail)
-        })
-        .collect();
-    let told = match (places.is_empty(), Failure::from(error)) {
-        (false, _) => places.join("; "),
-        (true, Failure::Said(_, told)) => (wanted.place)(&step.name, "", &told),
-        (true, _) => step.name.clone(),
+/// Tells what went wrong with some steps, if anything did, and how far the others have come.
+fn finish(failed: &[(Kind, String)], done: usize, of: usize) -> Result<(), Failure> {
+    let Some(((kind, last), others)) = failed.split_last() else {
+        return Ok(());
     };
+    for (_, told) in others {
+        print::note(&print::plain(told));
+    }
     let then = match kind {
         Kind::Invalid => ": mend it, and the same command again does the rest",
         _ => ", and the same command again does the rest",
     };
-    Failure::of(
-        kind,
-        format!(
-            "{}; {done} of {} done{then}",
-            print::plain(&told),
-            print::count(of as u64, "step")
-        ),
-    )
+    let (last, steps) = (print::plain(last), print::count(of as u64, "step"));
+    Err(Failure::of(
+        *kind,
+        format!("{last}; {done} of {steps} done{then}"),
+    ))
 }
 
 impl Told<'_> {

@@ -6,12 +6,12 @@ use std::path::Path;
 use clap::{Args, ValueHint};
 use punctual_http::Client;
 use punctual_http::limits::SCHEDULES_BYTES;
-use punctual_http::schedules::{Fault, File};
+use punctual_http::schedules::File;
 
-use super::apply::{Apply, Wanted};
+use super::apply::{Apply, Wanted, refused};
 use super::list;
 use crate::failure::Failure;
-use crate::{input, print};
+use crate::input;
 
 /// What a file of schedules takes.
 #[derive(Args)]
@@ -36,9 +36,13 @@ impl FileArgs {
     pub(super) async fn run(&self, client: &Client, name: &str, json: bool) -> Result<(), Failure> {
         let called = called(name);
         let text = text(name)?;
-        let file = File::read(&text).map_err(|faults| refused(called, &faults))?;
+        let file = File::read(&text).map_err(|faults| {
+            let places = faults.iter().map(|fault| format!("{called}:{fault}"));
+            refused(called, &places.collect::<Vec<_>>())
+        })?;
         let stored = list::all(client).await?;
         let wanted = Wanted {
+            file: called,
             schedules: file.schedules(),
             place: &|schedule, pointer, story| format!("{called}:{}", file.fault(schedule, pointer, story)),
         };
@@ -74,16 +78,4 @@ pub(super) fn text(file: &str) -> Result<String, Failure> {
         })
     });
     text.map_err(|why| Failure::usage(format!("{}: {why}", called(file))))
-}
-
-/// Tells each place that is wrong.
-fn refused(file: &str, faults: &[Fault]) -> Failure {
-    for fault in faults {
-        print::note(&format!("{file}:{}", print::plain(&fault.to_string())));
-    }
-    let places = match faults.len() {
-        1 => "one place is wrong".to_owned(),
-        many => format!("{many} places are wrong"),
-    };
-    Failure::usage(format!("{file}: {places}, and nothing was set"))
 }

@@ -62,6 +62,7 @@ impl ImportArgs {
         // Others are none of a crontab's business.
         stored.retain(|schedule| named.contains(schedule.head.name.as_str()));
         let wanted = Wanted {
+            file: called,
             schedules,
             place: &|schedule, pointer, story| {
                 let line = lines.get(schedule).copied().unwrap_or_default();

@@ -7,9 +7,13 @@ use crate::house::{House, wait_until};
 use crate::outside::server::request;
 
 impl House {
-    /// `punctual job …` at a terminal, which shows all that it prints in the file `seen`.
     fn at_a_terminal(&self, arguments: &str) -> Child {
-        let command = format!("$PUNCTUAL job {arguments}");
+        self.terminal(&format!("job {arguments}"), Stdio::null())
+    }
+
+    /// `punctual …` at a terminal, which shows all that it prints in the file `seen`, and where this is typed.
+    pub(crate) fn terminal(&self, arguments: &str, typed: Stdio) -> Child {
+        let command = format!("$PUNCTUAL {arguments}");
         let seen = File::create(self.folder.path().join("seen")).expect("it is ours");
         let mut terminal = Command::new("script");
         terminal
@@ -18,12 +22,12 @@ impl House {
             .env("PUNCTUAL_SERVER", &self.address)
             .env("TERM", "xterm")
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
+            .stdin(typed)
             .stdout(seen);
         terminal.spawn().expect("script is there")
     }
 
-    fn wait_for_sight(&self, text: &str) {
+    pub(crate) fn wait_for_sight(&self, text: &str) {
         wait_until(&format!("it shows {text}"), || self.read("seen").contains(text));
     }
 }

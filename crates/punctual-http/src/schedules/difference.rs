@@ -31,8 +31,18 @@ pub struct Step {
     pub description: String,
     /// The version that is stored, if it is: what changes it should ask for no other.
     pub rev: Option<u64>,
+    /// What is stored, if it is, but for how far it has come.
+    pub stored: Option<Stored>,
     /// What becomes of it.
     pub becomes: Becomes,
+}
+
+/// A schedule as it is stored: another one if somebody edits it, or deletes it and makes it anew, and the same one however often
+/// it fires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    id: String,
+    plan: String,
 }
 
 /// What becomes of a schedule.
@@ -81,6 +91,7 @@ impl Difference {
             name: (*name).to_owned(),
             description: schedule.head.description.clone(),
             rev: Some(schedule.head.rev),
+            stored: Some(Stored::of(schedule)),
             becomes: match prune {
                 true => Becomes::Deleted,
                 false => Becomes::LeftAlone,
@@ -116,14 +127,34 @@ fn step(written: &Written, stored: Option<&Schedule>) -> Step {
         name: written.name.clone(),
         description: written.plan.describe(),
         rev: stored.map(|stored| stored.head.rev),
+        stored: stored.map(Stored::of),
         becomes,
+    }
+}
+
+impl Step {
+    /// Whether this step was found by the same as the other one, though the schedule may have fired meanwhile.
+    pub fn is_as_before(&self, other: &Step) -> bool {
+        self.becomes == other.becomes && self.stored == other.stored
+    }
+}
+
+impl Stored {
+    fn of(schedule: &Schedule) -> Stored {
+        Stored {
+            id: schedule.head.id.clone(),
+            plan: text(&schedule.plan),
+        }
     }
 }
 
 /// The fields of a schedule, as far as they are set.
 fn tree(schedule: &NewSchedule) -> BTreeMap<String, Tree> {
-    let text = serde_json::to_string(schedule).expect("a schedule has a JSON form");
-    serde_json::from_str(&text).expect("it is an object")
+    serde_json::from_str(&text(schedule)).expect("it is an object")
+}
+
+fn text(schedule: &NewSchedule) -> String {
+    serde_json::to_string(schedule).expect("a schedule has a JSON form")
 }
 
 #[derive(Default)]

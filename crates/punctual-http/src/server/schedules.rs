@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use punctual::Error;
-use punctual::schedule::{Schedule, ScheduleName};
+use punctual::schedule::{Plan, Schedule, ScheduleName};
 use punctual::target::check_payload;
 
 use super::Rooms;
@@ -58,7 +58,7 @@ pub(super) async fn put(
     Sent(new): Sent<wire::NewSchedule>,
 ) -> Result<Response, Problem> {
     let plan = new.read()?;
-    check_payload(&plan.job.kind, &plan.job.payload).map_err(|error| Problem::from(error).within("/job"))?;
+    check_job(&plan)?;
     let expect = rooms.schedule_expected(&name, if_match).await?;
     let set = rooms.engine.set_schedule(name, plan, expect).await;
     let (row, upsert) = set.map_err(precondition::problem)?;
@@ -84,6 +84,12 @@ pub(super) async fn delete(
     let deleted = rooms.engine.delete_schedule(name, expect).await;
     deleted.map_err(precondition::problem)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a target would refuse of each job is refused of the schedule.
+fn check_job(plan: &Plan) -> Result<(), Problem> {
+    let checked = check_payload(&plan.job.kind, &plan.job.payload);
+    checked.map_err(|error| Problem::from(error).within("/job"))
 }
 
 impl Rooms {

@@ -1,5 +1,8 @@
 //! A file of schedules, applied again and again.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use crate::house::House;
 
 const TWO: &str = r#"
@@ -130,4 +133,63 @@ fn every_wrong_place_of_a_file_is_told_and_nothing_is_set() {
     );
     assert!(told.contains("2 places are wrong, and nothing was set"), "{told}");
     assert_eq!(house.schedule_names(), [""; 0]);
+}
+
+#[test]
+fn what_the_server_would_refuse_of_any_schedule_of_a_file_is_told_before_the_first_is_set() {
+    let house = House::open();
+    let file = r#"
+[schedule.past]
+at = ["2020-01-01T00:00:00Z"]
+job = { kind = "mail" }
+
+[schedule.hook]
+every = "1h"
+job = { kind = "http", payload = { method = "POST", url = "nowhere" } }
+"#;
+    house.put("schedules.toml", &format!("{TWO}{file}"));
+    for more in [&["--dry-run"][..], &[]] {
+        let refused = house.schedule(&[&["set", "-f", "schedules.toml"], more].concat());
+        assert_eq!((refused.code, refused.stdout.as_str()), (64, ""), "{refused:?}");
+        let told = &refused.stderr;
+        assert!(
+            told.contains("schedules.toml:11:11: schedule.past: nothing would ever come of this schedule"),
+            "{told}"
+        );
+        assert!(
+            told.contains("schedules.toml:17:") && told.contains("schedule.hook.job.payload.url: "),
+            "{told}"
+        );
+        assert!(told.contains("2 places are wrong, and nothing was set"), "{told}");
+    }
+    assert_eq!(house.schedule_names(), [""; 0]);
+}
+
+#[test]
+fn what_somebody_else_does_before_a_prune_is_agreed_to_is_heeded() {
+    let house = House::open();
+    house.put("schedules.toml", TWO);
+    house.schedule_prints(&["set", "-f", "schedules.toml"]);
+    let nightly = TWO.split("[schedule.digest]").next().expect("a half");
+    house.put("schedules.toml", nightly);
+    let agreed_after = |meanwhile: &[&str]| {
+        let mut terminal = house.terminal("schedule set -f schedules.toml --prune", Stdio::piped());
+        house.wait_for_sight("delete 1 schedule?");
+        house.schedule_prints(meanwhile);
+        let mut typed = terminal.stdin.take().expect("it is piped");
+        typed.write_all(b"y\n").expect("it is read");
+        let code = terminal.wait().expect("it ends").code();
+        (code, house.read("seen"))
+    };
+    let (code, seen) = agreed_after(&["set", "digest", "--every", "1h", "mail.weekly"]);
+    assert_eq!(code, Some(65), "{seen}");
+    assert!(
+        seen.contains("schedule digest: it has moved on") && seen.contains("1 of 2 steps done"),
+        "{seen}"
+    );
+    assert_eq!(house.schedule_names(), ["digest", "nightly"]);
+
+    let (code, seen) = agreed_after(&["delete", "digest", "--yes"]);
+    assert_eq!(code, Some(0), "{seen}");
+    assert_eq!(house.schedule_names(), ["nightly"]);
 }

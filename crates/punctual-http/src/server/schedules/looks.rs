@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use punctual::schedule::ScheduleName;
 
+use super::check_job;
 use crate::problem::Problem;
 use crate::server::Rooms;
 use crate::server::address::{Name, NoParameters};
@@ -25,13 +26,15 @@ pub(in crate::server) async fn occurrences(
     }))
 }
 
-/// `POST /v1/schedules/preview`: the next instants of a schedule that need not be stored.
+/// `POST /v1/schedules/preview`: the next instants of a schedule that need not be stored. What a `PUT` would refuse, it refuses
+/// too.
 pub(in crate::server) async fn preview(
     State(rooms): State<Rooms>,
     _: NoParameters,
     Sent(new): Sent<wire::NewPreview>,
 ) -> Result<Json<wire::Preview>, Problem> {
     let wire::PreviewOrder { plan, from, count } = new.read()?;
+    check_job(&plan)?;
     let preview = rooms.engine.preview(&plan, from, count).await?;
     Ok(Json(wire::Preview::of(&plan, &preview)))
 }

@@ -93,6 +93,26 @@ fn what_is_new_is_created_and_what_the_file_no_longer_has_is_deleted_or_left_alo
 }
 
 #[test]
+fn a_step_is_the_same_if_its_schedule_has_merely_fired_and_another_one_if_somebody_changed_it() {
+    let step = |stored: &[wire::Schedule]| {
+        let pruned = Difference::new(&written(NIGHTLY), stored, true);
+        pruned.steps.into_iter().next_back().expect("there is a step")
+    };
+    let before = step(&stored(HOURLY));
+    let mut fired = stored(HOURLY);
+    fired[0].head.rev = 4;
+    fired[0].head.fired = 1;
+    assert!(step(&fired).is_as_before(&before));
+    assert_eq!(step(&fired).rev, Some(4));
+    let edited = step(&stored(&HOURLY.replace("example.com", "example.org")));
+    assert_eq!(edited.description, before.description);
+    assert!(!edited.is_as_before(&before));
+    let mut anew = stored(HOURLY);
+    anew[0].head.id = "0199c1f0-5b7e-7c3e-9a0e-3f6d2f1c8a11".to_owned();
+    assert!(!step(&anew).is_as_before(&before));
+}
+
+#[test]
 fn secrets_that_nobody_is_told_are_no_change_but_have_to_be_written_again() {
     let other = HOURLY.replace("hunter2", "hunter3");
     let difference = Difference::new(&written(&other), &stored(HOURLY), false);
