@@ -67,6 +67,49 @@ fn a_job_out_of_turn_can_be_waited_for_and_is_made_once_for_an_id() {
 }
 
 #[test]
+fn a_preview_of_a_stored_schedule_begins_where_it_stands() {
+    let house = House::open();
+    let fired = |name: &str| {
+        house.schedule_json(&["show", name])["fired"]
+            .as_u64()
+            .expect("a number")
+    };
+    let each_second = ["--every", "1s", "--overlap", "allow", "mail"];
+    let set = |name: &str, most: &str| {
+        let bound = ["set", name, "--max-runs", most];
+        house.schedule_prints(&[&bound[..], &each_second].concat())
+    };
+    set("long", "1000");
+    wait_until("it has fired", || fired("long") > 0);
+    house.schedule_prints(&["pause", "long"]);
+    let left = house.schedule_json(&["preview", "long", "-n", "1000"]);
+    assert_eq!(
+        left["items"].as_array().map(Vec::len),
+        usize::try_from(1000 - fired("long")).ok()
+    );
+    assert_eq!(left["more"], false);
+    let told = house.schedule(&["preview", "long"]);
+    assert!(told.stderr.contains("it is paused"), "{told:?}");
+
+    set("short", "2");
+    wait_until("it has ended", || fired("short") == 2);
+    let ended = house.schedule(&["preview", "short"]);
+    assert_eq!((ended.code, ended.stdout.lines().count()), (0, 1), "{ended:?}");
+    assert!(ended.stderr.contains("it comes to no more"), "{ended:?}");
+
+    house.schedule_prints(&["set", "poll", "--after", "1h", "mail"]);
+    wait_until("it has fired", || fired("poll") == 1);
+    let waits = house.schedule(&["preview", "poll"]);
+    assert_eq!((waits.code, waits.stdout.lines().count()), (0, 1), "{waits:?}");
+    assert!(
+        waits
+            .stderr
+            .contains("its next run comes 1h after the end of the one that is live"),
+        "{waits:?}"
+    );
+}
+
+#[test]
 fn the_jobs_of_a_schedule_are_listed_by_its_name() {
     let house = House::open();
     for name in ["yearly", "other"] {
