@@ -46,7 +46,8 @@ fn without_its_redis_a_server_runs_jobs_all_the_same_and_a_check_tells() {
     let checked = Ended::of(check.output().expect("it starts"));
     assert_eq!(checked.code, 0, "{checked:?}");
     let told = checked.stdout + &checked.stderr;
-    assert!(told.contains("127.0.0.1:1, which does not answer"), "{told}");
+    assert!(told.contains("127.0.0.1:1, which cannot be used"), "{told}");
     assert!(told.contains("synced to the disk"), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
+    assert!(!told.contains("nothing was stored"), "nothing was to be: {told}");
 }

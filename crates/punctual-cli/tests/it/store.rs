@@ -126,6 +126,10 @@ fn a_redis_is_a_store_as_any_other() {
     let missing = run(folder.path(), &["job", "list", "--store", &url]);
     assert_eq!(missing.code, 69, "{missing:?}");
     assert!(missing.stderr.contains("has no namespace"), "{missing:?}");
+    assert!(
+        missing.stderr.contains("`punctual store migrate` makes it"),
+        "{missing:?}"
+    );
 
     let arguments = Vec::leak(vec!["--store", String::leak(url.clone())]);
     let house = House::with(Beside {

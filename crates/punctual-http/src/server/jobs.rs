@@ -8,6 +8,7 @@ use http::{StatusCode, header};
 use punctual::job::{self, NewJob};
 use punctual::queue::QueueName;
 use punctual::target::check_payload;
+use punctual::{Error, Kind};
 
 use super::address::{Id, NoParameters};
 use super::precondition::etag;
@@ -39,7 +40,7 @@ pub(super) async fn post(
         let queue = new.queue.clone().unwrap_or_else(|| QueueName::home_of(&new.kind));
         rooms.engine.check_waitable(&queue).await?;
     }
-    let enqueued = rooms.engine.enqueue(new).await?;
+    let enqueued = rooms.engine.enqueue(new).await.map_err(not_stored)?;
     let mut row = enqueued.row().clone();
     let mut status = match enqueued.deduplicated() || enqueued.existed() {
         true => StatusCode::OK,
@@ -131,6 +132,18 @@ pub(super) async fn attempts(
         items: wire::Attempt::all_of(&row),
         next: None,
     }))
+}
+
+/// Why a job was not stored. Where that is for no fault of its own, whoever sent it is told that it was not, and can send it again.
+fn not_stored(error: Error) -> Problem {
+    const NOTHING: &str = "nothing was stored";
+    let is_away = error.kind() == Kind::Unavailable;
+    let mut problem = Problem::from(error);
+    if is_away && !problem.detail.contains(NOTHING) {
+        problem.detail.push_str("; ");
+        problem.detail.push_str(NOTHING);
+    }
+    problem
 }
 
 impl Rooms {

@@ -215,7 +215,10 @@ async fn a_store_that_is_down_is_told_for_each_job(place: Place) {
     });
     let answer = house.post(PATH, r#"[{"kind": "mail"}, {}]"#).await;
     assert_eq!(statuses(&answer), [503, 422]);
-    assert_eq!(answer.body["items"][0]["problem"]["detail"], "the disk is full");
+    assert_eq!(
+        answer.body["items"][0]["problem"]["detail"],
+        "the disk is full; nothing was stored"
+    );
 }
 
 #[apply(on_each_store)]

@@ -30,8 +30,20 @@ async fn while_the_store_is_away_every_door_says_to_try_again(place: Place) {
     let id = house.post("/v1/jobs", JOB).await.id();
     store.rule(|_| Fate::Refuse(Error::unavailable("the store is away")));
 
-    try_again_later(&house.post("/v1/jobs", JOB).await);
+    let added = house.post("/v1/jobs", JOB).await;
+    try_again_later(&added);
+    assert_eq!(added.body["detail"], "the store is away; nothing was stored");
+    let batch = house.post("/v1/jobs/batch", format!("[{JOB}]")).await;
+    assert_eq!(
+        batch.body["items"][0]["problem"]["detail"], added.body["detail"],
+        "{batch:?}"
+    );
     try_again_later(&house.post(&format!("/v1/jobs/{id}/cancel"), "{}").await);
+    let look = house.get("/v1/jobs").await;
+    assert_eq!(
+        look.body["detail"], "the store is away",
+        "it was to store nothing"
+    );
     for path in [
         "/readyz".to_owned(),
         "/v1/jobs".to_owned(),

@@ -334,7 +334,7 @@ impl Dispatched {
         report.notes.push(match self.lines.ping().await {
             Ok(()) => format!("Jobs are dispatched through Redis at {at}, which answers."),
             Err(error) => format!(
-                "Jobs are to be dispatched through Redis at {at}, which does not answer, so that they are claimed from \
+                "Jobs are to be dispatched through Redis at {at}, which cannot be used, so that they are claimed from \
                  PostgreSQL: {error}."
             ),
         });

@@ -140,7 +140,7 @@ impl RedisStore {
         promise.accept(&address.to_string())?;
         if !options.create && there.is_none() {
             return Err(Error::unavailable(format!(
-                "Redis at {address} has no namespace {:?}",
+                "Redis at {address} has no namespace {:?}; `punctual store migrate` makes it, and so does the first API",
                 link.namespace()
             )));
         }

@@ -165,7 +165,7 @@ async fn a_check_tells_of_both_and_of_no_password() {
         .await
         .expect("it opens without");
     let notes = engine.check().await.expect("it is there").notes.join(" ");
-    assert!(notes.contains("127.0.0.1:1, which does not answer"), "{notes}");
+    assert!(notes.contains("127.0.0.1:1, which cannot be used"), "{notes}");
     assert!(!notes.contains("hunter2"), "{notes}");
 }
 

@@ -182,7 +182,7 @@ impl<'a> Reading<'a> {
             if answer.is_none() {
                 *answer = stored.next().map(|stored| match stored {
                     Ok(enqueued) => BatchItem::stored(&enqueued),
-                    Err(error) => refused(error.into(), index),
+                    Err(error) => refused(super::not_stored(error), index),
                 });
             }
         }

@@ -119,7 +119,7 @@ impl From<Fault> for Error {
                     Error::new(kind, message).caused_by(error)
                 }
                 None => Error::unavailable(format!(
-                    "the connection to PostgreSQL was lost: {}; nothing was stored",
+                    "the connection to PostgreSQL was lost: {}",
                     story(&error)
                 ))
                 .caused_by(error),
@@ -138,7 +138,7 @@ pub(super) fn story(error: &tokio_postgres::Error) -> String {
 }
 
 fn explain(code: &SqlState, story: &str) -> (Kind, String) {
-    let passing = |why: &str| (Kind::Unavailable, format!("{why} ({story}); nothing was stored"));
+    let passing = |why: &str| (Kind::Unavailable, format!("{why} ({story})"));
     match code.code() {
         "57014" => passing("PostgreSQL ended a statement that took too long"),
         "57P01" | "57P02" | "57P03" => passing("PostgreSQL is stopping or starting"),
@@ -156,7 +156,7 @@ fn explain(code: &SqlState, story: &str) -> (Kind, String) {
             Kind::Unavailable,
             format!(
                 "there is a pooler before PostgreSQL that hands out connections for a transaction each ({story}): say \
-                 ?pooled=true in the URL; nothing was stored"
+                 ?pooled=true in the URL"
             ),
         ),
         code if code.starts_with("53") || code.starts_with("58") => {

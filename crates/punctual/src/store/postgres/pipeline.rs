@@ -38,7 +38,7 @@ impl Pipeline {
     /// The session, as soon as a hand is free.
     pub(super) async fn take(self: &Arc<Self>) -> Result<Hand, Error> {
         let hand = Arc::clone(&self.hands).acquire_owned().await;
-        let hand = hand.map_err(|_| Error::unavailable("the store is closed; nothing was stored"))?;
+        let hand = hand.map_err(|_| Error::unavailable("the store is closed"))?;
         let session = self.opening().await?;
         Ok(Hand {
             session,

@@ -32,7 +32,7 @@ impl Pool {
     /// A session, as soon as one is free.
     pub(super) async fn take(self: &Arc<Self>) -> Result<Taken, Error> {
         let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(|_| Error::unavailable("the store is closed; nothing was stored"))?;
+        let place = place.map_err(|_| Error::unavailable("the store is closed"))?;
         let session = match self.idle_session() {
             Some(session) => session,
             None => self.connector.session().await?,

@@ -32,7 +32,7 @@ pub(super) async fn prepare(session: &Session, create: bool) -> Result<u32, Faul
         Some(SCHEMA) => Ok(SCHEMA),
         Some(newer) if newer > SCHEMA => Err(Fault::Told(of_other_version(session.namespace(), newer))),
         None if !create => Err(Fault::Told(Error::unavailable(format!(
-            "there is no namespace {:?} in this database",
+            "there is no namespace {:?} in this database; `punctual store migrate` makes it, and so does the first API",
             session.namespace().as_str()
         )))),
         older => migrate(session).await.map(|()| older.unwrap_or(0)),

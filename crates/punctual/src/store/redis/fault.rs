@@ -22,19 +22,15 @@ pub(super) enum Sent {
 pub(super) fn unreachable(at: &str, error: &RedisError) -> Error {
     if error.kind() == ErrorKind::AuthenticationFailed || is(error, "WRONGPASS") || is(error, "NOAUTH") {
         return Error::unavailable(format!(
-            "Redis at {at} does not accept the user or the password of the URL; nothing was stored"
+            "Redis at {at} does not accept the user or the password of the URL"
         ));
     }
-    Error::unavailable(format!(
-        "Redis at {at} cannot be reached: {}; nothing was stored",
-        told(error)
-    ))
-    .caused_by(error.clone())
+    Error::unavailable(format!("Redis at {at} cannot be reached: {}", told(error))).caused_by(error.clone())
 }
 
 pub(super) fn too_slow_to_connect(at: &str, patience: Duration) -> Error {
     Error::unavailable(format!(
-        "Redis at {at} cannot be reached: no connection within {}; nothing was stored",
+        "Redis at {at} cannot be reached: no connection within {}",
         format_length(patience)
     ))
 }
@@ -51,7 +47,7 @@ pub(super) fn lost(at: &str, why: &str, sent: Sent) -> Error {
 
 /// The server answered that it did not.
 pub(super) fn refused(at: &str, error: &RedisError) -> Error {
-    let unavailable = |why: &str| Error::unavailable(format!("Redis at {at} {why}; nothing was stored"));
+    let unavailable = |why: &str| Error::unavailable(format!("Redis at {at} {why}"));
     let code = error.code().unwrap_or_default();
     let told = match (error.kind(), code) {
         _ if told(error).contains("The user executing the script") => denied(&unavailable, error),

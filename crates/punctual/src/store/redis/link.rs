@@ -277,7 +277,7 @@ impl Inner {
             self.move_to(&line, &error).await;
         }
         Err(Fault::Told(Error::unavailable(format!(
-            "the cluster of Redis at {} keeps pointing elsewhere; nothing was stored",
+            "the cluster of Redis at {} keeps pointing elsewhere",
             self.address
         ))))
     }
