@@ -47,6 +47,7 @@ fn told(error: ClientError, flag: impl Fn(&str) -> String) -> Failure {
     };
     let place = |fault: &Fault| match (&fault.pointer, &fault.parameter) {
         (Some(pointer), _) if !pointer.is_empty() => Some(flag(pointer)),
+        (_, Some(parameter)) if parameter == "name" => Some("NAME".to_owned()),
         (_, Some(parameter)) if parameter != "id" => Some(flag(&format!("/{parameter}"))),
         _ => None,
     };

@@ -26,6 +26,8 @@ mod show;
 mod standing;
 mod trigger;
 
+pub(crate) use plan::is_of_plan;
+
 /// `punctual schedule …`
 #[derive(Args)]
 pub(crate) struct ScheduleArgs {

@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::print;
+use crate::{print, schedule};
 
 /// What is wrong, what was meant perhaps, and where help is.
 pub(crate) fn line(error: &clap::Error) -> String {
@@ -38,15 +38,20 @@ fn is_appendix(paragraph: &str) -> bool {
 fn slip(error: &clap::Error, words: &[String]) -> Option<String> {
     match (error.kind(), error.get(ContextKind::InvalidArg)?) {
         (ErrorKind::UnknownArgument, ContextValue::String(wrong)) => {
-            program(wrong, words).or_else(|| negative(wrong, words))
+            let slips = [program, negative, plan];
+            slips.iter().find_map(|slip| slip(wrong, words))
         }
         _ => None,
     }
 }
 
-/// `job add command echo hello`
+/// `job add command echo hello`, `schedule set NAME --every 1h command echo hello`
 fn program(wrong: &str, words: &[String]) -> Option<String> {
-    let options = 2 + words.windows(2).position(|pair| pair == ["add", "command"])?;
+    let verbs = [["job", "add"], ["schedule", "set"]];
+    let verb = 2 + words
+        .windows(2)
+        .position(|pair| verbs.iter().any(|verb| pair == verb))?;
+    let options = 1 + verb + words[verb..].iter().position(|word| word == "command")?;
     if wrong.starts_with('-') || words.iter().any(|word| word == "--") {
         return None;
     }
@@ -66,6 +71,17 @@ fn negative(wrong: &str, words: &[String]) -> Option<String> {
     is_flag.then(|| format!("{flag} takes nothing negative; write it as {flag} {word}"))
 }
 
+/// `schedule set NAME mail --every 1h`
+fn plan(wrong: &str, words: &[String]) -> Option<String> {
+    let sets = words.windows(2).any(|pair| pair == ["schedule", "set"]);
+    let is_of_plan = wrong.strip_prefix("--").is_some_and(schedule::is_of_plan);
+    (sets && is_of_plan).then(|| {
+        format!(
+            "{wrong} is about when, and stands before what is to run, as in `punctual schedule set NAME --every 1h KIND`"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +96,12 @@ mod tests {
         let told = program("echo", &line).expect("it is one");
         assert!(
             told.contains("`punctual job add command --wait -- echo hello`"),
+            "{told}"
+        );
+        let line = words("punctual schedule set hello --every 1h command echo hello");
+        let told = program("echo", &line).expect("it is one");
+        assert!(
+            told.contains("`punctual schedule set hello --every 1h command -- echo hello`"),
             "{told}"
         );
         assert_eq!(program("echo", &words("punctual job list echo")), None);

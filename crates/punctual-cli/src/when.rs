@@ -12,6 +12,9 @@ use punctual::time::{format_length, parse_length};
 
 use crate::print;
 
+/// What is said of a text that is no instant at all.
+const FORM: &str = "write a date and a time, such as 2026-12-01T09:00 or 2026-12-01T09:00:00Z";
+
 /// An instant that somebody wrote.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct When {
@@ -38,7 +41,7 @@ impl FromStr for When {
         };
         let civil: civil::DateTime = text.parse().map_err(|_| match has_offset(text) {
             true => refused,
-            false => "write a date and a time, such as 2026-12-01T09:00 or 2026-12-01T09:00:00Z".to_owned(),
+            false => FORM.to_owned(),
         })?;
         let local = TimeZone::system().to_ambiguous_zoned(civil);
         if local.is_ambiguous() {
@@ -84,7 +87,10 @@ fn beside_now(text: &str, at: impl FnOnce(Timestamp, Duration) -> Timestamp) -> 
             at: at(now(), length),
             assumed_local: false,
         }),
-        Err(_) => text.parse(),
+        Err(_) => text.parse().map_err(|why: String| match why == FORM {
+            true => format!("{FORM}; or a length of time, such as 2h"),
+            false => why,
+        }),
     }
 }
 

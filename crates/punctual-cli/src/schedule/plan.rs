@@ -91,6 +91,13 @@ struct Policies {
     fold: Option<Fold>,
 }
 
+/// Whether a flag, without its dashes, is one of a plan.
+pub(crate) fn is_of_plan(flag: &str) -> bool {
+    let plan = PlanFlags::augment_args(clap::Command::new("plan"));
+    plan.get_arguments()
+        .any(|argument| argument.get_long() == Some(flag))
+}
+
 /// Reads one of a few words of the wire.
 fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where

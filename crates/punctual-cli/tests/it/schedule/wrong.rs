@@ -3,7 +3,7 @@
 use crate::house::House;
 
 /// A command line, and what is said of it.
-const WRONG: [(&str, &str); 23] = [
+const WRONG: [(&str, &str); 29] = [
     ("set x --cron @nightly mail", "--cron: "),
     ("set x --every soon mail", "--every"),
     ("set x --every 1h --after 1h mail", "never two"),
@@ -39,6 +39,27 @@ const WRONG: [(&str, &str); 23] = [
     ("set x --every 1h mail --priority 11", "--priority"),
     ("set x --every 1h mail --in 5m", "--in"),
     ("set x --every 1h", "say what is to run"),
+    (
+        "set x --every 1h command ./report.sh",
+        "what to run stands after --, as in `punctual schedule set x --every 1h command -- ./report.sh`",
+    ),
+    (
+        "set x --every 1h --every 2h mail",
+        "cannot be used multiple times",
+    ),
+    (
+        "set x mail --overlap allow --every 1h",
+        "--overlap is about when, and stands before what is to run",
+    ),
+    ("set x! --every 1h mail", "NAME: the name of a schedule must have"),
+    (
+        "occurrences x --from yesterday",
+        "or a length of time, such as 2h",
+    ),
+    (
+        "preview --cron @daily --zone Europe/Lubljana",
+        "--zone: there is no time zone \"Europe/Lubljana\"",
+    ),
     ("set x mail", "say when"),
     ("set --every 1h http GET http://127.0.0.1:9/", "name the schedule"),
     ("preview x --every 1h", "not both"),
