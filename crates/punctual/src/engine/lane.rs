@@ -343,23 +343,30 @@ impl<W: Write> Inner<W> {
     }
 
     /// Writes a batch beside the lane of which some row is locked, in ever smaller parts: what is not locked is soon written, and
-    /// what is, is refused when it stands alone.
+    /// what is, is refused when it stands alone. Where nothing gets through (somebody has locked the whole table), or time is
+    /// up, the rest is refused as it stands.
     fn flush_in_parts(self: &Arc<Self>, batch: Batch<W>, locked: Error) {
         let lane = Arc::clone(self);
         self.tasks.spawn(async move {
-            let mut parts = VecDeque::from([(batch, locked)]);
-            while let Some((part, error)) = parts.pop_front() {
-                if part.items.len() == 1 || !(error.is_locked() || is_of_an_item(&error)) {
-                    part.refuse(&error);
-                    continue;
-                }
-                for part in part.split(LOCKED_PARTS) {
-                    let side_flush = lane.side_flushes.acquire().await;
-                    let written = lane.write(&part.items).await;
-                    drop(side_flush);
-                    match written {
-                        Ok(outs) => part.answer(&lane.write, outs),
-                        Err(error) => parts.push_back((part, error)),
+            let give_up_at = lane.clock.uptime() + LANE_DEADLINE;
+            let mut refused = vec![(batch, locked)];
+            let mut gets_through = true;
+            while !refused.is_empty() {
+                let ends = !gets_through || lane.clock.uptime() >= give_up_at;
+                gets_through = false;
+                for (part, error) in std::mem::take(&mut refused) {
+                    if ends || part.items.len() == 1 || !(error.is_locked() || is_of_an_item(&error)) {
+                        part.refuse(&error);
+                        continue;
+                    }
+                    for part in part.split(LOCKED_PARTS) {
+                        match lane.write_beside(&part.items).await {
+                            Ok(outs) => {
+                                part.answer(&lane.write, outs);
+                                gets_through = true;
+                            }
+                            Err(error) => refused.push((part, error)),
+                        }
                     }
                 }
             }
@@ -385,13 +392,16 @@ impl<W: Write> Inner<W> {
         }
     }
 
+    /// Writes items when a place beside the lane is free.
+    async fn write_beside(&self, items: &[W::Item]) -> Result<Vec<W::Out>, Error> {
+        let _side_flush = self.side_flushes.acquire().await;
+        self.write(items).await
+    }
+
     async fn write_locked(&self, item: &[W::Item]) -> Result<Vec<W::Out>, Error> {
         let give_up_at = self.clock.uptime() + LANE_DEADLINE;
         loop {
-            let side_flush = self.side_flushes.acquire().await;
-            let written = self.write(item).await;
-            drop(side_flush);
-            match written {
+            match self.write_beside(item).await {
                 Err(error) if error.is_locked() && self.clock.uptime() < give_up_at => {
                     self.clock.sleep(LOCK_WAIT).await;
                 }

@@ -279,6 +279,23 @@ async fn a_locked_row_that_nobody_foresees_is_found_beside_the_lane_and_refused_
 }
 
 #[apply(on_each_store)]
+async fn where_all_rows_are_locked_a_batch_is_refused_after_its_first_parts(place: Place) {
+    let stage = Stage::quiet(&place).await;
+    stage.store.rule(|call| match call {
+        Call::Insert(_) => Fate::Refuse(Error::locked("somebody has locked the table")),
+        _ => Fate::Pass,
+    });
+    let answers = all(callers(&stage, (0..30).map(|_| work()))).await;
+    assert!(
+        answers
+            .into_iter()
+            .all(|answer| answer.is_err_and(|error| error.is_locked()))
+    );
+    let parts = [3; LOCKED_PARTS];
+    assert_eq!(stage.store.insert_sizes(), [&[30][..], &parts].concat());
+}
+
+#[apply(on_each_store)]
 async fn a_store_that_is_down_refuses_every_item_of_the_flush(place: Place) {
     let stage = Stage::quiet(&place).await;
     stage
