@@ -141,8 +141,13 @@ impl Cron {
             if nominal.is_some() {
                 return nominal;
             }
-            // No zone is more than two days off UTC, so nothing lies before.
-            at = stretch.until?.max(candidate? - 2 * DAY);
+            // No two offsets of a zone are further apart than two days. So what clocks show sooner after a change may have been
+            // shown before, and counts again; later, nothing is admitted until shortly before the candidate.
+            let until = stretch.until?;
+            at = match until < at + 2 * DAY {
+                true => until,
+                false => until.max(candidate? - 2 * DAY),
+            };
         }
         None
     }

@@ -148,6 +148,27 @@ fn midnights_that_do_not_exist_move_to_the_first_instant_of_their_day() {
 }
 
 #[test]
+fn what_comes_a_second_time_is_found_however_far_away_the_next_day_is() {
+    let weekly = Cron {
+        fold: Fold::Both,
+        ..cron("30 2 * * SUN", "Europe/Ljubljana")
+    };
+    let twice = [
+        "10-31 02:30 +02:00 first",
+        "10-31 02:30 +01:00 second",
+        "11-07 02:30 +01:00",
+    ];
+    shows(&weekly, "2027-10-30", &twice);
+    // In Cairo the hour before midnight comes twice, so that a date comes back after it has ended.
+    let hourly = cron("30 * * * THU", "Africa/Cairo");
+    let first: Timestamp = "2027-10-28T20:30:00Z".parse().expect("it is an instant");
+    let second = first + punctual::hours(1);
+    assert_eq!(hourly.next_after(first), Some(second));
+    let next: Timestamp = "2027-11-03T22:30:00Z".parse().expect("it is an instant");
+    assert_eq!(hourly.next_after(second), Some(next));
+}
+
+#[test]
 fn half_an_hour_may_be_left_out_or_come_twice() {
     shows(
         &cron("15 2 * * *", "Australia/Lord_Howe"),
