@@ -3,16 +3,25 @@
 
     cron.py SEED COUNT
 
-A line each: pattern, zone, gap, fold, the instant after which to look, and what the scan finds: an instant and whether
-it `fires` or is `skipped`. Instants are seconds since the epoch; `-` stands for none within the horizon. It shares nothing
-with the code under test but the rules: days are scanned one by one, and times on each of them one by one.
+Lines of words between tabs; instants are seconds since the epoch.
+
+    tzdata  RELEASE  PLACE             once: which database of zones it reads
+    zone    NAME  INSTANT:OFFSET,...   before the first case of a zone: what its clocks are off by at the beginning of each week,
+                                       told where that changes
+    case    PATTERN  ZONE  GAP  FOLD  AFTER  FOUND  WHAT
+                                       what the scan finds after an instant, and whether it `fires` or is `skipped`; `-` stands
+                                       for none within the horizon
+
+It shares nothing with the code under test but the rules: days are scanned one by one, and times on each of them one by one.
 """
 
 import calendar
 import random
 import sys
+import zoneinfo
 from datetime import date, datetime, timedelta, timezone
 from functools import cache
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 UTC = timezone.utc
@@ -20,6 +29,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = 0
 LAST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 DAY = 86_400
+WEEK = 7 * DAY
+# What no clocks are off by, beyond what they are off by at the beginning of some week.
+MARGIN = 3 * 3_600
 # A 29 February may be twelve years away, and one on a given weekday forty: the scan gives up after 41.
 HORIZON_DAYS = 41 * 366
 MONTHS = tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())
@@ -126,14 +138,31 @@ def offset(zone, second):
     return int((EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset().total_seconds())
 
 
-def clock(local):
-    """Seconds that a clock which is never changed shows at this local time."""
-    return calendar.timegm(local.timetuple())
+@cache
+def weekly(name):
+    """What the clocks of a zone are off by at the beginning of each week: an instant and the offset, where that changes."""
+    zone, told = ZoneInfo(name), []
+    for second in range(FIRST, LAST, WEEK):
+        off = offset(zone, second)
+        if not told or told[-1][1] != off:
+            told.append((second, off))
+    return told
 
 
-def instants(zone, local, pattern, gap, fold):
-    """What becomes of one local time: pairs of an instant and whether it fires, is moved, or is skipped."""
-    first, second = (clock(local) - int(local.replace(tzinfo=zone, fold=f).utcoffset().total_seconds()) for f in (0, 1))
+@cache
+def bounds(name):
+    """What the clocks of a zone are off by at the least, and at the most."""
+    offsets = [off for _, off in weekly(name)]
+    return min(offsets) - MARGIN, max(offsets) + MARGIN
+
+
+def instants(zone, midnight, local, pattern, gap, fold):
+    """What becomes of one local time: pairs of an instant and whether it fires, is moved, or is skipped.
+
+    `midnight` is what a clock that is never changed shows at the beginning of its date, in seconds.
+    """
+    shown = midnight + 3_600 * local.hour + 60 * local.minute + local.second
+    first, second = (shown - int(local.replace(tzinfo=zone, fold=f).utcoffset().total_seconds()) for f in (0, 1))
     if first == second:
         return [(first, "fires")]
     if first < second:
@@ -149,24 +178,33 @@ def instants(zone, local, pattern, gap, fold):
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if offset(zone, middle) == before else (low, middle)
-    midnight = clock(local.replace(hour=0, minute=0, second=0))
     whole_date = high + before <= midnight and midnight + DAY <= high + after
     return [(high, "skipped" if whole_date or gap == "skip" else "moved")]
 
 
-def scan(pattern, zone, gap, fold, after):
+def scan(pattern, name, gap, fold, after):
     """The first instant later than `after`, and whether it fires; days first, then the times of each."""
+    zone, (least, most) = ZoneInfo(name), bounds(name)
     day = (EPOCH + timedelta(seconds=after)).astimezone(zone).date() - timedelta(2)
+    horizon = day + timedelta(HORIZON_DAYS)
     rank = {"fires": 0, "moved": 1, "skipped": 2}
     best, best_day = None, None
-    for _ in range(HORIZON_DAYS):
+    while day < horizon:
         # Clocks are changed by a day at most, so two days later nothing earlier is found.
         if best and day > best_day + timedelta(2):
             break
+        if day.month not in pattern.months:
+            day = day.replace(day=1) + timedelta(calendar.monthrange(day.year, day.month)[1])
+            continue
         if pattern.admits(day):
+            midnight = calendar.timegm(day.timetuple())
             for hour, minute, second in pattern.times:
+                shown = midnight + 3_600 * hour + 60 * minute + second
+                # Whatever the clocks are off by, it is no later than `after`, or later than what was found.
+                if shown - least <= after or (best and shown - most > best[0]):
+                    continue
                 local = datetime(day.year, day.month, day.day, hour, minute, second)
-                for at, what in instants(zone, local, pattern, gap, fold):
+                for at, what in instants(zone, midnight, local, pattern, gap, fold):
                     found = (at, rank[what])
                     if at > after and (best is None or found < best):
                         best, best_day = found, day
@@ -177,17 +215,14 @@ def scan(pattern, zone, gap, fold, after):
 # What is tried ---------------------------------------------------------------------------------------------------------
 
 
-@cache
-def transitions(name):
-    """Instants about which the clocks of a zone change, within a week."""
-    zone, week = ZoneInfo(name), 7 * DAY
-    offsets = [(second, offset(zone, second)) for second in range(FIRST, LAST, week)]
-    return [there for (_, one), (there, other) in zip(offsets, offsets[1:]) if one != other]
+def changes(name):
+    """Instants before which the clocks of a zone change, within a week."""
+    return [second for second, _ in weekly(name)[1:]]
 
 
 def change_before(zone, second):
     """The last second before the clocks change, in the week that ends at `second`."""
-    low, high = second - 7 * DAY, second
+    low, high = second - WEEK, second
     before = offset(zone, low)
     while high - low > 1:
         middle = (low + high) // 2
@@ -243,25 +278,45 @@ def some_pattern(chance):
 
 def some_case(chance, names):
     name = chance.choice(names)
-    zone = ZoneInfo(name)
-    changes = transitions(name)
-    if changes and chance.random() < 0.5:
-        after = change_before(zone, chance.choice(changes)) + chance.randint(-2 * DAY, 2 * DAY)
+    if chance.random() < 0.5:
+        # Half of all is within two days of a change, so it is in a zone that has some.
+        while not changes(name):
+            name = chance.choice(names)
+        after = change_before(ZoneInfo(name), chance.choice(changes(name))) + chance.randint(-2 * DAY, 2 * DAY)
     else:
         after = chance.randint(FIRST, LAST)
     gap, fold = chance.choice(["shift", "shift", "skip"]), chance.choice(["first", "first", "second", "both"])
     return some_pattern(chance), name, gap, fold, after
 
 
+def database():
+    """The release of the database that zoneinfo reads, and where that is."""
+    for folder in map(Path, zoneinfo.TZPATH):
+        rules = folder / "tzdata.zi"
+        if rules.exists():
+            with rules.open(encoding="ascii") as lines:
+                return lines.readline().split()[-1], folder
+        if (folder / "Europe").exists():
+            return "of an unknown release", folder
+    import tzdata
+
+    return tzdata.IANA_VERSION, "the package tzdata"
+
+
 def main():
     seed, count = int(sys.argv[1]), int(sys.argv[2])
     chance = random.Random(seed)
     names = sorted(available_timezones() - {"localtime"})
+    told = set()
+    print("tzdata", *database(), sep="\t")
     for _ in range(count):
         text, name, gap, fold, after = some_case(chance, names)
-        found = scan(Pattern(text), ZoneInfo(name), gap, fold, after)
+        if name not in told:
+            told.add(name)
+            print("zone", name, ",".join(f"{second}:{off}" for second, off in weekly(name)), sep="\t")
+        found = scan(Pattern(text), name, gap, fold, after)
         at, what = found or ("-", "-")
-        print(text, name, gap, fold, after, at, what, sep="\t")
+        print("case", text, name, gap, fold, after, at, what, sep="\t")
 
 
 if __name__ == "__main__":
