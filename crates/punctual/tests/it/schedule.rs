@@ -1,6 +1,7 @@
 //! Schedules: what recurs, and when.
 
 mod clocks;
+mod laws;
 mod next;
 mod oracle;
 mod pattern;
