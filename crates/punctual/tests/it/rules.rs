@@ -19,7 +19,7 @@ mod editing;
 mod firing;
 mod keeping;
 mod laws;
-mod ledger;
+pub(crate) mod ledger;
 mod reclaiming;
 mod settling;
 mod unique;

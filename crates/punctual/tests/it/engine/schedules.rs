@@ -16,6 +16,7 @@ use crate::stage::{Stage, claim, done, settlement, work};
 mod asking;
 mod firing;
 mod overlaps;
+mod racing;
 
 /// Every minute, whatever is live.
 fn minutely() -> Plan {
