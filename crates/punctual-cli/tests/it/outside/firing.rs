@@ -13,6 +13,8 @@ use super::stores::{Sort, Store, alone, on_each_store, tell};
 on_each_store!(each_instant_has_one_place_though_servers_are_killed_all_the_while);
 
 const SERVERS: usize = 3;
+/// What a killed one ran is lost no longer than this.
+const LEASE: &str = "2s";
 /// So many instants are fired between two kills.
 const INSTANTS: usize = 3;
 /// How many are killed, unless `PUNCTUAL_TEST_JOBS` asks for the full size: five minutes.
@@ -20,9 +22,9 @@ const KILLS: usize = 6;
 const KILLS_IN_FULL: usize = 100;
 
 /// A server and its runner.
-fn begin(place: &Place, store: &Store, number: usize) -> Process {
+pub(super) fn begin(place: &Place, store: &Store, number: usize, lease: &str) -> Process {
     let arguments = ["serve", "--bind", "127.0.0.1:0", "--store", store.url()];
-    let more = ["--allow-net", "127.0.0.1/32", "--lease", "2s"];
+    let more = ["--allow-net", "127.0.0.1/32", "--lease", lease];
     Process::start(
         place,
         &format!("server {number}"),
@@ -36,7 +38,9 @@ fn each_instant_has_one_place_though_servers_are_killed_all_the_while(sort: Sort
         return;
     };
     let place = Place::new();
-    let mut servers: Vec<Process> = (0..SERVERS).map(|number| begin(&place, &store, number)).collect();
+    let mut servers: Vec<Process> = (0..SERVERS)
+        .map(|number| begin(&place, &store, number, LEASE))
+        .collect();
     let plan = json!({
         "every": "1s",
         "overlap": "allow",
@@ -59,14 +63,14 @@ fn each_instant_has_one_place_though_servers_are_killed_all_the_while(sort: Sort
             called.calls().lines().count()
         });
         servers.remove(0).kill();
-        servers.push(begin(&place, &store, SERVERS + number));
+        servers.push(begin(&place, &store, SERVERS + number, LEASE));
     }
     let address = servers[0].address();
     let paused = request(&address, "POST", "/v1/schedules/seconds/pause", Some("{}"));
     assert_eq!(paused.status, 200, "{}", paused.body);
     until("every job has ended", || nothing_is_live(&address).then_some(()));
 
-    let ledger = ledger(&address);
+    let ledger = ledger(&address, "seconds");
     let instants = one_place_each(&ledger);
     let jobs: BTreeSet<&str> = ledger.iter().filter_map(|entry| entry["job"].as_str()).collect();
     let fired = ledger.iter().filter(|entry| entry["outcome"] == "fired").count();
@@ -84,18 +88,18 @@ fn each_instant_has_one_place_though_servers_are_killed_all_the_while(sort: Sort
     );
 }
 
-fn nothing_is_live(address: &str) -> bool {
+pub(super) fn nothing_is_live(address: &str) -> bool {
     ["waiting", "running"].iter().all(|state| {
         let jobs = request(address, "GET", &format!("/v1/jobs?limit=1&state={state}"), None);
         jobs.status == 200 && jobs.json()["items"].as_array().is_some_and(Vec::is_empty)
     })
 }
 
-/// The whole ledger, oldest first.
-fn ledger(address: &str) -> Vec<Value> {
+/// The whole ledger of a schedule, oldest first.
+pub(super) fn ledger(address: &str, name: &str) -> Vec<Value> {
     let (mut entries, mut cursor) = (Vec::new(), String::new());
     loop {
-        let path = format!("/v1/schedules/seconds/occurrences?limit=100{cursor}");
+        let path = format!("/v1/schedules/{name}/occurrences?limit=100{cursor}");
         let page = request(address, "GET", &path, None);
         assert_eq!(page.status, 200, "{}", page.body);
         let page = page.json();

@@ -97,6 +97,11 @@ impl Sort {
 
     /// The same in a server of the test's own, which may come to harm. It keeps what it acknowledged when it is killed.
     pub(crate) fn own(self) -> Option<Store> {
+        self.own_in("")
+    }
+
+    /// The same whose server has this environment until it is restarted: `NAME=value NAME=value`.
+    pub(crate) fn own_in(self, environment: &str) -> Option<Store> {
         // Whoever leaves the shared one out leaves this one out, too.
         let mut store = self.empty()?;
         if self != Sort::Sqlite {
@@ -104,7 +109,7 @@ impl Sort {
             let open = fs::Permissions::from_mode(0o755);
             fs::set_permissions(store.place.path("."), open).expect("the folder is ours");
             store.own = true;
-            store.url = store.controlled("start");
+            store.url = store.controlled("start", environment);
         }
         Some(store)
     }
@@ -156,7 +161,7 @@ impl Store {
 
     /// Kills the server, and starts it again.
     pub(crate) fn restart(&self) {
-        self.controlled("restart");
+        self.controlled("restart", "");
     }
 
     /// Has the server's own client run this, and gives what it says.
@@ -178,16 +183,17 @@ impl Store {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    fn controlled(&self, action: &str) -> String {
-        let done = self.control(action);
+    fn controlled(&self, action: &str, environment: &str) -> String {
+        let done = self.control(action, environment);
         done.unwrap_or_else(|said| panic!("{} does not {action}: {said}", self.sort.name()))
     }
 
     /// What its script says on its way out, or what it complains of.
-    fn control(&self, action: &str) -> Result<String, String> {
+    fn control(&self, action: &str, environment: &str) -> Result<String, String> {
         let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/servers");
         let mut command = Command::new(format!("{scripts}/{}", self.sort.name()));
         command.arg(action).arg(self.place.path("server"));
+        command.env("PUNCTUAL_TEST_SERVER_ENVIRONMENT", environment);
         if (action, self.sort) == ("start", Sort::Redis) {
             // With `everysec` a killed Redis may lack what came while a sync to the disk was under way.
             command.arg("appendfsync always");
@@ -203,7 +209,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.own {
-            let stopped = self.control("stop");
+            let stopped = self.control("stop", "");
             // A test that fails anyway tells why, and a second panic would hide it.
             assert!(
                 stopped.is_ok() || thread::panicking(),
