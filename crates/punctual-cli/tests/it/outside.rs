@@ -26,6 +26,7 @@ mod queues;
 mod runners;
 pub(crate) mod server;
 mod shared;
+mod steering;
 pub(crate) mod stores;
 mod transactions;
 mod workers;

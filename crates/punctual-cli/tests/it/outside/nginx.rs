@@ -25,6 +25,18 @@ impl Called {
         .map(Called)
     }
 
+    /// The same whose record tells the job, and for which instant it is, behind the path.
+    pub(super) fn noting() -> Option<Called> {
+        let http = |[port]: [u16; 1]| {
+            format!(
+                "log_format job '$request_uri $http_punctual_job_id $http_punctual_nominal_time';
+                 access_log calls job;
+                 server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }}"
+            )
+        };
+        Nginx::start(http, &[]).map(Called)
+    }
+
     /// One that defers every run that calls it, and whose record is of their tokens.
     pub(super) fn deferring() -> Option<Called> {
         let http = |[port]: [u16; 1]| {
