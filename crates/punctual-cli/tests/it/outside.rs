@@ -28,5 +28,6 @@ pub(crate) mod server;
 mod shared;
 mod steering;
 pub(crate) mod stores;
+mod timetable;
 mod transactions;
 mod workers;
