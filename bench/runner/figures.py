@@ -75,6 +75,27 @@ def lateness() -> list[Figure]:
     return figures
 
 
+def schedules() -> list[Figure]:
+    """Their number is that of the jobs of `work`, and a hundredth of them is due each second."""
+    key, title = "schedules-lateness", "lateness of 1,000 schedules due each second, of 100,000"
+    return [
+        Figure(f"{key}-p50", f"{title}: p50", "ms", False),
+        Figure(f"{key}-p99", f"{title}: p99", "ms", False),
+        Figure(
+            f"{key}-earliest", f"{title}: earliest", "ms", False, "≥ 0 in every round",
+            lambda samples: min(samples[f"{key}-earliest"]["punctual"]) >= 0,
+            has_ratio=False,
+        ),
+        Figure("schedules-jobs", "jobs that these schedules make and a worker begins", "jobs/s", True),
+        Figure(
+            "schedules-idle-cpu", "idle with 100,000 schedules due tomorrow: share of a core", "%", False, "< 0.2 %",
+            below("schedules-idle-cpu", 0.2),
+        ),
+        Figure("schedules-idle-store-cpu", "the same: share of a core that the store's server takes", "%", False),
+        Figure("schedules-idle-memory", "the same: resident memory", "MiB", False),
+    ]
+
+
 def throughputs(store: str) -> list[Figure]:
     """What is asked beyond the floor's share depends on who else there is."""
     if store == "sqlite":
@@ -123,6 +144,7 @@ def figures(store: str) -> list[Figure]:
         Figure("work-10m", "work, history kept, beside 10,000,000 future jobs", "jobs/s", True),
         Figure("bytes-per-job", "store size a waiting job", "bytes", False),
         Figure("worker-memory", "most memory of a worker, 1,000,000 jobs waiting", "MiB", False),
+        *schedules(),
         Figure("idle-cpu", "idle: share of a core", "%", False, "< 0.2 %", below("idle-cpu", 0.2)),
         Figure("idle-store-cpu", "idle: share of a core that the store's server takes", "%", False),
         Figure("idle-memory", "idle: resident memory", "MiB", False, "< 30 MiB", below("idle-memory", 30)),

@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
     if not wanted or not chosen:
         sys.exit("bench/run: nothing by that name")
     build(chosen)
-    needs_server = any(m.name in ("idle", "http") for m in wanted) and any(s.name == "punctual" for s in chosen)
+    needs_server = any(m.name in ("idle", "schedules-idle", "http") for m in wanted) and any(s.name == "punctual" for s in chosen)
     server = build_server() if needs_server else None
     systems.TARGET.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=options.directory or systems.TARGET, prefix="stores-") as folder:
@@ -64,7 +64,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--systems", nargs="+", metavar="SYSTEM", help="these systems only")
     parser.add_argument("--seconds", type=float, default=2, help="length of an enqueue measurement (2)")
     parser.add_argument("--minute", type=float, default=6, help="length of a lateness or idle measurement (6); 60 shows what is rarer")
-    parser.add_argument("--jobs", type=int, default=100_000, help="jobs of a work or cycle measurement (100,000)")
+    parser.add_argument("--jobs", type=int, default=100_000, help="jobs of a work or cycle measurement, and schedules (100,000)")
     parser.add_argument("--million", type=int, default=1_000_000, help="what counts as a million jobs (1,000,000)")
     parser.add_argument("--ten-million", action="store_true", help="measure growth beside ten million jobs too")
     parser.add_argument("--directory", type=Path, help="where the stores are kept while they are measured; a real disk")

@@ -24,6 +24,8 @@ TRANSACTION_JOBS = 30_000
 # Jobs in one call of the batch endpoint.
 HTTP_BATCH = 100
 
+NO_SCHEDULES = "it keeps no schedules in its store"
+
 NOT_BESIDE_MANY = "a million jobs take it longer than the figure is worth"
 
 
@@ -162,11 +164,30 @@ def http(system: System, settings: Settings) -> dict[str, float]:
     return found
 
 
-def idle(system: System, settings: Settings) -> dict[str, float]:
+def schedules(system: System, settings: Settings) -> dict[str, float]:
+    """As many schedules as there are jobs to work elsewhere, of which one in a hundred is due each second."""
+    if system.name != "punctual":
+        raise Unsupported(NO_SCHEDULES)
+    with settings.store.fresh() as url:
+        return values(adapter.run(
+            system.program, "schedules", url, schedules=settings.jobs, rate=max(1, settings.jobs // 100), seconds=settings.minute,
+        ))
+
+
+def schedules_idle(system: System, settings: Settings) -> dict[str, float]:
+    """The same with nothing to do: all of them are due tomorrow."""
+    if system.name != "punctual":
+        raise Unsupported(NO_SCHEDULES)
+    origin = filled(system, settings, schedules=settings.jobs)
+    found = idle(system, settings, origin)
+    return {f"schedules-{figure}": value for figure, value in found.items()}
+
+
+def idle(system: System, settings: Settings, origin: str | None = None) -> dict[str, float]:
     """A worker with nothing to do; for Punctual the whole server."""
     if system.is_floor:
         raise Unsupported("it is no service")
-    with settings.store.fresh() as url:
+    with settings.store.fresh(origin) as url:
         if system.name == "punctual":
             with serving(settings, url) as server:
                 found = adapter.watch_idle(server.process, settings.store.pids(), settings.minute)
@@ -221,11 +242,14 @@ def await_listener(process: subprocess.Popen, port: int) -> None:
     raise Failed("the server did not listen within 10 s")
 
 
-def filled(system: System, settings: Settings, jobs: int = 0, tomorrow: int = 0, urgent: bool = False, delete: bool = False) -> str:
-    """A store with these jobs, made once a run and then copied."""
-    name = f"{system.name}-{jobs}-{tomorrow}-{'urgent' if urgent else 'plain'}"
-    flags = {"urgent-tomorrow": urgent, "delete": delete}
-    return settings.store.fill(name, lambda url: adapter.run(system.program, "fill", url, jobs=jobs, tomorrow=tomorrow, **flags))
+def filled(
+    system: System, settings: Settings,
+    jobs: int = 0, tomorrow: int = 0, schedules: int = 0, urgent: bool = False, delete: bool = False,
+) -> str:
+    """A store with these jobs and schedules, made once a run and then copied."""
+    name = f"{system.name}-{jobs}-{tomorrow}-{schedules}-{'urgent' if urgent else 'plain'}"
+    flags = {"jobs": jobs, "tomorrow": tomorrow, "schedules": schedules or None, "urgent-tomorrow": urgent, "delete": delete}
+    return settings.store.fill(name, lambda url: adapter.run(system.program, "fill", url, **flags))
 
 
 def values(printed: dict[str, dict]) -> dict[str, float]:
@@ -256,5 +280,13 @@ def measurements(store: str, ten_million: bool) -> list[Measurement]:
         Measurement("growth-0", ("claim-0",), partial(growth, 0)),
         Measurement("growth-1m", ("claim-1m", "work-1m", "bytes-per-job", "worker-memory"), partial(growth, 1)),
         *([Measurement("growth-10m", ("claim-10m", "work-10m"), partial(growth, 10))] if ten_million else []),
+        Measurement(
+            "schedules-lateness",
+            ("schedules-lateness-p50", "schedules-lateness-p99", "schedules-lateness-earliest", "schedules-jobs"),
+            schedules,
+        ),
+        Measurement(
+            "schedules-idle", ("schedules-idle-cpu", "schedules-idle-store-cpu", "schedules-idle-memory"), schedules_idle,
+        ),
         Measurement("idle", ("idle-cpu", "idle-store-cpu", "idle-memory"), idle),
     ]

@@ -176,7 +176,7 @@ class Report:
             f"enqueueing is measured for {settings.seconds:g} s a round, lateness and idling for {settings.minute:g} s",
             *(f"{line}: {FAVOURED[name]}" if (name := line.split()[0]) in FAVOURED else line for line in fewer),
             f"jobs of a full cycle: {cycles}",
-            "schedules are not measured: there are none yet",
+            "schedules are measured for Punctual only: no peer keeps them in its store",
             "peers are measured for lateness with nothing else in the store only, and beside a million jobs of tomorrow"
             " only where their notes do not say otherwise",
             "`floor` claims 100 and completes 100, which the goals are set against; `floor-1000` takes 1,000, as"

@@ -15,6 +15,17 @@ pub struct Job {
     pub urgent: bool,
 }
 
+/// A schedule as the measurements ask for it: one job after the other, that all carry the same.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// What the handler gets.
+    pub payload: Payload,
+    /// How far its instants are apart; they are so many lengths from the epoch, and `phase` more.
+    pub every: Duration,
+    /// Shorter than `every`.
+    pub phase: Duration,
+}
+
 /// About 100 bytes of JSON.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Payload {
@@ -53,6 +64,18 @@ impl Job {
     /// The due instant in microseconds since the epoch.
     pub fn due_micros(&self) -> Option<i64> {
         self.due.map(|due| due_since_epoch(due).as_micros() as i64)
+    }
+}
+
+impl Schedule {
+    /// One that has an instant at `due`.
+    pub fn through(due: SystemTime, number: u64, every: Duration) -> Self {
+        let phase = due_since_epoch(due).as_micros() % every.as_micros();
+        Self {
+            payload: Payload::new(number),
+            every,
+            phase: Duration::from_micros(phase as u64),
+        }
     }
 }
 

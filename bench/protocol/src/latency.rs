@@ -14,10 +14,10 @@ use crate::{Error, Job, Request, System, ledger::Ledger, report};
 const CLAIM: u64 = 100;
 
 /// Between the enqueueing of timed jobs and the first due instant, so that no job is stored too late.
-const HEAD_START: Duration = Duration::from_secs(2);
+pub(crate) const HEAD_START: Duration = Duration::from_secs(2);
 
 /// What a picked-up job is waited for before the system is called stuck.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Claims of a hundred due jobs, one after another, until the due jobs are used up.
 pub(crate) async fn claim<S: System>(system: &S, request: &Request) -> Result<(), Error> {
@@ -152,7 +152,7 @@ fn store_time(jobs: u64) -> Duration {
     Duration::from_micros(jobs * 100)
 }
 
-fn signed_milliseconds(started: SystemTime, due: SystemTime) -> f64 {
+pub(crate) fn signed_milliseconds(started: SystemTime, due: SystemTime) -> f64 {
     match started.duration_since(due) {
         Ok(late) => report::milliseconds(late),
         Err(early) => -report::milliseconds(early.duration()),
@@ -160,10 +160,10 @@ fn signed_milliseconds(started: SystemTime, due: SystemTime) -> f64 {
 }
 
 /// Chance that a seed gives (SplitMix64), so that every system is asked for the same instants.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -9,7 +9,7 @@
 //! runs until it is killed or until its partner is done. `bench/README.md` lists the commands.
 
 pub use crate::{
-    job::{Job, Payload},
+    job::{Job, Payload, Schedule},
     request::Request,
     system::{OnStart, System},
 };
@@ -19,6 +19,7 @@ mod latency;
 mod ledger;
 mod report;
 mod request;
+mod schedules;
 mod system;
 mod throughput;
 
@@ -45,7 +46,7 @@ async fn command<S: System>(request: &Request) -> Result<(), Error> {
         return Err("what it acknowledges is not on the disk".into());
     }
     match request.command.as_str() {
-        "fill" => throughput::fill(&*system, request).await?,
+        "fill" => throughput::fill(&system, request).await?,
         "enqueue-single" => throughput::enqueue_single(&system, request).await?,
         "enqueue-bulk" => throughput::enqueue_bulk(&*system, request).await?,
         "work" => throughput::work(&system, request).await?,
@@ -54,6 +55,7 @@ async fn command<S: System>(request: &Request) -> Result<(), Error> {
         "claim" => latency::claim(&*system, request).await?,
         "pickup" => latency::pickup(&system, request).await?,
         "lateness" => latency::lateness(&system, request).await?,
+        "schedules" => schedules::lateness(&system, request).await?,
         "idle" => throughput::idle(&system).await?,
         unknown => return Err(format!("unknown command {unknown:?}").into()),
     }

@@ -15,6 +15,8 @@ pub struct Request {
     pub jobs: u64,
     /// How many jobs are due in a day.
     pub tomorrow: u64,
+    /// How many schedules are stored: for `fill`, each makes its first job in a day.
+    pub schedules: u64,
     /// Whether the jobs of tomorrow go before all others once they are due.
     pub urgent_tomorrow: bool,
     /// How long to measure.
@@ -41,6 +43,7 @@ impl Request {
             store: String::new(),
             jobs: 0,
             tomorrow: 0,
+            schedules: 0,
             urgent_tomorrow: false,
             seconds: 5.0,
             callers: 64,
@@ -56,6 +59,7 @@ impl Request {
                 "--store" => request.store = value()?,
                 "--jobs" => request.jobs = number(&value()?)?,
                 "--tomorrow" => request.tomorrow = number(&value()?)?,
+                "--schedules" => request.schedules = number(&value()?)?,
                 "--urgent-tomorrow" => request.urgent_tomorrow = true,
                 "--seconds" => request.seconds = number(&value()?)?,
                 "--callers" => request.callers = number(&value()?)?,
@@ -81,7 +85,7 @@ impl Request {
 
     /// Whether this measures how soon a job starts rather than how many do.
     pub fn is_of_latency(&self) -> bool {
-        ["pickup", "lateness"].contains(&self.command.as_str())
+        ["pickup", "lateness", "schedules"].contains(&self.command.as_str())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use crate::{Error, Job, Request};
+use crate::{Error, Job, Request, Schedule};
 
 /// Called by a worker's handler, first thing, with the number of the job it was given.
 pub type OnStart = Arc<dyn Fn(u64) + Send + Sync>;
@@ -36,6 +36,12 @@ pub trait System: Send + Sync + Sized + 'static {
     fn claim(&self, most: usize) -> impl Future<Output = Result<Option<usize>, Error>> + Send {
         let _ = most;
         async { Ok(None) }
+    }
+
+    /// Stores one schedule, which makes its jobs of itself as long as a worker of this system works; returns when it is durable.
+    fn schedule(&self, schedule: Schedule) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = schedule;
+        async { Err("it keeps no schedules".into()) }
     }
 
     /// Leaves the store as a clean end of the process would: a file, all of it in the main one.

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     Error, Job, Request, System,
     ledger::{Ledger, TOMORROW},
-    report,
+    report, schedules,
 };
 
 /// Jobs in one call of a bulk caller.
@@ -25,8 +25,8 @@ const DRAIN_POLL: Duration = Duration::from_millis(1);
 /// What a worker is given to register itself before a partner or the runner goes on.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// Puts jobs of now, then jobs of tomorrow, into the store.
-pub(crate) async fn fill<S: System>(system: &S, request: &Request) -> Result<(), Error> {
+/// Puts jobs of now, then jobs and schedules of tomorrow, into the store.
+pub(crate) async fn fill<S: System>(system: &Arc<S>, request: &Request) -> Result<(), Error> {
     let begun = Instant::now();
     for first in (0..request.jobs).step_by(BATCH as usize) {
         let last = (first + BATCH).min(request.jobs);
@@ -42,7 +42,8 @@ pub(crate) async fn fill<S: System>(system: &S, request: &Request) -> Result<(),
         let last = (first + BATCH).min(request.tomorrow);
         system.enqueue_all((first..last).map(tomorrow).collect()).await?;
     }
-    let rate = (request.jobs + request.tomorrow) as f64 / begun.elapsed().as_secs_f64();
+    schedules::store(system, schedules::of_tomorrow(request.schedules)).await?;
+    let rate = (request.jobs + request.tomorrow + request.schedules) as f64 / begun.elapsed().as_secs_f64();
     report::figure("fill", rate, "jobs/s", json!({}));
     Ok(())
 }

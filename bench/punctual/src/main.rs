@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use protocol::{Error, Job, OnStart, Payload, Request, System};
+use protocol::{Error, Job, OnStart, Payload, Request, Schedule, System};
 use punctual::{
     Engine, NewJob, Task, Worker,
     job::Defaults,
     queue::{QueueName, Retention},
     run::{Claim, ClaimFrom, WorkerId},
+    schedule::{Every, Plan, Spec},
     source::Source,
     store::{Filter, Page, View},
 };
@@ -117,6 +118,21 @@ impl System for Punctual {
             now: None,
         };
         Ok(Some(self.engine.claim(claim, Duration::ZERO).await?.jobs.len()))
+    }
+
+    async fn schedule(&self, schedule: Schedule) -> Result<(), Error> {
+        let name = format!("bench-{}", schedule.payload.number);
+        let spec = Spec::Every(Every {
+            length: schedule.every,
+            phase: schedule.phase,
+        });
+        let job = NewJob::task(&Bench {
+            payload: schedule.payload,
+        })?;
+        self.engine
+            .set_schedule(name, Plan::new(spec, job), Some(0))
+            .await?;
+        Ok(())
     }
 
     async fn close(&self) -> Result<(), Error> {
