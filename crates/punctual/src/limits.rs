@@ -32,6 +32,12 @@ pub const CRON_BYTES: usize = 256;
 pub const EXCLUDED_DATES: usize = 366;
 /// Excluded days that are passed over for one instant: what rests longer than a century of days has ended.
 pub const EXCLUDED_DAYS_PASSED: usize = 36_525;
+/// Instants that the clocks leave out and that are passed over for one that they do not: a gap leaves out one, a year has one gap
+/// or two, and after 40 years the days of the week have been on every date. What meets gaps alone for so long never meets anything
+/// else.
+pub const GAPS_PASSED: usize = 100;
+/// Calendars that a schedule names: those of a country, a region, a house. Each is read whenever somebody decides about it.
+pub const EXCLUDED_CALENDARS: usize = 16;
 /// Instants of a schedule that names them one by one.
 pub const AT_INSTANTS: usize = 1_000;
 /// Live jobs that a schedule's row knows. More of them are live only if somebody triggers so many, and those beyond are not
@@ -55,12 +61,13 @@ pub const LEDGER_PER_LOOK: usize = 2 * FIRED_PER_LOOK;
 pub const LEDGER_ENTRIES: usize = 100_000;
 /// Old entries that one change drops at most, so that a ledger that was kept too long holds up no other write.
 pub const LEDGER_FORGOTTEN: usize = 10_000;
-/// How long a ledger tells of an instant.
+/// How long a ledger tells of an instant, and so how far back one can be made up for.
 pub const KEEP_LEDGER: Duration = Duration::from_secs(30 * 86_400);
-/// A schedule's old entries are dropped when it has written so many, or has not dropped any for [`FORGET_EVERY`]: seldom enough
+/// A schedule's old entries are dropped each time it has written so many, or has not dropped any for [`FORGET_EVERY`]: seldom enough
 /// that counting them costs nothing.
 pub const FORGET_AFTER: u64 = 1_000;
-/// See [`FORGET_AFTER`].
+/// See [`FORGET_AFTER`]. An entry stays so much longer than [`KEEP_LEDGER`], so that none is dropped while somebody makes up for its
+/// instant.
 pub const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 /// Dates of one calendar, as far as they go into a record: the holidays of some centuries.
 pub const CALENDAR_DATES: usize = 4_000;
@@ -68,8 +75,16 @@ pub const CALENDAR_DATES: usize = 4_000;
 pub const OWED_LOOK: Duration = Duration::from_secs(30);
 /// Schedules that a caretaker reads at once, and so whose plans it holds: with payloads of the default size, 25 MiB.
 pub const FIRE_ROWS: usize = 100;
-/// Pages of [`FIRE_ROWS`] due schedules that one round of a caretaker goes through: then it sleeps a moment, whatever is left.
+/// Pages of [`FIRE_ROWS`] due schedules that one round of a caretaker goes through: then it sleeps a moment, and goes on with what
+/// is left.
 pub const FIRE_PAGES: usize = 100;
+/// Instants after which a caretaker writes what it has decided, and lets other tasks have their turn: some ten milliseconds.
+pub const FIRE_INSTANTS: usize = 10_000;
+/// Due schedules that a caretaker leaves alone for a while, and so remembers. One more is fired without waiting for a node that
+/// stands before this one.
+pub const FIRE_HELD: usize = FIRE_ROWS * FIRE_PAGES;
+/// Runs that are asked at once to make way for the next one, so that a slow answer holds up few others.
+pub const FIRE_CANCELS: usize = 16;
 /// How long a node gives each node that stands before it to fire a schedule: what a busy store takes for a write.
 pub const FIRE_RANK: Duration = Duration::from_millis(100);
 /// Nodes that one waits for at most: where all of them are gone, a schedule is fired a second late.

@@ -15,7 +15,7 @@ pub(super) struct BackfillArgs {
     /// The schedule
     #[arg(add = completion::schedules())]
     name: String,
-    /// The first instant that is looked at, or a length of time ago; without an offset, local time
+    /// The first instant that is looked at, or a length of time ago, at most 30d; without an offset, local time
     #[arg(long, value_name = "TIME|LENGTH", value_parser = when::ago)]
     from: When,
     /// The last one, itself included, or a length of time ago
@@ -78,8 +78,8 @@ impl Tally {
         match self.left {
             0 => told,
             left => format!(
-                "{told}; {} not due by the plan of today, and left",
-                print::count(left, "skipped instant")
+                "{told}; {} left, of which the plan or the ledger tells no more",
+                print::count(left, "instant")
             ),
         }
     }

@@ -1,7 +1,8 @@
 //! Schedules and calendars: what their routes take and answer.
 
 use punctual::limits::{
-    AT_INSTANTS, CALENDAR_DATES, EXCLUDED_DATES, NAME_BYTES, PREVIEW_INSTANTS, REASON_BYTES, SCHEDULE_OWED,
+    AT_INSTANTS, CALENDAR_DATES, EXCLUDED_CALENDARS, EXCLUDED_DATES, NAME_BYTES, PREVIEW_INSTANTS,
+    REASON_BYTES, SCHEDULE_OWED,
 };
 use punctual::schedule::{Cause, Reason};
 use serde_json::{Map, Value, json};
@@ -57,7 +58,7 @@ fn plan() -> Value {
     let exclude = json!({
         "dates": or_null(dates(EXCLUDED_DATES)),
         "weekdays": weekdays,
-        "calendars": {"type": ["array", "null"], "items": {"type": "string", "minLength": 1, "maxLength": NAME_BYTES}},
+        "calendars": {"type": ["array", "null"], "maxItems": EXCLUDED_CALENDARS, "items": {"type": "string", "minLength": 1, "maxLength": NAME_BYTES}},
     });
     let misfire = json!({
         "mode": {"enum": ["skip", "latest", "all", null], "description": "Unset, `latest`."},
@@ -246,7 +247,7 @@ fn backfilled() -> Value {
         json!({
             "dry_run": {"type": "boolean"},
             "made": {"type": "integer", "minimum": 0, "description": "Jobs that were made, or would be."},
-            "left": {"type": "integer", "minimum": 0, "description": "Instants that stay skipped: the plan tells them no more."},
+            "left": {"type": "integer", "minimum": 0, "description": "Instants that stay as they are: the plan or the ledger tells of them no more."},
             "next": or_null(named("Instant")),
         }),
         &[],

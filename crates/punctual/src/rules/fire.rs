@@ -53,6 +53,8 @@ pub struct Fired {
     pub cancel: Vec<JobId>,
     /// There is more to settle up to the same instant: ask again with what the row has become.
     pub more: bool,
+    /// Instants that it went through, which tells how long it took.
+    pub passed: usize,
 }
 
 /// A new schedule, whose instants begin after now. Its plan is [checked](crate::rules::plan::check) before.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Field};
 use crate::job::Start;
-use crate::limits::{AT_INSTANTS, EXCLUDED_DATES, NAME_BYTES, SCHEDULE_OWED};
+use crate::limits::{AT_INSTANTS, EXCLUDED_CALENDARS, EXCLUDED_DATES, NAME_BYTES, SCHEDULE_OWED};
 use crate::rules::Moment;
 use crate::rules::admit::{self, check::Check};
 use crate::schedule::{Calendars, Exclusions, Plan, Spec};
@@ -101,7 +101,11 @@ fn exclusions(check: &mut Check, exclude: &Exclusions) {
     check.hold(weekdays.len() < 7, "/exclude/weekdays", || {
         "must leave a day of the week".to_owned()
     });
-    for (index, name) in exclude.calendars.iter().enumerate() {
+    let calendars = exclude.calendars.len();
+    check.hold(calendars <= EXCLUDED_CALENDARS, "/exclude/calendars", || {
+        format!("must name at most {EXCLUDED_CALENDARS} calendars, and names {calendars}; put their dates together in one")
+    });
+    for (index, name) in exclude.calendars.iter().enumerate().take(EXCLUDED_CALENDARS) {
         check.text(format!("/exclude/calendars/{index}"), name, 1, NAME_BYTES);
     }
 }
@@ -134,12 +138,12 @@ fn template(check: &mut Check, plan: &Plan, moment: &Moment<'_>) {
 fn comes(plan: &Plan, calendars: &Calendars, now: Timestamp) -> Result<(), Error> {
     let comes = match plan.spec {
         Spec::After(_) => plan.end.is_none_or(|end| now < end),
-        _ => plan.nominal_after(now, calendars).is_some(),
+        _ => plan.fired_after(now, calendars).is_some(),
     };
     match comes {
         true => Ok(()),
         false => Err(Error::invalid(
-            "nothing would ever come of this schedule: all its instants have passed or are excluded",
+            "nothing would ever come of this schedule: all its instants have passed, are excluded, or are left out by the clocks",
         )),
     }
 }

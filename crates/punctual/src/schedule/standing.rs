@@ -22,7 +22,9 @@ pub struct Standing {
     /// Instants whose turn comes when no job is live any more, in this order; at most
     /// [`SCHEDULE_OWED`](crate::limits::SCHEDULE_OWED).
     pub owed: VecDeque<Owed>,
-    /// The last entry of the ledger, if it tells of skips that may go on.
+    /// The first that is owed was on time, and the live jobs are to make way for it.
+    pub makes_way: bool,
+    /// The last entry of the ledger, if it tells of skips.
     pub skips: Option<OpenSkips>,
     /// Instants that the misfire policy let go, and for which no job stands yet.
     pub missed: u64,
@@ -36,7 +38,7 @@ pub struct Standing {
     pub fired: u64,
     /// The instant of the last of them.
     pub last_fired: Option<Timestamp>,
-    /// Entries written to its ledger since old ones were last dropped.
+    /// Entries that were ever written to its ledger.
     pub written: u64,
     /// When old entries of its ledger were last dropped.
     pub forgot_at: Option<Timestamp>,
@@ -51,14 +53,14 @@ pub struct Owed {
     pub missed: u64,
 }
 
-/// An entry of skips to which more of the same reason are added.
+/// An entry of skips, to which more of the same reason are added until it is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenSkips {
     /// Its first instant.
     pub from: Timestamp,
     /// Its last one so far.
     pub until: Timestamp,
-    /// How many so far.
+    /// How many so far; 0 once it is closed.
     pub count: u64,
     /// Their reason.
     pub reason: Reason,
@@ -73,6 +75,13 @@ pub struct Pause {
     pub since: Timestamp,
 }
 
+impl OpenSkips {
+    /// Lets nothing be added to it any more. It still tells until when the ledger goes.
+    pub(crate) fn close(&mut self) {
+        self.count = 0;
+    }
+}
+
 impl Standing {
     /// Of a schedule that begins at `now`.
     pub fn new(now: Timestamp) -> Standing {
@@ -81,6 +90,7 @@ impl Standing {
             next: None,
             live: Vec::new(),
             owed: VecDeque::new(),
+            makes_way: false,
             skips: None,
             missed: 0,
             last_ended: None,

@@ -91,6 +91,7 @@ pub(super) fn standing(n: u64) -> Standing {
                 missed: n - 1,
             })
             .collect(),
+        makes_way: true,
         skips: Some(OpenSkips {
             from: NOW - hours(2),
             until: NOW - hours(1),

@@ -15,6 +15,7 @@ use punctual::time::{Timestamp, days, hours, milliseconds, minutes, seconds};
 use punctual::{Error, JobId};
 
 mod admission;
+mod catching_up;
 mod editing;
 mod firing;
 mod keeping;

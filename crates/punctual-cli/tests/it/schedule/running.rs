@@ -1,5 +1,8 @@
 //! Schedules that fire.
 
+use punctual::Timestamp;
+use punctual::clock::{Clock, SystemClock};
+use punctual::time::days;
 use serde_json::Value;
 
 use crate::house::{House, wait_until};
@@ -152,21 +155,26 @@ fn the_jobs_of_a_schedule_are_listed_by_its_name() {
 fn instants_before_a_schedule_was_made_are_counted_and_then_made_up_for() {
     let house = House::open();
     house.schedule_prints(&["set", "daily", "--cron", "@daily", "mail"]);
-    let range = [
-        "--from",
-        "2026-01-01T00:00:00Z",
-        "--until",
-        "2026-01-05T00:00:00Z",
-    ];
+    let day = i64::try_from(days(1).as_micros()).expect("it is short");
+    let today = Timestamp::from_micros(SystemClock::new().now().as_micros() / day * day);
+    let (from, until) = ((today - days(6)).to_string(), (today - days(2)).to_string());
+    let range = ["--from", &from, "--until", &until];
     let backfill =
         |more: &[&str]| house.schedule_prints(&[&["backfill", "daily"], &range[..], more].concat());
     assert_eq!(backfill(&["--dry-run"]), "5 jobs would be made\n");
     assert_eq!(backfill(&[]), "5 jobs made\n");
     assert_eq!(backfill(&[]), "0 jobs made\n");
-    let ledger = house.schedule_lines(&["occurrences", "daily", "--until", "2026-01-05T00:00:00Z"]);
+    let ledger = house.schedule_lines(&["occurrences", "daily", "--until", &until]);
     assert_eq!(ledger.len(), 5, "{ledger:?}");
     assert!(
         ledger.iter().all(|entry| entry["cause"] == "backfilled"),
         "{ledger:?}"
+    );
+    let early = ["backfill", "daily", "--from", "31d", "--until", "1d"];
+    let refused = house.schedule(&early);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert!(
+        refused.stderr.contains("--from") && refused.stderr.contains("within the last 30d"),
+        "{refused:?}"
     );
 }

@@ -25,7 +25,10 @@ pub struct KeptStanding {
     /// Instants whose turn comes when no job is live any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
     pub owed: Vec<KeptOwed>,
-    /// The last entry of the ledger, if it tells of skips that may go on.
+    /// The live jobs are to make way for the first of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub makes_way: bool,
+    /// The last entry of the ledger, if it tells of skips.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -54,7 +57,7 @@ pub struct KeptStanding {
     /// The instant of the last of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_fired: Option<At>,
-    /// Entries written to its ledger since old ones were last dropped.
+    /// Entries that were ever written to its ledger.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub written: u64,
     /// When old entries were last dropped.
@@ -73,7 +76,7 @@ pub struct KeptOwed {
     pub missed: u64,
 }
 
-/// An entry of skips that may go on.
+/// An entry of skips, which may go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeptSkips {
@@ -81,7 +84,7 @@ pub struct KeptSkips {
     pub from: At,
     /// Its last one so far.
     pub until: At,
-    /// How many so far.
+    /// How many so far; 0 if it does not go on.
     pub count: u64,
     /// Why they were skipped.
     pub reason: String,
@@ -108,6 +111,7 @@ impl KeptStanding {
             next: standing.next.map(At),
             live: standing.live.iter().map(ToString::to_string).collect(),
             owed: owed.collect(),
+            makes_way: standing.makes_way,
             skips: standing.skips.map(|skips| KeptSkips {
                 from: At(skips.from),
                 until: At(skips.until),
@@ -151,6 +155,7 @@ impl KeptStanding {
             next: self.next.map(|at| at.0),
             live,
             owed: owed.collect(),
+            makes_way: self.makes_way,
             skips,
             missed: self.missed,
             last_ended: self.last_ended.map(|at| at.0),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use macro_rules_attribute::apply;
 use punctual::worker::{Run, Worker};
+use punctual::{Timestamp, hours, minutes};
 use punctual_http::wire::{LedgerQuery, Occurrence};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -200,7 +201,10 @@ async fn a_backfill_counts_first_and_makes_each_job_once(place: Place) {
     let hourly = json!({"every": "1h", "job": {"kind": "report"}});
     put(&house, "hourly", &[], &hourly).await;
     let path = "/v1/schedules/hourly/backfill";
-    let range = json!({"from": "2026-01-01T00:00:00Z", "until": "2026-01-01T05:30:00Z"});
+    let hour = i64::try_from(hours(1).as_micros()).expect("it is short");
+    let this = house.engine.now().as_micros() / hour * hour;
+    let from = Timestamp::from_micros(this) - hours(48);
+    let range = json!({"from": from.to_string(), "until": (from + minutes(330)).to_string()});
     let mut counted = range.clone();
     counted["dry_run"] = json!(true);
     for (order, made) in [(&counted, 6), (&range, 6), (&range, 0), (&counted, 0)] {
@@ -222,11 +226,13 @@ async fn a_backfill_counts_first_and_makes_each_job_once(place: Place) {
         "{entries:?}"
     );
 
-    let backward = json!({"from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"});
+    let backward = json!({"from": from.to_string(), "until": (from - hours(1)).to_string()});
     assert_eq!(
         house.post(path, backward.to_string()).await.problem(422),
         ["/until"]
     );
+    let early = json!({"from": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"});
+    assert_eq!(house.post(path, early.to_string()).await.problem(422), ["/from"]);
     assert_eq!(house.post(path, "{}").await.problem(422), ["/from", "/until"]);
     put(
         &house,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::change::ScheduleApplied;
 use crate::error::Error;
-use crate::limits::{BACKFILL_JOBS, CONFLICT_ROUNDS, LEDGER_ENTRIES, PAGE_ITEMS};
+use crate::limits::{BACKFILL_JOBS, CONFLICT_ROUNDS, KEEP_LEDGER, LEDGER_ENTRIES, PAGE_ITEMS};
 use crate::rules::fire;
 use crate::schedule::{Cause, Occurrence, OccurrenceKey, Schedule, ScheduleName, Spec};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, format_length};
 
 use super::super::Core;
 use super::operate::{restless, unknown};
@@ -17,7 +17,7 @@ use super::operate::{restless, unknown};
 /// Which instants of a schedule to make up for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backfill {
-    /// The first.
+    /// The first: no further back than [`KEEP_LEDGER`], since nobody knows what was fired earlier.
     pub from: Timestamp,
     /// The last.
     pub until: Timestamp,
@@ -30,7 +30,8 @@ pub struct Backfill {
 pub struct Backfilled {
     /// Jobs that were made.
     pub made: u64,
-    /// Instants that stay skipped: the plan was changed since, and does not tell them any more.
+    /// Instants that stay as they are: the plan was changed since and does not tell them any more, or they are from before the
+    /// schedule was made, and its ledger is too full to tell whether there were jobs for them.
     pub left: u64,
     /// The instant to go on with; unset, when it is through.
     pub next: Option<Timestamp>,
@@ -51,6 +52,13 @@ impl Core {
             return Err(Error::invalid_field("/until", "must not come before from"));
         }
         let mut there = self.schedule(name).await?;
+        if from < self.clock.now() - KEEP_LEDGER {
+            let message = format!(
+                "must lie within the last {}: nobody knows any more for which instants before that there were jobs",
+                format_length(KEEP_LEDGER)
+            );
+            return Err(Error::invalid_field("/from", message));
+        }
         let mut conflicts = 0;
         let mut done = Backfilled {
             made: 0,

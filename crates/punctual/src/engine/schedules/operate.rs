@@ -207,7 +207,10 @@ impl Core {
             let facts = known.of(&there);
             let sight = known.sight(&there, &facts);
             let decided = rule(&sight, &self.moment_with(self.defaults.retention));
-            let Some(Fired { change, cancel, more }) = decided else {
+            let Some(Fired {
+                change, cancel, more, ..
+            }) = decided
+            else {
                 return Ok((there, written));
             };
             let after = change.becomes.clone();

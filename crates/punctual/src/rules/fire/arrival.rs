@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::limits::SCHEDULE_OWED;
-use crate::schedule::{MisfireMode, Overlap, Owed, Reason};
+use crate::schedule::{Overlap, Owed, Reason};
 use crate::time::Timestamp;
 
 use super::firing::Firing;
@@ -19,19 +19,16 @@ impl Firing<'_> {
         }
     }
 
-    /// An instant whose time has come. Its job stands for those that were let go before it.
-    pub(super) fn arrive(&mut self, nominal_at: Timestamp) {
+    /// An instant whose time has come. Its job stands for those that were let go before it. Answers whether it has its place.
+    pub(super) fn arrive(&mut self, nominal_at: Timestamp) -> bool {
         match self.plan.overlap {
             _ if self.has_made_all() => self.skip(nominal_at, Reason::Ended),
             _ if self.is_free() => self.fire_now(nominal_at),
             Overlap::BufferOne if self.standing.owed.is_empty() => self.owe(nominal_at),
-            Overlap::CancelOther => {
-                self.cancel_live();
-                self.drop_owed(Reason::Overlap);
-                self.owe(nominal_at);
-            }
+            Overlap::CancelOther => return self.owe_alone(nominal_at),
             Overlap::Skip | Overlap::BufferOne | Overlap::Allow => self.skip(nominal_at, Reason::Overlap),
         }
+        true
     }
 
     /// A missed instant that is to be fired though it is late: it waits for its turn rather than be skipped for an overlap.
@@ -60,12 +57,21 @@ impl Firing<'_> {
         self.standing.owed.push_back(owed);
     }
 
+    /// The live runs are to make way for this instant, and so is what is owed. Answers whether there was room to tell of that.
+    fn owe_alone(&mut self, nominal_at: Timestamp) -> bool {
+        self.cancel_live();
+        self.drop_owed(Reason::Overlap);
+        let is_alone = self.standing.owed.is_empty();
+        if is_alone {
+            self.owe(nominal_at);
+            self.standing.makes_way = true;
+        }
+        is_alone
+    }
+
     /// What was to make way for the next run, and is live still, may never have been asked to: whoever was about to was lost.
     pub(super) fn ask_again_to_make_way(&mut self) {
-        // A missed instant that waits for its turn asks nobody to make way, and cannot be told from one that does.
-        let never_waits = self.plan.misfire.mode != MisfireMode::All;
-        let waits = self.is_busy() && !self.standing.owed.is_empty();
-        if self.plan.overlap == Overlap::CancelOther && never_waits && waits {
+        if self.standing.makes_way && self.is_busy() && !self.standing.owed.is_empty() {
             self.cancel_live();
         }
     }
@@ -81,9 +87,14 @@ impl Firing<'_> {
         !self.is_busy() && self.standing.owed.is_empty()
     }
 
+    /// Skips what is owed, as far as there is room to tell of it. What it was to stand for is left to the next job.
     fn drop_owed(&mut self, reason: Reason) {
-        while let Some(owed) = self.standing.owed.pop_front() {
+        while !self.is_full()
+            && let Some(owed) = self.standing.owed.pop_front()
+        {
+            self.standing.missed += owed.missed;
             self.skip(owed.nominal_at, reason);
         }
+        self.more |= !self.standing.owed.is_empty();
     }
 }

@@ -18,7 +18,7 @@ use crate::change::ScheduleChange;
 use crate::limits::SETTLED_PER_LOOK;
 use crate::rules::Moment;
 use crate::schedule::cron::{Decision, Nominal};
-use crate::schedule::{Occurrence, OpenSkips, Outcome, Reason};
+use crate::schedule::{Occurrence, Outcome, Reason};
 use crate::time::Timestamp;
 
 use super::Sight;
@@ -31,8 +31,9 @@ pub struct Backfilled {
     pub change: ScheduleChange,
     /// Jobs that are made.
     pub made: usize,
-    /// Skipped instants that stay so: they are of a plan that was changed since, or of a range of more than
-    /// [`SETTLED_PER_LOOK`].
+    /// Instants that stay as they are: skipped by a plan that was changed since, or in a range of more than
+    /// [`SETTLED_PER_LOOK`]; or from before the schedule was made, once its ledger has dropped entries since they were too many,
+    /// and so cannot tell whether they were made up for.
     pub left: u64,
     /// The instant to go on with; unset, when it is through.
     pub next: Option<Timestamp>,
@@ -96,7 +97,9 @@ impl Backfill<'_> {
             if nominal.decision == Decision::Skipped || ledger.contains_key(&nominal.at) {
                 continue;
             }
-            if !self.make(nominal.at) {
+            if !self.firing.tells_all() {
+                self.left += 1;
+            } else if !self.make(nominal.at) {
                 return;
             }
         }
@@ -140,14 +143,12 @@ impl Backfill<'_> {
         if self.made == made {
             return;
         }
-        let open = &mut self.firing.standing.skips;
-        if open.is_some_and(|open| open.from == entry.nominal_at) {
-            *open = rest.as_ref().map(|rest| OpenSkips {
-                from: rest.nominal_at,
-                until: rest.until,
-                count: rest.count,
-                reason,
-            });
+        let skips = self.firing.standing.skips.as_mut();
+        if let Some(open) = skips.filter(|open| open.from == entry.nominal_at && open.count > 0) {
+            match &rest {
+                Some(rest) => (open.from, open.until, open.count) = (rest.nominal_at, rest.until, rest.count),
+                None => open.close(),
+            }
         }
         rest.into_iter().for_each(|rest| self.firing.tell(rest));
     }

@@ -17,7 +17,7 @@ struct Past {
     /// There is one that is on time.
     on_time: bool,
     /// There are more than one look settles.
-    too_many: bool,
+    goes_on: bool,
 }
 
 impl Firing<'_> {
@@ -26,46 +26,48 @@ impl Firing<'_> {
         if let Spec::After(delay) = self.plan.spec {
             return self.settle_after(delay);
         }
-        let mut let_go = self.let_go(self.past(horizon));
+        let past = self.past(horizon);
+        let mut let_go = self.let_go(past);
+        // Which of them are the newest is seen by the look that comes to the end of them.
+        let keeps_rest = past.goes_on && let_go > 0;
         for _ in 0..SETTLED_PER_LOOK {
             let Some(nominal) = self.nominal(self.standing.settled_until, horizon) else {
                 self.standing.settled_until = self.standing.settled_until.max(horizon);
                 return;
             };
-            if self.is_full() {
+            if self.is_full() || (keeps_rest && let_go == 0) || !self.place(nominal, &mut let_go) {
                 break;
             }
-            self.place(nominal, &mut let_go);
             self.standing.settled_until = nominal.at;
+            self.passed += 1;
         }
         self.more = true;
     }
 
-    /// Gives one instant its place. So many of the missed ones, from the oldest on, are still to be `let_go`.
-    fn place(&mut self, nominal: Nominal, let_go: &mut u64) {
+    /// Gives one instant its place, unless there is no room for what has to be told before it. So many of the missed ones, from
+    /// the oldest on, are still to be `let_go`.
+    fn place(&mut self, nominal: Nominal, let_go: &mut u64) -> bool {
         let at = nominal.at;
-        if self.standing.paused.is_some() {
-            return self.skip(at, Reason::Paused);
-        }
-        if nominal.decision == Decision::Skipped {
-            return self.skip(at, Reason::DstGap);
-        }
         let is_missed = self.is_missed(at);
-        if is_missed && *let_go > 0 {
+        if self.standing.paused.is_some() {
+            self.skip(at, Reason::Paused);
+        } else if nominal.decision == Decision::Skipped {
+            self.skip(at, Reason::DstGap);
+        } else if is_missed && *let_go > 0 {
             *let_go -= 1;
-            return self.skip(at, Reason::Misfire);
+            self.skip(at, Reason::Misfire);
+        } else if is_missed && self.plan.misfire.mode == MisfireMode::All {
+            self.arrive_late(at);
+        } else {
+            return self.arrive(at);
         }
-        match self.plan.misfire.mode {
-            MisfireMode::All if is_missed => self.arrive_late(at),
-            _ => self.arrive(at),
-        }
+        true
     }
 
-    /// How many of the missed instants, from the oldest on, the policy lets go.
+    /// How many of the missed instants, from the oldest on, the policy lets go, if these are all.
     fn let_go(&self, past: Past) -> u64 {
         let fired = match self.plan.misfire.mode {
             MisfireMode::Skip => 0,
-            _ if past.too_many => 0,
             // The latest stands for all before it, whether it was missed or is on time.
             MisfireMode::Latest => u64::from(!past.on_time),
             MisfireMode::All => u64::from(self.plan.misfire.max),
@@ -81,13 +83,17 @@ impl Firing<'_> {
                 return past;
             };
             after = nominal.at;
+            // What the clocks leave out is neither missed nor stands for anything.
+            if nominal.decision == Decision::Skipped {
+                continue;
+            }
             past.on_time = !self.is_missed(after);
             if past.on_time {
                 return past;
             }
-            past.missed += u64::from(nominal.decision != Decision::Skipped);
+            past.missed += 1;
         }
-        past.too_many = true;
+        past.goes_on = self.nominal(after, horizon).is_some();
         past
     }
 

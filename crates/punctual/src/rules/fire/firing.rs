@@ -3,19 +3,17 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::change::{Forget, ScheduleChange};
 use crate::job::{Job, JobId, Origin};
 use crate::limits::{
-    FIRED_PER_LOOK, FORGET_AFTER, FORGET_EVERY, KEEP_LEDGER, LEDGER_ENTRIES, OWED_LOOK, SCHEDULE_LIVE,
+    FIRED_PER_LOOK, FORGET_AFTER, FORGET_EVERY, KEEP_LEDGER, LEDGER_ENTRIES, LEDGER_PER_LOOK, OWED_LOOK,
+    SCHEDULE_LIVE,
 };
 use crate::rules::{Moment, admit};
 use crate::schedule::{
-    Cause, MisfireMode, Occurrence, OpenSkips, Outcome, Overlap, Owed, Plan, Reason, ScheduleId, Spec,
-    Standing,
+    Cause, MisfireMode, Occurrence, OpenSkips, Outcome, Overlap, Owed, Plan, Reason, Spec, Standing,
 };
-use crate::time::{Timestamp, micros};
+use crate::time::Timestamp;
 
 use super::{Fired, Sight};
 
@@ -26,6 +24,8 @@ pub(super) struct Firing<'a> {
     pub(super) plan: Cow<'a, Plan>,
     pub(super) standing: Standing,
     pub(super) more: bool,
+    /// Instants that were given their place.
+    pub(super) passed: usize,
     jobs: Vec<Job>,
     ledger: Vec<Occurrence>,
     cancel: Vec<JobId>,
@@ -43,6 +43,7 @@ impl<'a> Firing<'a> {
             plan: Cow::Borrowed(&sight.schedule.plan),
             standing,
             more: false,
+            passed: 0,
             jobs: Vec::new(),
             ledger: Vec::new(),
             cancel: Vec::new(),
@@ -77,6 +78,10 @@ impl<'a> Firing<'a> {
         self.standing.fired += 1;
         self.standing.last_fired = Some(nominal_at);
         self.standing.last_ended = None;
+        self.standing.makes_way = false;
+        if self.standing.skips.is_some_and(|skips| skips.until < nominal_at) {
+            self.standing.skips = None;
+        }
         self.write(
             nominal_at,
             nominal_at,
@@ -147,33 +152,48 @@ impl<'a> Firing<'a> {
         if counts && self.standing.live.len() < SCHEDULE_LIVE {
             self.standing.live.push(id);
         }
-        self.standing.skips = None;
     }
 
     /// Notes that an instant is skipped: in the entry before it, if that tells of skips for the same reason.
     pub(super) fn skip(&mut self, at: Timestamp, reason: Reason) {
-        let open = match self.standing.skips {
-            Some(open) if open.reason == reason && open.from <= at => OpenSkips {
-                count: open.count + 1,
-                until: open.until.max(at),
-                ..open
-            },
-            _ => OpenSkips {
-                from: at,
-                until: at,
-                count: 1,
-                reason,
-            },
-        };
-        self.standing.skips = Some(open);
         self.standing.missed += u64::from(reason == Reason::Misfire);
-        self.write(
-            open.from,
-            open.until,
-            open.count,
-            Cause::Planned,
-            Outcome::Skipped(reason),
-        );
+        let alone = OpenSkips {
+            from: at,
+            until: at,
+            count: 1,
+            reason,
+        };
+        match self.standing.skips {
+            // It waited for its turn, and what came after it has its place already.
+            Some(open) if at < open.until => self.tell_skips(alone),
+            Some(open) if self.goes_on(&open, at, reason) => self.open_skips(OpenSkips {
+                count: open.count + 1,
+                until: at,
+                ..open
+            }),
+            _ => self.open_skips(alone),
+        }
+    }
+
+    /// Whether this instant belongs to these skips: no other that waits for its turn lies between.
+    fn goes_on(&self, open: &OpenSkips, at: Timestamp, reason: Reason) -> bool {
+        let lies_between = |owed: &Owed| (open.until..at).contains(&owed.nominal_at);
+        open.reason == reason && open.count > 0 && !self.standing.owed.back().is_some_and(lies_between)
+    }
+
+    fn open_skips(&mut self, skips: OpenSkips) {
+        self.standing.skips = Some(skips);
+        self.tell_skips(skips);
+    }
+
+    fn tell_skips(&mut self, skips: OpenSkips) {
+        let OpenSkips {
+            from,
+            until,
+            count,
+            reason,
+        } = skips;
+        self.write(from, until, count, Cause::Planned, Outcome::Skipped(reason));
     }
 
     /// Asks for every live run to be cancelled.
@@ -191,10 +211,10 @@ impl<'a> Firing<'a> {
             cause,
             outcome,
         };
-        // An entry that grows within one look is written once.
-        let grows = |last: &Occurrence| last.nominal_at == nominal_at && last.cause == cause;
-        match self.ledger.last_mut().filter(|last| grows(last)) {
-            Some(last) => *last = entry,
+        // An entry that grows within one look is written once. It is the last one, as a rule.
+        let mut told = self.ledger.iter_mut().rev();
+        match told.find(|told| told.key() == entry.key()) {
+            Some(told) => *told = entry,
             None => self.ledger.push(entry),
         }
     }
@@ -204,7 +224,10 @@ impl<'a> Firing<'a> {
         let waited = self.waits_for_ends();
         self.plan = Cow::Owned(plan);
         let standing = &mut self.standing;
-        standing.skips = None;
+        if let Some(skips) = &mut standing.skips {
+            skips.close();
+        }
+        standing.makes_way &= self.plan.overlap == Overlap::CancelOther;
         standing.settled_until = standing.settled_until.max(self.moment.now);
         standing.watched |= !waited && !standing.live.is_empty();
     }
@@ -227,21 +250,29 @@ impl<'a> Firing<'a> {
             change,
             cancel: self.cancel,
             more: self.more,
+            passed: self.passed,
         }
+    }
+
+    /// Whether the ledger still has all that was ever written to it, but what is too old to be asked for. It counts what
+    /// this change writes at most.
+    pub(super) fn tells_all(&self) -> bool {
+        self.standing.written + LEDGER_PER_LOOK as u64 <= LEDGER_ENTRIES as u64
     }
 
     /// What the ledger need not tell any more, looked at now and then.
     fn forget(&mut self) -> Option<Forget> {
         let now = self.moment.now;
         let standing = &mut self.standing;
+        let before = standing.written;
         standing.written += self.ledger.len() as u64;
         let last = standing.forgot_at.unwrap_or(self.sight.schedule.created_at);
-        let is_time = standing.written >= FORGET_AFTER || now.since(last) >= FORGET_EVERY;
+        let are_many = standing.written / FORGET_AFTER > before / FORGET_AFTER;
+        let is_time = are_many || now.since(last) >= FORGET_EVERY;
         (is_time && standing.written > 0).then(|| {
-            standing.written = 0;
             standing.forgot_at = Some(now);
             Forget {
-                before: now - KEEP_LEDGER,
+                before: now - (KEEP_LEDGER + FORGET_EVERY),
                 keep: LEDGER_ENTRIES,
             }
         })
@@ -284,19 +315,6 @@ impl<'a> Firing<'a> {
 
     /// How much later than their instants its jobs are due.
     pub(super) fn spread(&self) -> Duration {
-        match self.plan.spread {
-            Some(window) => place_in(window, self.sight.schedule.id),
-            None => Duration::ZERO,
-        }
+        self.plan.spread_of(self.sight.schedule.id)
     }
-}
-
-/// A place in the window: always the same for a schedule, and spread evenly over all schedules. In whole seconds, where
-/// that leaves a choice.
-fn place_in(window: Duration, id: ScheduleId) -> Duration {
-    const SECOND: u64 = 1_000_000;
-    let window = u64::try_from(micros(window)).unwrap_or(0);
-    let unit = if window >= 10 * SECOND { SECOND } else { 1 };
-    let place = xxh3_64(id.0.as_bytes()).checked_rem(window / unit);
-    Duration::from_micros(place.unwrap_or(0) * unit)
 }

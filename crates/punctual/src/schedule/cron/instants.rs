@@ -15,6 +15,7 @@
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+use crate::limits::GAPS_PASSED;
 use crate::schedule::Zone;
 use crate::time::Timestamp;
 
@@ -119,17 +120,18 @@ struct Stretch {
 }
 
 impl Cron {
-    /// The first instant later than `after` at which it fires; none if that is beyond the year 9999.
+    /// The first instant later than `after` at which it fires; none if that is beyond the year 9999, or the clocks leave all of
+    /// them out.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let mut after = after;
-        // Each turn is later than the one before it, and the years end.
-        loop {
+        for _ in 0..GAPS_PASSED {
             let nominal = self.nominal_after(after)?;
             if nominal.decision != Decision::Skipped {
                 return Some(nominal.at);
             }
             after = nominal.at;
         }
+        None
     }
 
     /// The first instant later than `after` at which it fires, or is skipped since the clocks leave its local time out.

@@ -292,6 +292,8 @@ struct StandingText {
     live: Vec<Uuid>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     owed: Vec<(i64, u64)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    makes_way: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     skips: Option<SkipsText>,
     #[serde(default, skip_serializing_if = "super::is_zero")]
@@ -336,6 +338,7 @@ impl StandingText {
                 .iter()
                 .map(|owed| (owed.nominal_at.as_micros(), owed.missed))
                 .collect(),
+            makes_way: standing.makes_way,
             skips: standing.skips.map(|skips| SkipsText {
                 from: skips.from.as_micros(),
                 until: skips.until.as_micros(),
@@ -366,6 +369,7 @@ impl StandingText {
             next,
             live: self.live.into_iter().map(JobId).collect(),
             owed: owed.collect(),
+            makes_way: self.makes_way,
             skips: self.skips.map(|skips| OpenSkips {
                 from: Timestamp::from_micros(skips.from),
                 until: Timestamp::from_micros(skips.until),

@@ -1,136 +1,14 @@
 //! What becomes of a schedule's instants.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-
-use punctual::rules::fire::{self, Fired, Sight};
+use punctual::rules::fire::{self, Sight};
 use punctual::schedule::cron::Cron;
-use punctual::schedule::{
-    Calendars, Cause, Every, Misfire, MisfireMode, Occurrence, Outcome, Overlap, Plan, Reason, Schedule,
-    ScheduleId, ScheduleName, Spec,
-};
-use uuid::Uuid;
+use punctual::schedule::{Every, Misfire, MisfireMode, Outcome, Overlap, Plan, Reason, Spec};
 
 use super::*;
 
-/// A schedule at work: what a store and a caretaker do with what the rules decide.
-pub(super) struct Stage {
-    pub(super) world: World,
-    pub(super) row: Schedule,
-    pub(super) live: Vec<JobId>,
-    pub(super) ended_at: Option<Timestamp>,
-    pub(super) ledger: BTreeMap<(Timestamp, bool), Occurrence>,
-    pub(super) fired: Vec<Job>,
-    pub(super) cancelled: Vec<JobId>,
-    calendars: Calendars,
-}
+mod stage;
 
-impl Stage {
-    pub(super) fn new(plan: Plan) -> Stage {
-        let world = World::new();
-        let calendars = Calendars::default();
-        let id = ScheduleId(Uuid::from_u128(7));
-        let change = fire::create(id, ScheduleName::from("s"), plan, &calendars, &world.moment());
-        assert_eq!(change.expect, 0);
-        Stage {
-            row: change.becomes.expect("it is made"),
-            world,
-            live: Vec::new(),
-            ended_at: None,
-            ledger: BTreeMap::new(),
-            fired: Vec::new(),
-            cancelled: Vec::new(),
-            calendars,
-        }
-    }
-
-    /// Decides, until there is no more, and writes; answers how many jobs were made.
-    pub(super) fn decide(&mut self, rule: impl Fn(&Sight<'_>, &Moment<'_>) -> Fired) -> usize {
-        let before = self.fired.len();
-        loop {
-            let sight = Sight {
-                schedule: &self.row,
-                live: &self.live,
-                ended_at: self.ended_at,
-                calendars: &self.calendars,
-            };
-            let fired = rule(&sight, &self.world.moment());
-            assert_eq!(fired.change.expect, self.row.rev);
-            self.row = fired.change.becomes.expect("no rule deletes a schedule");
-            self.ended_at = None;
-            for entry in fired.change.ledger {
-                self.ledger
-                    .insert((entry.nominal_at, entry.cause == Cause::Triggered), entry);
-            }
-            self.live.extend(fired.change.jobs.iter().map(Job::id));
-            self.fired.extend(fired.change.jobs);
-            self.cancelled = fired.cancel;
-            if !fired.more {
-                return self.fired.len() - before;
-            }
-        }
-    }
-
-    /// Makes up for what was skipped in this range; answers how many jobs were made, and how many instants stay skipped.
-    pub(super) fn backfill(&mut self, range: RangeInclusive<Timestamp>) -> (usize, u64) {
-        let (mut made, mut left, mut next) = (0, 0, Some(*range.start()));
-        while let Some(from) = next {
-            let planned = self.ledger.iter().filter(|((_, triggered), _)| !triggered);
-            let overlaps =
-                planned.filter(|(_, entry)| entry.until >= from && entry.nominal_at <= *range.end());
-            let ledger = overlaps.map(|((at, _), entry)| (*at, entry.clone())).collect();
-            let sight = Sight {
-                schedule: &self.row,
-                live: &self.live,
-                ended_at: self.ended_at,
-                calendars: &self.calendars,
-            };
-            let decided = fire::backfill(&sight, &ledger, from..=*range.end(), &self.world.moment());
-            assert_eq!(decided.made, decided.change.jobs.len());
-            assert!(decided.change.drops.is_empty());
-            self.row = decided.change.becomes.expect("no rule deletes a schedule");
-            self.ended_at = None;
-            let entries = decided.change.ledger.into_iter();
-            self.ledger
-                .extend(entries.map(|entry| ((entry.nominal_at, false), entry)));
-            self.fired.extend(decided.change.jobs);
-            (made, left, next) = (made + decided.made, left + decided.left, decided.next);
-        }
-        (made, left)
-    }
-
-    /// Looks at what is due at so long after noon.
-    pub(super) fn look_at(&mut self, length: Duration) -> usize {
-        self.world.now = NOON + length;
-        self.decide(fire::look)
-    }
-
-    /// All live jobs end now.
-    pub(super) fn end(&mut self) {
-        if !self.live.is_empty() {
-            self.ended_at = Some(self.world.now);
-        }
-        self.live.clear();
-    }
-
-    /// The ledger in short: `5 fired`, `1-4 misfire`, in minutes after noon.
-    fn told(&self) -> Vec<String> {
-        let minute = |at: Timestamp| at.since(NOON).as_secs() / 60;
-        let told = self.ledger.values().map(|entry| match &entry.outcome {
-            Outcome::Fired { .. } if entry.cause == Cause::Backfilled => {
-                format!("{} backfilled", minute(entry.nominal_at))
-            }
-            Outcome::Fired { missed: 0, .. } => format!("{} fired", minute(entry.nominal_at)),
-            Outcome::Fired { missed, .. } => format!("{} fired for {missed}", minute(entry.nominal_at)),
-            Outcome::Skipped(reason) if entry.count == 1 => format!("{} {reason}", minute(entry.nominal_at)),
-            Outcome::Skipped(reason) => {
-                let (first, last) = (minute(entry.nominal_at), minute(entry.until));
-                format!("{first}-{last} {} {reason}", entry.count)
-            }
-        });
-        told.collect()
-    }
-}
+pub(super) use stage::{Known, Stage};
 
 /// Every minute.
 pub(super) fn minutely() -> Plan {
@@ -141,7 +19,7 @@ pub(super) fn minutely() -> Plan {
     Plan::new(Spec::Every(every), plain())
 }
 
-fn with_mode(mode: MisfireMode) -> Plan {
+pub(super) fn with_mode(mode: MisfireMode) -> Plan {
     Plan {
         misfire: Misfire {
             mode,
@@ -152,7 +30,7 @@ fn with_mode(mode: MisfireMode) -> Plan {
     }
 }
 
-fn with_overlap(overlap: Overlap) -> Plan {
+pub(super) fn with_overlap(overlap: Overlap) -> Plan {
     Plan {
         overlap,
         ..minutely()

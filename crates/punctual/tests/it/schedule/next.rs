@@ -30,13 +30,31 @@ fn next(schedule: &Schedule) -> Option<String> {
 
 #[test]
 fn what_the_clocks_leave_out_is_not_next() {
-    let nightly = schedule(Spec::Cron(Cron {
-        pattern: "30 2 * * *".parse().expect("it is a pattern"),
+    let nightly = schedule(skipping("30 2 * * *"));
+    assert_eq!(next(&nightly).as_deref(), Some("2027-03-29T00:30:00.000000Z"));
+}
+
+/// In the hour that the clocks leave out each year, or on its date, which is another one each year.
+fn skipping(pattern: &str) -> Spec {
+    Spec::Cron(Cron {
+        pattern: pattern.parse().expect("it is a pattern"),
         zone: "Europe/Ljubljana".parse().expect("it is a zone"),
         gap: Gap::Skip,
         fold: Fold::First,
-    }));
-    assert_eq!(next(&nightly).as_deref(), Some("2027-03-29T00:30:00.000000Z"));
+    })
+}
+
+#[test]
+fn a_pattern_that_the_clocks_always_leave_out_has_no_next_instant() {
+    assert_eq!(next(&schedule(skipping("30 2 * 3 0L"))), None);
+    let Spec::Cron(cron) = skipping("*/5 2 * 3 0L") else {
+        unreachable!("it is a pattern")
+    };
+    assert_eq!(cron.next_after(at("2027-03-27T12:00:00Z")), None);
+    let dated = schedule(skipping("30 2 28 3 *"));
+    assert_eq!(next(&dated).as_deref(), Some("2028-03-28T00:30:00.000000Z"));
+    let leap_days = schedule(skipping("30 2 29 2 *"));
+    assert_eq!(next(&leap_days).as_deref(), Some("2028-02-29T01:30:00.000000Z"));
 }
 
 #[test]

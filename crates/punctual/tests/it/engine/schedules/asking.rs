@@ -2,6 +2,7 @@
 
 use macro_rules_attribute::apply;
 use punctual::engine::{Backfill, Backfilled, Upsert};
+use punctual::schedule::cron::{Cron, Gap};
 use punctual::schedule::{Calendar, Exclusions};
 use punctual::{Kind, hours};
 
@@ -38,13 +39,34 @@ async fn a_plan_that_cannot_be_is_refused_with_where_it_is_wrong(place: Place) {
     let stage = Stage::quiet(&place).await;
     let bad = Plan {
         max_runs: Some(0),
+        exclude: Exclusions {
+            calendars: (0..17).map(|n| format!("calendar-{n}")).collect(),
+            ..Exclusions::default()
+        },
         ..Plan::new(Spec::every(Duration::ZERO), work().priority(77))
     };
     let refused = stage.engine.set_schedule("s", bad, None).await;
     let refused = refused.expect_err("it cannot be");
     let pointers: Vec<&str> = refused.fields().iter().map(|f| f.pointer.as_str()).collect();
     assert_eq!(refused.kind(), Kind::Invalid);
-    assert_eq!(pointers, ["/every", "/max_runs", "/job/priority"]);
+    assert_eq!(
+        pointers,
+        ["/every", "/max_runs", "/exclude/calendars", "/job/priority"]
+    );
+    // At half past two on the day on which the clocks of its zone leave that out.
+    let never = Cron {
+        pattern: "30 2 * 3 0L".parse().expect("it is a pattern"),
+        zone: "Europe/Ljubljana".parse().expect("it is a zone"),
+        gap: Gap::Skip,
+        fold: Default::default(),
+    };
+    let never = Plan::new(Spec::Cron(never), work());
+    let refused = stage.engine.set_schedule("s", never, None).await;
+    let refused = refused.expect_err("nothing comes of it");
+    assert!(
+        refused.to_string().contains("left out by the clocks"),
+        "{refused}"
+    );
     let unnamed = stage.engine.set_schedule("no spaces", minutely(), None).await;
     assert_eq!(unnamed.map_err(|error| error.kind()), Err(Kind::Invalid));
     let none = stage.engine.schedule("s").await;
