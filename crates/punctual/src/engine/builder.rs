@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
@@ -141,9 +140,7 @@ impl EngineBuilder {
         });
         core.tasks.spawn(listener::run(Arc::clone(&core), signals));
         if self.caretaker {
-            let span = tracing::debug_span!("caretaker");
-            core.tasks
-                .spawn(caretaker::run(Arc::clone(&core)).instrument(span));
+            caretaker::start(&core);
         }
         Engine {
             core,

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::change::{Applied, Change};
 use crate::error::Error;
 use crate::job::{Job, State};
@@ -30,13 +32,28 @@ mod pruner;
 pub(super) use firer::fire_due;
 use leaps::{Beats, Ends, Leaps};
 
-/// Does the chores until the engine stops: side by side, so that a long history holds up no lost run.
-pub(super) async fn run(core: Arc<Core>) {
-    let chores = async { tokio::join!(take_back(&core), pruner::prune(&core), firer::fire(&core)) };
+/// Does the chores until the engine stops. Firing has a task of its own, so that schedules with a long past hold up no lost run.
+pub(super) fn start(core: &Arc<Core>) {
+    let span = tracing::debug_span!("caretaker");
+    core.tasks.spawn(keep(Arc::clone(core)).instrument(span.clone()));
+    core.tasks.spawn(fire(Arc::clone(core)).instrument(span));
+}
+
+/// Keeps rows in order: side by side, so that a long history holds up no lost run.
+async fn keep(core: Arc<Core>) {
+    let chores = async { tokio::join!(take_back(&core), pruner::prune(&core)) };
     tokio::select! {
         biased;
         () = core.stopping.cancelled() => {}
         _ = chores => {}
+    }
+}
+
+async fn fire(core: Arc<Core>) {
+    tokio::select! {
+        biased;
+        () = core.stopping.cancelled() => {}
+        () = firer::fire(&core) => {}
     }
 }
 

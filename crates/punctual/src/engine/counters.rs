@@ -30,8 +30,8 @@ pub struct Totals {
     pub fired: u64,
     /// Instants of schedules that were skipped.
     pub skipped: u64,
-    /// How many schedules were overdue as this engine last looked, by more than [`FIRE_LATE`](crate::limits::FIRE_LATE): nobody
-    /// could fire them. It comes and goes, and counts no further than one look goes.
+    /// How many schedules were overdue as this engine last went through all that was due, by more than
+    /// [`FIRE_LATE`](crate::limits::FIRE_LATE): nobody could fire them. It comes and goes.
     pub overdue: u64,
 }
 

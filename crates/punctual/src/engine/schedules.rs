@@ -21,6 +21,7 @@ mod write;
 
 pub use backfill::{Backfill, Backfilled};
 pub use jobs::ScheduleJobs;
+pub(super) use sight::Known;
 pub(super) use write::ScheduleWrites;
 
 /// What setting a schedule came to.

@@ -113,7 +113,8 @@ impl TestEngine {
     }
 
     /// Fires the schedules that are due, and lets a worker run everything that is due in its queues, and what becomes due at once
-    /// by that, to the end. Answers how many runs that were. The worker is one as the program itself has it; here it goes by this engine's time.
+    /// by that, to the end. Answers how many runs that were. The worker is one as the program itself has it; here it goes by
+    /// this engine's time.
     ///
     /// Time stands still meanwhile: a run that fails is tried again only after an [`advance`](TestEngine::advance), no
     /// timeout passes, and a handler that sleeps by the engine's clock never wakes.

@@ -8,16 +8,19 @@
 //!
 //! Nobody leads. Each write compares the schedule's `rev`, so that of several nodes that fire one instant one does, and the
 //! jobs' ids follow from it. Only to save the others the work, one goes first: see [`ranks`].
+//!
+//! All that is due is gone through in laps, each from the earliest look to the last: where a lap takes several rounds, each begins
+//! where the one before it stopped, so that what cannot be fired keeps nothing behind it from being fired.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::slice;
 use std::time::Duration;
 
 use crate::change::{ScheduleApplied, ScheduleChange};
 use crate::error::Error;
-use crate::job::JobId;
 use crate::limits::{
-    FIRE_GAP, FIRE_LATE, FIRE_PAGES, FIRE_REFUSED, FIRE_ROWS, LOCK_WAIT, RESCAN, UNREADABLE_PAUSE,
-    UNREADABLE_TOLD,
+    FIRE_GAP, FIRE_HELD, FIRE_INSTANTS, FIRE_LATE, FIRE_PAGES, FIRE_REFUSED, FIRE_ROWS, LOCK_WAIT, RESCAN,
+    UNREADABLE_PAUSE, UNREADABLE_TOLD,
 };
 use crate::rules::fire::{self, Fired};
 use crate::schedule::{AT_ONCE, Schedule, ScheduleId};
@@ -26,6 +29,7 @@ use crate::time::{Timestamp, format_length};
 
 use super::super::Core;
 use super::super::lane::is_of_an_item;
+use super::super::schedules::Known;
 use super::after_failure;
 
 mod ranks;
@@ -59,7 +63,7 @@ pub(in crate::engine) async fn fire_due(core: &Core) -> Result<(), Error> {
     let mut firer = Firer::new(core);
     loop {
         firer.round().await?;
-        if firer.known > core.clock.now() {
+        if firer.lap.after.is_none() && firer.known > core.clock.now() {
             return Ok(());
         }
     }
@@ -68,6 +72,7 @@ pub(in crate::engine) async fn fire_due(core: &Core) -> Result<(), Error> {
 struct Firer<'a> {
     core: &'a Core,
     ranks: Ranks,
+    lap: Lap,
     /// When somebody has to be looked at, by what was read and written.
     known: Timestamp,
     /// The same, or earlier: somebody asked for a look.
@@ -76,8 +81,6 @@ struct Firer<'a> {
     held: BTreeMap<ScheduleId, Held>,
     /// When it was said that a schedule cannot be read.
     said: BTreeMap<ScheduleId, Duration>,
-    /// Jobs that have to make way, and could not be cancelled.
-    to_cancel: Vec<JobId>,
 }
 
 /// A due schedule that is left alone.
@@ -87,20 +90,26 @@ struct Held {
     rev: u64,
     /// and the uptime is less.
     until: Duration,
+    /// The lap that met it last.
+    lap: u64,
 }
 
-/// One round through all that is due.
-struct Round {
+/// One way through all that is due.
+#[derive(Default)]
+struct Lap {
+    number: u64,
+    /// When it began: what comes due later is left to the next one, so that each ends.
     now: Timestamp,
-    /// When the next one is to be, by what was read and written.
+    /// Where its last round stopped.
+    after: Option<Place>,
+    /// When somebody has to be looked at next, by what was read and written.
     next: Option<Timestamp>,
     /// The same, by the uptime.
     held_until: Option<Duration>,
-    seen: BTreeSet<ScheduleId>,
     overdue: usize,
 }
 
-impl Round {
+impl Lap {
     fn look(&mut self, at: Option<Timestamp>) {
         self.next = self.next.into_iter().chain(at).min();
     }
@@ -120,11 +129,11 @@ impl<'a> Firer<'a> {
         Firer {
             core,
             ranks: Ranks::default(),
+            lap: Lap::default(),
             known: AT_ONCE,
             next: AT_ONCE,
             held: BTreeMap::new(),
             said: BTreeMap::new(),
-            to_cancel: Vec::new(),
         }
     }
 
@@ -147,22 +156,17 @@ impl<'a> Firer<'a> {
         }
     }
 
-    /// Looks at all that is due, once. Answers after how long to look again at the latest.
+    /// Looks at all that is due, or at as much of it as one round does. Answers after how long to go on at the latest.
     async fn round(&mut self) -> Result<Duration, Error> {
-        self.to_cancel = self.core.cancel_each(&std::mem::take(&mut self.to_cancel)).await;
-        let now = self.core.clock.now();
+        let begins = self.lap.after.is_none();
+        if begins {
+            self.lap.now = self.core.clock.now();
+        }
         // Where nothing is known to be due, one row tells whether anything is.
-        let mut limit = if self.known <= now { FIRE_ROWS } else { 1 };
-        let mut round = Round {
-            now,
-            next: None,
-            held_until: None,
-            seen: BTreeSet::new(),
-            overdue: 0,
-        };
-        let mut after: Option<Place> = None;
-        let mut is_whole = false;
+        let is_quiet = begins && self.known > self.lap.now;
+        let mut limit = if is_quiet { 1 } else { FIRE_ROWS };
         for _ in 0..FIRE_PAGES {
+            let after = self.lap.after;
             let rows = self
                 .core
                 .store
@@ -170,96 +174,117 @@ impl<'a> Firer<'a> {
                 .await?;
             let last = last_place(&rows);
             let is_last = rows.items.len() + rows.unreadable.len() < limit;
-            let all_due = last.is_none_or(|(next, _)| next <= now);
+            let all_due = last.is_none_or(|(next, _)| next <= self.lap.now);
             if limit == 1 && !is_last && all_due {
                 limit = FIRE_ROWS;
                 continue;
             }
-            self.page(rows, &mut round).await?;
-            after = last;
-            if is_last || !all_due {
-                is_whole = true;
-                break;
+            let fired = self.page(rows).await;
+            // A page that fails is met again by the next lap: first come those behind it.
+            self.lap.after = last;
+            let rest = (is_last || !all_due).then(|| self.end_lap());
+            fired?;
+            if let Some(rest) = rest {
+                return Ok(rest);
             }
         }
-        self.end(round, is_whole)
+        self.next = self.lap.next.unwrap_or(Timestamp::MAX);
+        Ok(FIRE_GAP)
     }
 
-    /// Notes what a round came to.
-    fn end(&mut self, round: Round, is_whole: bool) -> Result<Duration, Error> {
-        self.core.counters.overdue(round.overdue);
-        if is_whole || self.held.len() > FIRE_ROWS * FIRE_PAGES {
-            self.held.retain(|id, _| round.seen.contains(id));
-        }
-        self.known = round.next.unwrap_or(Timestamp::MAX);
+    /// Notes what a lap came to.
+    fn end_lap(&mut self) -> Duration {
+        let number = self.lap.number;
+        let ended = std::mem::take(&mut self.lap);
+        self.lap.number = number + 1;
+        self.held.retain(|_, held| held.lap == number);
+        self.core.counters.overdue(ended.overdue);
+        self.known = ended.next.unwrap_or(Timestamp::MAX);
         self.next = self.known;
-        let held = round
-            .held_until
-            .map(|until| until.saturating_sub(self.core.clock.uptime()));
-        let rest = if is_whole { RESCAN } else { FIRE_GAP };
-        Ok(held.map_or(rest, |held| held.min(rest)))
+        let uptime = self.core.clock.uptime();
+        let held = ended.held_until.map(|until| until.saturating_sub(uptime));
+        held.map_or(RESCAN, |held| held.min(RESCAN))
     }
 
     /// Fires what is due on a page, as far as it is this node's turn.
-    async fn page(&mut self, rows: ScheduleRows, round: &mut Round) -> Result<(), Error> {
-        self.tell_unreadable(&rows.unreadable, round);
+    async fn page(&mut self, rows: ScheduleRows) -> Result<(), Error> {
+        self.tell_unreadable(&rows.unreadable);
         let mut mine = Vec::new();
         for row in rows.items {
-            let is_due = row.standing.next.is_some_and(|next| next <= round.now);
+            let is_due = row.standing.next.is_some_and(|next| next <= self.lap.now);
             match is_due {
-                false => round.look(row.standing.next),
-                true if self.is_mine(&row, round).await? => mine.push(row),
+                false => self.lap.look(row.standing.next),
+                true if self.is_mine(&row).await? => mine.push(row),
                 true => {}
             }
         }
         if mine.is_empty() {
             return Ok(());
         }
-        let decided = self.decide(&mine).await?;
-        self.write(decided, round).await
+        let known = self.core.know(&mine, None).await?;
+        let mut rows = mine.iter();
+        while rows.len() > 0 {
+            let decided = self.decide(&mut rows, &known);
+            self.write(decided).await?;
+            // Some schedules take a while, and a store may answer without one.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// Whether it is this node's turn to fire a due schedule.
-    async fn is_mine(&mut self, row: &Schedule, round: &mut Round) -> Result<bool, Error> {
-        round.seen.insert(row.id);
+    async fn is_mine(&mut self, row: &Schedule) -> Result<bool, Error> {
         let uptime = self.core.clock.uptime();
-        let held = match self.held.get(&row.id) {
-            Some(held) if held.rev == row.rev => *held,
+        let is_full = self.held.len() >= FIRE_HELD;
+        let until = match self.held.get_mut(&row.id) {
+            Some(held) if held.rev == row.rev => {
+                held.lap = self.lap.number;
+                held.until
+            }
+            _ if is_full => uptime,
             _ => {
-                let rank = self.ranks.of(self.core, row.id).await?;
-                let held = Held {
-                    rev: row.rev,
-                    until: uptime + rank,
-                };
-                self.held.insert(row.id, held);
-                held
+                let until = uptime + self.ranks.of(self.core, row.id).await?;
+                self.hold(row.id, row.rev, until);
+                until
             }
         };
-        if held.until <= uptime {
+        if until <= uptime {
             return Ok(true);
         }
-        round.hold(held.until);
-        round.count_overdue(row.standing.next);
+        self.lap.hold(until);
+        self.lap.count_overdue(row.standing.next);
         Ok(false)
     }
 
-    async fn decide<'s>(&self, rows: &'s [Schedule]) -> Result<Vec<(&'s Schedule, Fired)>, Error> {
-        let known = self.core.know(rows, None).await?;
-        let moment = self.core.moment_with(self.core.defaults.retention);
-        let mut decided = Vec::with_capacity(rows.len());
-        for row in rows {
-            let facts = known.of(row);
-            let fired = fire::look(&known.sight(row, &facts), &moment);
-            if fired.more {
-                // It went through as many instants as one look may, which takes a while.
-                tokio::task::yield_now().await;
-            }
-            decided.push((row, fired));
+    /// Leaves a schedule alone until then, as long as it has this version.
+    fn hold(&mut self, id: ScheduleId, rev: u64, until: Duration) {
+        if self.held.len() < FIRE_HELD || self.held.contains_key(&id) {
+            let lap = self.lap.number;
+            self.held.insert(id, Held { rev, until, lap });
         }
-        Ok(decided)
     }
 
-    async fn write(&mut self, decided: Vec<(&Schedule, Fired)>, round: &mut Round) -> Result<(), Error> {
+    /// Decides about as many of these as do not take long together.
+    fn decide<'s>(
+        &self,
+        rows: &mut slice::Iter<'s, Schedule>,
+        known: &Known,
+    ) -> Vec<(&'s Schedule, Fired)> {
+        let core = self.core;
+        let moment = core.moment_with(core.defaults.retention);
+        let (mut decided, mut passed) = (Vec::with_capacity(rows.len()), 0);
+        while passed < FIRE_INSTANTS
+            && let Some(row) = rows.next()
+        {
+            let facts = known.of(row);
+            let fired = fire::look(&known.sight(row, &facts), &moment);
+            passed += fired.passed;
+            decided.push((row, fired));
+        }
+        decided
+    }
+
+    async fn write(&mut self, decided: Vec<(&Schedule, Fired)>) -> Result<(), Error> {
         let mut writes = Vec::with_capacity(decided.len());
         let mut then = Vec::with_capacity(decided.len());
         for (row, fired) in decided {
@@ -267,60 +292,60 @@ impl<'a> Firer<'a> {
             writes.push((row, fired.change));
         }
         let answers = self.core.write_all_fired(writes).await;
-        let mut failed = None;
+        let (mut failed, mut to_cancel) = (None, Vec::new());
         for ((row, next, cancel, more), answer) in then.into_iter().zip(answers) {
             match answer {
                 Ok(ScheduleApplied::Applied) => {
-                    round.look(next);
-                    self.to_cancel.extend(self.core.cancel_each(&cancel).await);
+                    self.lap.look(next);
+                    to_cancel.extend(cancel);
                     if more {
                         // Whoever began with a long past goes on with it.
-                        let (rev, until) = (row.rev + 1, Duration::ZERO);
-                        self.held.insert(row.id, Held { rev, until });
+                        self.hold(row.id, row.rev + 1, Duration::ZERO);
                     }
                 }
                 // Somebody else was quicker.
-                Ok(ScheduleApplied::Stale(there)) => round.look(there.and_then(|row| row.standing.next)),
-                Ok(ScheduleApplied::Refused(error)) if error.is_locked() => self.wait_for(row, round),
-                Ok(ScheduleApplied::Refused(error)) | Err(error) => match is_of_an_item(&error) {
-                    true => self.leave(row, &error, round),
-                    false => failed = Some(error),
-                },
+                Ok(ScheduleApplied::Stale(there)) => self.lap.look(there.and_then(|row| row.standing.next)),
+                Ok(ScheduleApplied::Refused(error)) | Err(error) if error.is_locked() => self.wait_for(row),
+                Ok(ScheduleApplied::Refused(error)) | Err(error) if is_of_an_item(&error) => {
+                    self.leave(row, &error);
+                }
+                Ok(ScheduleApplied::Refused(error)) | Err(error) => failed = Some(error),
             }
         }
+        self.core.make_way(to_cancel).await;
         failed.map_or(Ok(()), Err)
     }
 
     /// Leaves a schedule alone for a moment that another transaction has locked: the end of one of its runs is being written, or
     /// another node fires it.
-    fn wait_for(&mut self, row: &Schedule, round: &mut Round) {
+    fn wait_for(&mut self, row: &Schedule) {
         tracing::debug!(schedule = %row.name, "a due schedule is locked by another transaction; it is tried again");
         let until = self.core.clock.uptime() + LOCK_WAIT;
-        self.held.insert(row.id, Held { rev: row.rev, until });
-        round.hold(until);
-        round.count_overdue(row.standing.next);
+        self.hold(row.id, row.rev, until);
+        self.lap.hold(until);
+        self.lap.count_overdue(row.standing.next);
     }
 
     /// Leaves a schedule alone that cannot be written.
-    fn leave(&mut self, row: &Schedule, error: &Error, round: &mut Round) {
+    fn leave(&mut self, row: &Schedule, error: &Error) {
         tracing::error!(
             schedule = %row.name, %error,
             "a schedule cannot be fired; it is tried again in {}", format_length(FIRE_REFUSED)
         );
         let until = self.core.clock.uptime() + FIRE_REFUSED;
-        self.held.insert(row.id, Held { rev: row.rev, until });
-        round.count_overdue(row.standing.next);
+        self.hold(row.id, row.rev, until);
+        self.lap.count_overdue(row.standing.next);
     }
 
     /// Says now and then which due schedules cannot be read.
-    fn tell_unreadable(&mut self, rows: &[UnreadableSchedule], round: &mut Round) {
+    fn tell_unreadable(&mut self, rows: &[UnreadableSchedule]) {
         let uptime = self.core.clock.uptime();
         self.said
             .retain(|_, at| uptime.saturating_sub(*at) < UNREADABLE_PAUSE);
         for row in rows {
             match row.next {
-                Some(next) if next > round.now => continue,
-                next => round.count_overdue(next),
+                Some(next) if next > self.lap.now => continue,
+                next => self.lap.count_overdue(next),
             }
             if self.said.len() < UNREADABLE_TOLD && !self.said.contains_key(&row.id) {
                 self.said.insert(row.id, uptime);

@@ -3,15 +3,19 @@
 use std::{iter, slice};
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::change::{ScheduleApplied, ScheduleChange};
 use crate::error::{Error, Kind};
 use crate::job::JobId;
-use crate::limits::{CONFLICT_ROUNDS, FIRE_ROWS, FLUSH_PAUSE, LANE_DEADLINE, REASON_BYTES, SETTLE_ROUNDS};
+use crate::limits::{
+    CONFLICT_ROUNDS, FIRE_CANCELS, FIRE_ROWS, FLUSH_PAUSE, LANE_DEADLINE, OWED_LOOK, REASON_BYTES, SETTLE_ROUNDS,
+};
 use crate::rules::fire::{self, Fired, Sight};
 use crate::rules::{self, Moment};
 use crate::schedule::{Plan, Schedule, ScheduleId, ScheduleName};
 use crate::store::Schedules;
+use crate::time::format_length;
 
 use super::super::Core;
 use super::super::counters::Made;
@@ -69,7 +73,7 @@ impl Core {
                 rules::plan::check(&plan, &calendars, &moment)?;
                 let rule =
                     |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::edit(sight, plan.clone(), moment));
-                let (row, _) = self.decide_on(there, expect, Some(&plan), rule).await?;
+                let row = self.decide_on(there, expect, Some(&plan), rule).await?;
                 return Ok((row, Upsert::Changed));
             }
             rules::plan::check(&plan, &calendars, &moment)?;
@@ -132,7 +136,7 @@ impl Core {
             (!is_so).then(|| fire::pause(sight, reason.to_owned(), moment))
         };
         let there = self.schedule(name).await?;
-        Ok(self.decide_on(there, expect, None, rule).await?.0)
+        self.decide_on(there, expect, None, rule).await
     }
 
     pub(super) async fn resume_schedule(
@@ -145,7 +149,7 @@ impl Core {
             is_paused.then(|| fire::resume(sight, moment))
         };
         let there = self.schedule(name).await?;
-        Ok(self.decide_on(there, expect, None, rule).await?.0)
+        self.decide_on(there, expect, None, rule).await
     }
 
     pub(super) async fn trigger_schedule(
@@ -189,18 +193,18 @@ impl Core {
         }
     }
 
-    /// Lets a rule decide, about giving the schedule this plan if it is given, and writes what it decided, until it has no more. Answers the row as it is afterwards, and whether
-    /// anything was written.
+    /// Lets a rule decide about a schedule, and about giving it this plan if there is one, and writes what it decided, until it
+    /// has no more. Answers the row as it is afterwards.
     pub(super) async fn decide_on(
         &self,
         schedule: Schedule,
         expect: Option<u64>,
         plan: Option<&Plan>,
         rule: impl Fn(&Sight<'_>, &Moment<'_>) -> Option<Fired>,
-    ) -> Result<(Schedule, bool), Error> {
+    ) -> Result<Schedule, Error> {
         self.check_open()?;
         let (mut there, mut expect) = (schedule, expect);
-        let (mut conflicts, mut written) = (0, false);
+        let mut conflicts = 0;
         for _ in 0..SETTLE_ROUNDS {
             check_version(&there.name, there.rev, expect)?;
             let known = self.know(slice::from_ref(&there), plan).await?;
@@ -211,18 +215,18 @@ impl Core {
                 change, cancel, more, ..
             }) = decided
             else {
-                return Ok((there, written));
+                return Ok(there);
             };
             let after = change.becomes.clone();
             match self.write_fired(&there, change).await? {
                 ScheduleApplied::Applied => {
-                    self.cancel_each(&cancel).await;
-                    written = true;
+                    self.make_way(cancel).await;
                     there = after.unwrap_or(there);
                     if !more {
-                        return Ok((there, true));
+                        return Ok(there);
                     }
                     expect = expect.map(|_| there.rev);
+                    tokio::task::yield_now().await;
                 }
                 ScheduleApplied::Stale(row) => {
                     there = *row.ok_or_else(|| unknown(&there.name))?;
@@ -307,22 +311,22 @@ impl Core {
         }
     }
 
-    /// Cancels the jobs that have to make way for the next one. Answers those that could not be, as yet.
-    pub(in crate::engine) async fn cancel_each(&self, jobs: &[JobId]) -> Vec<JobId> {
-        let mut left = Vec::new();
-        for id in jobs {
-            let reason = "the next run of its schedule has come";
-            match self.cancel(*id, reason, None).await {
-                Ok(_) => {}
-                // It has ended, and makes way so.
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => {}
-                Err(error) => {
-                    tracing::warn!(job = %id, %error, "a run could not be cancelled, and its schedule waits for it");
-                    left.push(*id);
+    /// Cancels the jobs that have to make way for the next ones. Where that fails, the next look at their schedule asks again.
+    pub(in crate::engine) async fn make_way(&self, jobs: Vec<JobId>) {
+        stream::iter(jobs)
+            .for_each_concurrent(FIRE_CANCELS, |id| async move {
+                let reason = "the next run of its schedule has come";
+                match self.cancel(id, reason, None).await {
+                    Ok(_) => {}
+                    // It has ended, and makes way so.
+                    Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => {}
+                    Err(error) => tracing::warn!(
+                        job = %id, %error,
+                        "a run could not be cancelled; it is asked to make way again in {}", format_length(OWED_LOOK)
+                    ),
                 }
-            }
-        }
-        left
+            })
+            .await;
     }
 }
 

@@ -17,6 +17,7 @@ mod asking;
 mod firing;
 mod overlaps;
 mod racing;
+mod trouble;
 
 /// Every minute, whatever is live.
 fn minutely() -> Plan {

@@ -3,7 +3,9 @@
 use std::slice;
 
 use macro_rules_attribute::apply;
+use punctual::Error;
 use punctual::job::State;
+use punctual::testing::{Call, Fate};
 
 use super::*;
 use crate::rows::beat_of;
@@ -59,6 +61,28 @@ async fn the_next_instant_cancels_the_last_run_and_is_fired_as_that_has_ended(pl
     assert_eq!(minutes_of(&claim_all(&stage).await), [2]);
     let row = stage.engine.fetch(run.id()).await.expect("it is there");
     assert_eq!(row.status.state, State::Cancelled);
+}
+
+#[apply(on_each_store)]
+async fn a_run_that_could_not_be_cancelled_is_asked_again(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
+    set(&stage, with_overlap(Overlap::CancelOther)).await;
+    stage.advance(minutes(1)).await;
+    let run = claim_all(&stage).await.remove(0);
+    stage.store.rule(|call| match call {
+        Call::Apply(_) => Fate::Refuse(Error::unavailable("the disk is full")),
+        _ => Fate::Pass,
+    });
+    let now = run.status.started_at.expect("it runs") + minutes(1);
+    beat_until(&stage, &run, now + seconds(10)).await;
+    let cancel = async || {
+        let row = stage.engine.fetch(run.id()).await.expect("it is there");
+        row.status.cancel
+    };
+    assert_eq!(cancel().await, None);
+    stage.store.rule(|_| Fate::Pass);
+    beat_until(&stage, &run, now + seconds(30)).await;
+    assert!(cancel().await.is_some());
 }
 
 #[apply(on_each_store)]
