@@ -1,5 +1,7 @@
 //! Calendars: dates with a name, on which schedules that name them rest.
 
+use std::collections::BTreeSet;
+
 use tracing::Instrument;
 
 use crate::change::{Record, RecordApplied, RecordChange, RecordKind};
@@ -68,27 +70,17 @@ impl Engine {
 }
 
 impl Core {
-    /// The dates of all calendars. One that cannot be read excludes nothing, as one that is not there.
-    async fn read_calendars(&self) -> Result<Calendars, Error> {
-        let records = self.calendar_records().await?;
-        let read = |record: Record| match Calendar::from_json(&record.document) {
-            Ok(calendar) => Some((record.name, calendar.dates)),
-            Err(error) => {
-                tracing::error!(name = record.name, %error, "a calendar cannot be read; nobody rests on its dates");
-                None
-            }
-        };
-        Ok(records.into_iter().filter_map(read).collect())
-    }
-
-    /// The dates of all calendars, or none where none of these plans names one. They are read anew each time: dates that were just
-    /// set count from the next instant on.
+    /// The calendars that these plans name. They are read anew each time: dates that were just set count from the next instant on.
     pub(super) async fn calendars_of(&self, plans: impl Iterator<Item = &Plan>) -> Result<Calendars, Error> {
-        let mut plans = plans;
-        match plans.any(|plan| !plan.exclude.calendars.is_empty()) {
-            true => self.read_calendars().await,
-            false => Ok(Calendars::new()),
+        let names: BTreeSet<&String> = plans.flat_map(|plan| &plan.exclude.calendars).collect();
+        let mut calendars = Calendars::new();
+        for name in names {
+            if let Some(record) = self.calendar_record(name).await? {
+                let read = Calendar::from_json(&record.document).ok();
+                calendars.insert(record.name, read.map(|calendar| calendar.dates));
+            }
         }
+        Ok(calendars)
     }
 
     async fn calendar(&self, name: &str) -> Result<(Calendar, u64), Error> {
@@ -136,7 +128,12 @@ impl Core {
     }
 
     async fn calendar_record(&self, name: &str) -> Result<Option<Record>, Error> {
-        let records = self.calendar_records().await?;
+        // There is none of a name that no calendar can have.
+        if Calendar::check_name(name).is_err() {
+            return Ok(None);
+        }
+        let after = just_before(name);
+        let records = self.store.records(RecordKind::Calendar, Some(&after), 1).await?;
         Ok(records.into_iter().find(|record| record.name == name))
     }
 
@@ -156,6 +153,29 @@ impl Core {
         }
         Ok(records)
     }
+}
+
+/// Whether all calendars that this plan names can be read, so that something can be decided about it.
+///
+/// # Errors
+///
+/// `Internal`, which says what to do.
+pub(super) fn check_readable(plan: &Plan, calendars: &Calendars) -> Result<(), Error> {
+    match plan.exclude.unreadable(calendars) {
+        None => Ok(()),
+        Some(name) => Err(Error::internal(format!(
+            "calendar {name} cannot be read, so nobody knows on which days to rest; set it anew, or delete it"
+        ))),
+    }
+}
+
+/// A text behind which the calendar of this name comes first, if there is one: no character of a name comes after `~`.
+fn just_before(name: &str) -> String {
+    let mut before = name.to_owned();
+    let last = before.pop().map_or(0, u32::from);
+    before.extend(char::from_u32(last.saturating_sub(1)));
+    before.push('~');
+    before
 }
 
 fn unknown(name: &str) -> Error {

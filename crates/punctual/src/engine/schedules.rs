@@ -92,7 +92,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `Invalid` with every field that is wrong; `Conflict` if it has another version, or does not stand still.
+    /// `Invalid` with every field that is wrong; `Conflict` if it has another version, or does not stand still; `Internal` if a
+    /// calendar that it names cannot be read.
     pub async fn set_schedule(
         &self,
         name: impl Into<ScheduleName>,
@@ -197,8 +198,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Invalid` for a range that ends before it begins, and for a schedule that counts from the end of its last run;
-    /// `Conflict` if it does not stand still.
+    /// `NotFound`; `Invalid` for a range that ends before it begins or begins more than
+    /// [`KEEP_LEDGER`](crate::limits::KEEP_LEDGER) ago, and for a schedule that counts from the end of its last run; `Conflict`
+    /// if it does not stand still.
     pub async fn backfill_schedule(
         &self,
         name: impl Into<ScheduleName>,

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::limits::CALENDAR_DATES;
 use crate::queue::name_fault;
 
-/// The dates of named calendars, as they stand when a rule decides.
-pub type Calendars = BTreeMap<String, BTreeSet<Date>>;
+/// The dates of named calendars, as they stand when a rule decides; none, where a calendar is there and cannot be read.
+pub type Calendars = BTreeMap<String, Option<BTreeSet<Date>>>;
 
 /// Days on which nothing is nominal: neither fired nor skipped. They are local dates of the plan's zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,17 +20,28 @@ pub struct Exclusions {
     pub dates: BTreeSet<Date>,
     /// Days of the week, but not all seven.
     pub weekdays: Vec<Weekday>,
-    /// Names of calendars. One that is not there excludes nothing.
+    /// Names of calendars, at most [`EXCLUDED_CALENDARS`](crate::limits::EXCLUDED_CALENDARS). One that is not there excludes
+    /// nothing.
     pub calendars: Vec<String>,
 }
 
 impl Exclusions {
     /// Whether the schedule rests on this date.
     pub fn has(&self, date: Date, calendars: &Calendars) -> bool {
-        let known = self.calendars.iter().filter_map(|name| calendars.get(name));
+        let mut known = self
+            .calendars
+            .iter()
+            .filter_map(|name| calendars.get(name)?.as_ref());
         self.weekdays.contains(&date.weekday())
             || self.dates.contains(&date)
-            || known.into_iter().any(|dates| dates.contains(&date))
+            || known.any(|dates| dates.contains(&date))
+    }
+
+    /// A calendar that is there and cannot be read: nobody knows on which days the schedule rests, so nothing of it can be
+    /// decided.
+    pub fn unreadable<'a>(&'a self, calendars: &Calendars) -> Option<&'a str> {
+        let unreadable = |name: &&String| calendars.get(*name).is_some_and(Option::is_none);
+        self.calendars.iter().find(unreadable).map(String::as_str)
     }
 
     /// Whether it never rests.

@@ -11,10 +11,13 @@ use crate::time::{Timestamp, micros};
 
 impl Schedule {
     /// The next nominal instant at which it fires, unless a policy says otherwise then. None while it is paused, once it has
-    /// ended, and while a run is live from whose end it counts.
+    /// ended, while a run is live from whose end it counts, and while a calendar that it names cannot be read.
     pub fn next_nominal(&self, calendars: &Calendars) -> Option<Timestamp> {
         let Schedule { plan, standing, .. } = self;
         if standing.paused.is_some() || plan.max_runs.is_some_and(|max| standing.fired >= max) {
+            return None;
+        }
+        if plan.exclude.unreadable(calendars).is_some() {
             return None;
         }
         if let Spec::After(delay) = plan.spec {

@@ -266,7 +266,7 @@ impl<'a> Firer<'a> {
 
     /// Decides about as many of these as do not take long together.
     fn decide<'s>(
-        &self,
+        &mut self,
         rows: &mut slice::Iter<'s, Schedule>,
         known: &Known,
     ) -> Vec<(&'s Schedule, Fired)> {
@@ -276,10 +276,14 @@ impl<'a> Firer<'a> {
         while passed < FIRE_INSTANTS
             && let Some(row) = rows.next()
         {
-            let facts = known.of(row);
-            let fired = fire::look(&known.sight(row, &facts), &moment);
-            passed += fired.passed;
-            decided.push((row, fired));
+            match known.of(row) {
+                Ok(facts) => {
+                    let fired = fire::look(&known.sight(row, &facts), &moment);
+                    passed += fired.passed;
+                    decided.push((row, fired));
+                }
+                Err(error) => self.leave(row, &error),
+            }
         }
         decided
     }
@@ -326,7 +330,7 @@ impl<'a> Firer<'a> {
         self.lap.count_overdue(row.standing.next);
     }
 
-    /// Leaves a schedule alone that cannot be written.
+    /// Leaves a schedule alone about which nothing can be decided, or which cannot be written.
     fn leave(&mut self, row: &Schedule, error: &Error) {
         tracing::error!(
             schedule = %row.name, %error,

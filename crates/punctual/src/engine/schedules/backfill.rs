@@ -73,7 +73,7 @@ impl Core {
                 )));
             }
             let known = self.know(slice::from_ref(&there), None).await?;
-            let facts = known.of(&there);
+            let facts = known.of(&there)?;
             let sight = known.sight(&there, &facts);
             let moment = self.moment_with(self.defaults.retention);
             let decided = fire::backfill(&sight, &entries, from..=until, &moment);

@@ -1,10 +1,13 @@
 //! Why a schedule fires, or does not: in plain sentences.
 
+use std::iter;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::limits::FIRE_LATE;
-use crate::schedule::{AT_ONCE, MisfireMode, Overlap, Plan, Schedule, ScheduleName, Spec, Standing};
+use crate::schedule::{
+    AT_ONCE, Calendars, MisfireMode, Overlap, Plan, Schedule, ScheduleName, Spec, Standing,
+};
 use crate::store::Schedules;
 use crate::time::{Timestamp, format_length};
 
@@ -25,14 +28,21 @@ impl Core {
             ]);
         }
         let schedule = rows.items.into_iter().next().ok_or_else(|| unknown(name))?;
+        let calendars = self.calendars_of(iter::once(&*schedule.plan)).await?;
         let mut said = vec![format!("It fires {}.", schedule.plan.describe())];
-        said.extend(standing(&schedule, self.clock.now()));
+        if let Some(calendar) = schedule.plan.exclude.unreadable(&calendars) {
+            said.push(format!(
+                "Calendar {calendar} cannot be read, so nobody knows on which days it rests: nothing of it is fired until \
+                 somebody sets that calendar anew, or deletes it."
+            ));
+        }
+        said.extend(standing(&schedule, &calendars, self.clock.now()));
         Ok(said)
     }
 }
 
 /// How it stands, what comes next, and what holds it.
-fn standing(schedule: &Schedule, now: Timestamp) -> Vec<String> {
+fn standing(schedule: &Schedule, calendars: &Calendars, now: Timestamp) -> Vec<String> {
     let (plan, standing) = (&schedule.plan, &schedule.standing);
     let mut said = Vec::new();
     if let Some(last) = standing.last_fired {
@@ -58,7 +68,7 @@ fn standing(schedule: &Schedule, now: Timestamp) -> Vec<String> {
         return said;
     }
     said.extend(live(plan, standing));
-    said.extend(next(plan, standing, now));
+    said.extend(next(schedule, calendars, now));
     said
 }
 
@@ -90,8 +100,9 @@ fn live(plan: &Plan, standing: &Standing) -> Option<String> {
     Some(format!("{live}: {then}.{owed}"))
 }
 
-/// When somebody looks at it next.
-fn next(plan: &Plan, standing: &Standing, now: Timestamp) -> Option<String> {
+/// When its next job is due.
+fn next(schedule: &Schedule, calendars: &Calendars, now: Timestamp) -> Option<String> {
+    let (plan, standing) = (&schedule.plan, &schedule.standing);
     match standing.next {
         None if !standing.live.is_empty() => None,
         None => Some("It has ended: no instant of its plan is left.".to_owned()),
@@ -102,13 +113,17 @@ fn next(plan: &Plan, standing: &Standing, now: Timestamp) -> Option<String> {
             late(plan)
         )),
         Some(next) if next <= now => Some("It is due, and is fired now.".to_owned()),
-        Some(next) if standing.owed.is_empty() => Some(format!(
-            "It fires next at {}, in {}.",
-            plan.show(next),
-            // Nobody reads an hour's microseconds.
-            format_length(Duration::from_secs(next.since(now).as_secs()))
-        )),
-        Some(_) => None,
+        Some(_) if !standing.owed.is_empty() => None,
+        // Somebody may look earlier, for another reason.
+        Some(_) => {
+            let due = schedule.next_nominal(calendars)? + plan.spread_of(schedule.id);
+            Some(format!(
+                "It fires next at {}, in {}.",
+                plan.show(due),
+                // Nobody reads an hour's microseconds.
+                format_length(Duration::from_secs(due.since(now).as_secs()))
+            ))
+        }
     }
 }
 

@@ -9,10 +9,11 @@ use crate::rules::{self, Moment};
 use crate::schedule::{Calendars, Plan, Preview, Schedule};
 use crate::time::Timestamp;
 
+use super::super::calendars::check_readable;
 use super::super::{Core, Engine};
 
 impl Engine {
-    /// The calendars that there are, if any of these schedules names one: what it takes to tell the next instant of each.
+    /// The calendars that these schedules name, as far as they are there: what it takes to tell the next instant of each.
     ///
     /// # Errors
     ///
@@ -27,8 +28,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a plan that [`set_schedule`](Self::set_schedule) would refuse, too; `Unavailable` if the store cannot be
-    /// read.
+    /// `Invalid` for a plan that [`set_schedule`](Self::set_schedule) would refuse, too; `Internal` if a calendar
+    /// that it names cannot be read; `Unavailable` if the store cannot.
     pub async fn preview(
         &self,
         plan: &Plan,
@@ -43,6 +44,7 @@ impl Engine {
 impl Core {
     async fn preview(&self, plan: &Plan, from: Option<Timestamp>, count: usize) -> Result<Preview, Error> {
         let calendars = self.calendars_of(iter::once(plan)).await?;
+        check_readable(plan, &calendars)?;
         let moment = self.moment_with(self.defaults.retention);
         let now = from.unwrap_or(moment.now);
         // As if it were stored then, so that a look into the past is one as well.

@@ -13,12 +13,14 @@ use crate::limits::{
 };
 use crate::rules::fire::{self, Fired, Sight};
 use crate::rules::{self, Moment};
-use crate::schedule::{Plan, Schedule, ScheduleId, ScheduleName};
+use crate::schedule::{Calendars, Plan, Schedule, ScheduleId, ScheduleName};
 use crate::store::Schedules;
 use crate::time::format_length;
 
 use super::super::Core;
+use super::super::calendars::check_readable;
 use super::super::counters::Made;
+use super::super::lane::is_of_an_item;
 use super::super::results::unknown as unknown_job;
 use super::{SchedulePage, Upsert};
 
@@ -61,32 +63,83 @@ impl Core {
         expect: Option<u64>,
     ) -> Result<(Schedule, Upsert), Error> {
         self.check_open()?;
-        let calendars = self.calendars_of(iter::once(&plan)).await?;
+        let mut fresh = None;
         for _ in 0..CONFLICT_ROUNDS {
-            let there = self.find_schedule(name).await?;
-            check_version(name, there.as_ref().map_or(0, |row| row.rev), expect)?;
-            let moment = self.moment_with(self.defaults.retention);
-            if let Some(there) = there {
-                if *there.plan == plan {
-                    return Ok((there, Upsert::Unchanged));
+            let calendars = self.calendars_of(iter::once(&plan)).await?;
+            let set = match self.find_schedule(name).await? {
+                // It was made by the round before, of which no answer came.
+                Some(there) if Some(there.id) == fresh => Some((there, Upsert::Created)),
+                Some(there) => self.give(there, &plan, expect, &calendars).await?,
+                None => {
+                    check_version(name, 0, expect)?;
+                    let id = *fresh.get_or_insert_with(|| ScheduleId(self.clock.fresh_id()));
+                    let made = self.make(id, name, &plan, &calendars).await?;
+                    made.map(|row| (row, Upsert::Created))
                 }
-                rules::plan::check(&plan, &calendars, &moment)?;
-                let rule =
-                    |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::edit(sight, plan.clone(), moment));
-                let row = self.decide_on(there, expect, Some(&plan), rule).await?;
-                return Ok((row, Upsert::Changed));
-            }
-            rules::plan::check(&plan, &calendars, &moment)?;
-            let id = ScheduleId(self.clock.fresh_id());
-            let change = fire::create(id, name.clone(), plan.clone(), &calendars, &moment);
-            let made = change.becomes.clone();
-            match (self.write_schedule(change).await?, made) {
-                (ScheduleApplied::Applied, Some(made)) => return Ok((made, Upsert::Created)),
-                (ScheduleApplied::Refused(error), _) => return Err(error),
-                _ => {}
+            };
+            if let Some((row, upsert)) = set {
+                return Ok((self.mind(row, &calendars).await?, upsert));
             }
         }
         Err(restless(name))
+    }
+
+    /// Gives a schedule this plan. Nothing, if somebody deletes it meanwhile.
+    async fn give(
+        &self,
+        there: Schedule,
+        plan: &Plan,
+        expect: Option<u64>,
+        calendars: &Calendars,
+    ) -> Result<Option<(Schedule, Upsert)>, Error> {
+        check_version(&there.name, there.rev, expect)?;
+        if *there.plan == *plan {
+            return Ok(Some((there, Upsert::Unchanged)));
+        }
+        self.check_plan(plan, calendars)?;
+        let rule = |sight: &Sight<'_>, moment: &Moment<'_>| {
+            (*sight.schedule.plan != *plan).then(|| fire::edit(sight, plan.clone(), moment))
+        };
+        match self.decide_on(there, expect, Some(plan), rule).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            given => Ok(Some((given?, Upsert::Changed))),
+        }
+    }
+
+    /// Makes a schedule. Nothing, if there is one of its name meanwhile.
+    async fn make(
+        &self,
+        id: ScheduleId,
+        name: &ScheduleName,
+        plan: &Plan,
+        calendars: &Calendars,
+    ) -> Result<Option<Schedule>, Error> {
+        self.check_plan(plan, calendars)?;
+        let moment = self.moment_with(self.defaults.retention);
+        let change = fire::create(id, name.clone(), plan.clone(), calendars, &moment);
+        let made = change.becomes.clone();
+        match self.write_schedule(change).await? {
+            ScheduleApplied::Applied => Ok(made),
+            ScheduleApplied::Stale(_) => Ok(None),
+            ScheduleApplied::Refused(error) => Err(error),
+        }
+    }
+
+    fn check_plan(&self, plan: &Plan, calendars: &Calendars) -> Result<(), Error> {
+        check_readable(plan, calendars)?;
+        rules::plan::check(plan, calendars, &self.moment_with(self.defaults.retention))
+    }
+
+    /// A schedule that was set by these calendars. Who set one of them meanwhile did not know of it, so it is looked at again.
+    async fn mind(&self, row: Schedule, calendars: &Calendars) -> Result<Schedule, Error> {
+        if self.calendars_of(iter::once(&*row.plan)).await? == *calendars {
+            return Ok(row);
+        }
+        let look = |sight: &Sight<'_>, moment: &Moment<'_>| Some(fire::look(sight, moment));
+        match self.decide_on(row.clone(), None, None, look).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(row),
+            looked => looked,
+        }
     }
 
     pub(super) async fn delete_schedule(
@@ -166,7 +219,7 @@ impl Core {
                 return Ok(job);
             }
             let known = self.know(slice::from_ref(&there), None).await?;
-            let facts = known.of(&there);
+            let facts = known.of(&there)?;
             let sight = known.sight(&there, &facts);
             let fired = fire::trigger(&sight, job, &self.moment_with(self.defaults.retention));
             match self.write_fired(&there, fired.change).await? {
@@ -208,7 +261,7 @@ impl Core {
         for _ in 0..SETTLE_ROUNDS {
             check_version(&there.name, there.rev, expect)?;
             let known = self.know(slice::from_ref(&there), plan).await?;
-            let facts = known.of(&there);
+            let facts = known.of(&there)?;
             let sight = known.sight(&there, &facts);
             let decided = rule(&sight, &self.moment_with(self.defaults.retention));
             let Some(Fired {
@@ -300,7 +353,8 @@ impl Core {
             for looked in join_all(looks).await {
                 match looked {
                     Ok(_) => {}
-                    Err(error) if error.kind() == Kind::NotFound => {}
+                    // It is gone, or is looked at once it stands still, or its other calendars can be read.
+                    Err(error) if is_of_an_item(&error) => {}
                     Err(error) => return Err(error),
                 }
             }

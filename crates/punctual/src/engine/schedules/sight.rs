@@ -10,6 +10,7 @@ use crate::schedule::{Calendars, Plan, Schedule};
 use crate::time::Timestamp;
 
 use super::super::Core;
+use super::super::calendars::check_readable;
 
 /// What is known of the jobs of some schedules, and of calendars.
 pub(in crate::engine) struct Known {
@@ -26,17 +27,22 @@ pub(in crate::engine) struct Facts {
 
 impl Known {
     /// What this says of one of the schedules that it was read for.
-    pub(in crate::engine) fn of(&self, schedule: &Schedule) -> Facts {
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if a calendar that it names cannot be read, so that nothing can be decided about it.
+    pub(in crate::engine) fn of(&self, schedule: &Schedule) -> Result<Facts, Error> {
+        check_readable(&schedule.plan, &self.calendars)?;
         let jobs = &schedule.standing.live;
         let ends = jobs.iter().filter_map(|id| self.ended.get(id).copied());
-        Facts {
+        Ok(Facts {
             live: jobs
                 .iter()
                 .filter(|id| !self.ended.contains_key(id))
                 .copied()
                 .collect(),
             ended_at: ends.max(),
-        }
+        })
     }
 
     /// The sight of a schedule.

@@ -58,6 +58,16 @@ fn a_pattern_that_the_clocks_always_leave_out_has_no_next_instant() {
 }
 
 #[test]
+fn nothing_is_next_while_a_calendar_cannot_be_read() {
+    let mut schedule = schedule(Spec::every(minutes(5)));
+    let plan = Arc::make_mut(&mut schedule.plan);
+    plan.exclude.calendars = vec!["holidays".to_owned()];
+    let next = |calendars| schedule.next_nominal(&calendars);
+    assert_eq!(next(BTreeMap::new()), Some(at("2027-03-27T12:05:00Z")));
+    assert_eq!(next(BTreeMap::from([("holidays".to_owned(), None)])), None);
+}
+
+#[test]
 fn nothing_is_next_while_a_schedule_is_paused_or_once_it_has_ended() {
     let instants = vec![at("2027-03-28T00:00:00Z"), at("2027-03-29T00:00:00Z")];
     let mut schedule = schedule(Spec::At(instants));

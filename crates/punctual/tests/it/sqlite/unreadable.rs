@@ -9,7 +9,7 @@ use punctual::job::{Job, State};
 use punctual::limits::{LEASE_MAX, UNREADABLE_DELAY};
 use punctual::queue::{QueueName, QueueSettings};
 use punctual::run::{Claim, ClaimFrom, Claimed, Outcome, RunId, SettleVerdict, Settlement};
-use punctual::schedule::{Overlap, Plan, Spec};
+use punctual::schedule::{Calendar, Exclusions, Overlap, Plan, Spec};
 use punctual::source::Source;
 use punctual::store::sqlite::{SqliteOptions, SqliteStore};
 use punctual::store::{Depth, Filter, Page, Store};
@@ -304,4 +304,63 @@ async fn a_schedule_that_cannot_be_read_keeps_no_other_from_being_fired() {
     assert_eq!(engine.delete_schedule("bad", Some(1)).await, Ok(()));
     let gone = engine.schedule("bad").await;
     assert_eq!(gone.map_err(|error| error.kind()), Err(Kind::NotFound));
+}
+
+/// A calendar of this name, which a newer version wrote.
+fn write_newer_calendar(path: &Path, name: &str) {
+    let sql =
+        r#"update records set document = cast('{"days":[]}' as blob), rev = rev + 1 where kind = 'calendar' and name = ?1"#;
+    assert_eq!(connect(path).execute(sql, [name]), Ok(1));
+}
+
+fn resting(calendar: &str) -> Plan {
+    Plan {
+        overlap: Overlap::Allow,
+        exclude: Exclusions {
+            calendars: vec![calendar.to_owned()],
+            ..Exclusions::default()
+        },
+        ..Plan::new(Spec::every(minutes(1)), NewJob::bytes("work", "{}"))
+    }
+}
+
+#[tokio::test]
+async fn what_rests_by_a_calendar_that_cannot_be_read_waits_until_that_is_set_anew() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let clock = ManualClock::new("2026-06-01T12:00:00Z".parse().expect("an instant"), 7);
+    let store = FaultyStore::new(Arc::new(open(&path).await)).on_clock(Arc::new(clock.clone()));
+    let store = Arc::new(store);
+    let engine = Engine::builder().clock(Arc::new(clock.clone())).on(store.clone());
+    let feast = Calendar {
+        dates: ["2026-12-25".parse().expect("a date")].into(),
+    };
+    for (name, calendar) in [("bad", "feasts"), ("good", "sales")] {
+        assert_eq!(engine.set_calendar(calendar, &feast, None).await, Ok(1));
+        let set = engine.set_schedule(name, resting(calendar), None).await;
+        set.expect("it is set");
+    }
+    write_newer_calendar(&path, "feasts");
+    advance(&clock, &store, minutes(1) + seconds(20)).await;
+    let fired = async |name: &str| engine.schedule(name).await.map(|row| row.standing.fired);
+    assert_eq!((fired("bad").await, fired("good").await), (Ok(0), Ok(1)));
+    assert_eq!(engine.totals().overdue, 1);
+
+    let said = engine.explain_schedule("bad").await.expect("it is there");
+    assert!(said[1].starts_with("Calendar feasts cannot be read"), "{said:?}");
+    let held = engine.pause_schedule("bad", "", None).await;
+    let held = held.expect_err("nobody knows what came due");
+    assert!(held.to_string().contains("set it anew, or delete it"), "{held}");
+    let unknown = engine.preview(&resting("feasts"), None, 1).await;
+    assert_eq!(unknown.map_err(|error| error.kind()), Err(Kind::Internal));
+    let refused = engine.set_schedule("third", resting("feasts"), None).await;
+    assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Internal));
+    let row = engine.schedule("bad").await.expect("it is there");
+    let calendars = engine.calendars_of(std::slice::from_ref(&row)).await;
+    assert_eq!(calendars.map(|known| row.next_nominal(&known)), Ok(None));
+
+    assert_eq!(engine.set_calendar("feasts", &feast, None).await, Ok(3));
+    advance(&clock, &store, seconds(10)).await;
+    assert_eq!(fired("bad").await, Ok(1));
+    assert_eq!(engine.totals().overdue, 0);
 }

@@ -316,6 +316,26 @@ async fn a_schedule_says_when_it_fires_and_what_holds_it(place: Place) {
 }
 
 #[apply(on_each_store)]
+async fn a_schedule_says_when_its_next_job_is_due_and_not_when_somebody_looks(place: Place) {
+    let stage = Stage::with_caretaker(&place).await;
+    set(&stage, with_overlap(Overlap::Skip)).await;
+    stage.advance(minutes(1)).await;
+    let hourly = Plan {
+        spread: Some(minutes(10)),
+        ..Plan::new(Spec::every(hours(1)), work())
+    };
+    let row = set(&stage, hourly).await;
+    assert!(
+        row.standing.next < Some(noon() + minutes(2)),
+        "whether its live run ends is looked for"
+    );
+    let said = stage.engine.explain_schedule("s").await;
+    let said = said.expect("it is there").join(" ");
+    let at_one = said.contains("It fires next at 2026-06-01 13:0");
+    assert!(at_one && !said.contains("at 2026-06-01 13:00 UTC"), "{said}");
+}
+
+#[apply(on_each_store)]
 async fn a_schedule_that_no_node_fires_says_so(place: Place) {
     let stage = Stage::quiet(&place).await;
     set(&stage, minutely()).await;
