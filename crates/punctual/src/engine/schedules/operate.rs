@@ -9,7 +9,8 @@ use crate::change::{ScheduleApplied, ScheduleChange};
 use crate::error::{Error, Kind};
 use crate::job::JobId;
 use crate::limits::{
-    CONFLICT_ROUNDS, FIRE_CANCELS, FIRE_ROWS, FLUSH_PAUSE, LANE_DEADLINE, OWED_LOOK, REASON_BYTES, SETTLE_ROUNDS,
+    CONFLICT_ROUNDS, FIRE_CANCELS, FIRE_ROWS, FLUSH_PAUSE, LANE_DEADLINE, OWED_LOOK, REASON_BYTES,
+    SETTLE_ROUNDS,
 };
 use crate::rules::fire::{self, Fired, Sight};
 use crate::rules::{self, Moment};

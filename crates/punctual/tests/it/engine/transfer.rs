@@ -9,9 +9,10 @@ use punctual::engine::{Imported, Moved};
 use punctual::job::State;
 use punctual::limits::{EXPORT_JOBS, OUTPUT_BYTES};
 use punctual::run::{Outcome, RetryCause, RunId, SettleVerdict};
+use punctual::schedule::{AT_ONCE, Overlap, Plan, Spec};
 use punctual::source::Source;
 use punctual::testing::{Call, Fate};
-use punctual::{Engine, Error, JobId, Kind, hours};
+use punctual::{Engine, Error, JobId, Kind, hours, minutes};
 
 use crate::stage::{Stage, done, settlement, work};
 use crate::stores::{Place, on_each_store};
@@ -192,6 +193,37 @@ async fn records_are_moved_and_none_is_overwritten(place: Place) {
     to.keep("default", hours(2)).await;
     let refused = import().await.map_err(|error| error.kind());
     assert_eq!(refused, Err(Kind::Conflict));
+}
+
+#[apply(on_each_store)]
+async fn a_run_that_ended_before_its_schedule_was_moved_wakes_it_there(place: Place) {
+    let from = Stage::with_caretaker(&place).await;
+    let buffering = Plan {
+        overlap: Overlap::BufferOne,
+        ..Plan::new(Spec::every(minutes(1)), work())
+    };
+    let set = from.engine.set_schedule("s", buffering, None).await;
+    set.expect("it is set");
+    from.advance(minutes(2)).await;
+    let row = from.engine.schedule("s").await.expect("it is there");
+    assert_eq!((row.standing.live.len(), row.standing.owed.len()), (1, 1));
+    let live = all(&from.engine).await;
+    let (job, _) = one_claimed(&from).await;
+    let settled = vec![settlement(&job, done("7"))];
+    from.engine.settle(settled).await.expect("it answers");
+    let mut ended = all(&from.engine).await;
+    ended.retain(|moved| moved.job.id() == job.id());
+
+    for (jobs, next) in [(live, row.standing.next), (ended, Some(AT_ONCE))] {
+        let to = Stage::quiet(&Place::memory()).await;
+        let imported = to.engine.import(jobs).await;
+        assert_eq!(count(&imported, Imported::Added), 1);
+        let arrival = to.engine.import_schedule(row.clone()).await;
+        let arrival = arrival.expect("it can be").expect("it was not there");
+        arrival.finish().await.expect("it stands still");
+        let there = to.engine.schedule("s").await.expect("it is there");
+        assert_eq!(there.standing.next, next);
+    }
 }
 
 #[apply(on_each_store)]

@@ -308,8 +308,7 @@ async fn a_schedule_that_cannot_be_read_keeps_no_other_from_being_fired() {
 
 /// A calendar of this name, which a newer version wrote.
 fn write_newer_calendar(path: &Path, name: &str) {
-    let sql =
-        r#"update records set document = cast('{"days":[]}' as blob), rev = rev + 1 where kind = 'calendar' and name = ?1"#;
+    let sql = r#"update records set document = cast('{"days":[]}' as blob), rev = rev + 1 where kind = 'calendar' and name = ?1"#;
     assert_eq!(connect(path).execute(sql, [name]), Ok(1));
 }
 
