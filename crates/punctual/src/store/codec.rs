@@ -9,6 +9,8 @@
 pub(crate) mod schedule;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod schedule_row;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+pub(crate) mod unreadable;
 
 use std::time::Duration;
 

@@ -1,12 +1,11 @@
 //! Schedules, and what became of their instants, as the columns that all stores with tables have.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::schedule::{read_plan, read_reason, read_standing};
-use crate::change::ScheduleApplied;
+use super::unreadable::why;
 use crate::error::Error;
 use crate::job::JobId;
 use crate::schedule::{Cause, Outcome, Schedule, ScheduleId, ScheduleName};
@@ -53,22 +52,6 @@ impl ScheduleColumns<'_> {
             plan: Arc::new(read_plan(self.plan)?),
             standing: read_standing(self.standing, self.next)?,
         })
-    }
-}
-
-/// Why a schedule cannot be read.
-pub(crate) fn why(error: &Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
-/// The answer to a change that is stale since this row stands there.
-pub(crate) fn stale(there: Result<Schedule, UnreadableSchedule>) -> ScheduleApplied {
-    match there {
-        Ok(schedule) => ScheduleApplied::Stale(Some(Box::new(schedule))),
-        Err(unreadable) => ScheduleApplied::Refused(unreadable.error()),
     }
 }
 

@@ -22,7 +22,8 @@ use crate::limits;
 use crate::schedule::{Occurrence, OccurrenceKey, Schedule, ScheduleId};
 use crate::store::UnreadableSchedule;
 use crate::store::codec::schedule::{write_plan, write_standing};
-use crate::store::codec::schedule_row::{self, OutcomeColumns};
+use crate::store::codec::schedule_row::OutcomeColumns;
+use crate::store::codec::unreadable;
 use crate::time::Timestamp;
 
 pub(super) async fn change_schedules(
@@ -68,7 +69,7 @@ async fn change_part(link: Link<'_>, changes: &[ScheduleChange]) -> Result<Vec<S
             None => ScheduleApplied::Stale(None),
             // Nothing else stood against it.
             Some(row) if rev_of(&row) == Some(change.expect) => ScheduleApplied::Refused(locked(change)),
-            Some(row) => schedule_row::stale(row),
+            Some(row) => unreadable::stale(row),
         },
     });
     Ok(answers.collect())

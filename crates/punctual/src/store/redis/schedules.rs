@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::schedule::{Occurrence, OccurrenceKey, ScheduleId, ScheduleName};
 use crate::store::codec::schedule::write_plan;
-use crate::store::codec::schedule_row;
+use crate::store::codec::unreadable;
 use crate::store::{ScheduleRows, Schedules, UnreadableSchedule};
 
 /// An order in which schedules stand.
@@ -65,7 +65,7 @@ fn read(answer: Value) -> Result<ScheduleApplied, Error> {
         let [id, row, plan] = reply::parts(answer)?;
         let id = ScheduleId(Uuid::from_bytes(reply::fixed(&reply::bytes(id)?)?));
         let there = read_schedule(id, &reply::bytes(row)?, &reply::bytes(plan)?);
-        return Ok(schedule_row::stale(there));
+        return Ok(unreadable::stale(there));
     }
     match reply::bytes(answer)?.as_slice() {
         b"A" => Ok(ScheduleApplied::Applied),

@@ -12,7 +12,8 @@ use crate::change::{Forget, ScheduleApplied, ScheduleChange};
 use crate::limits;
 use crate::schedule::{AT_ONCE, Occurrence, OccurrenceKey, Schedule, ScheduleId};
 use crate::store::codec::schedule::{write_plan, write_standing};
-use crate::store::codec::schedule_row::{self, OutcomeColumns, ScheduleColumns, read_cause};
+use crate::store::codec::schedule_row::{OutcomeColumns, ScheduleColumns, read_cause};
+use crate::store::codec::unreadable;
 use crate::store::{ScheduleRows, Schedules};
 use crate::time::Timestamp;
 
@@ -92,7 +93,7 @@ fn change_one(writing: &mut Writing<'_>, change: &ScheduleChange) -> Result<Sche
     };
     match there {
         None if expect != 0 => return Ok(ScheduleApplied::Stale(None)),
-        Some(Some(other)) => return Ok(schedule_row::stale(other)),
+        Some(Some(other)) => return Ok(unreadable::stale(other)),
         None | Some(None) => {}
     }
     let Some(becomes) = &change.becomes else {

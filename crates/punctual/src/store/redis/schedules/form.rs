@@ -20,7 +20,7 @@ use crate::job::JobId;
 use crate::schedule::{Cause, Occurrence, OccurrenceKey, Outcome, Schedule, ScheduleId, ScheduleName};
 use crate::store::UnreadableSchedule;
 use crate::store::codec::schedule::{read_plan, read_reason, read_standing, write_standing};
-use crate::store::codec::schedule_row::why;
+use crate::store::codec::unreadable::why;
 use crate::time::Timestamp;
 
 /// The form that this version reads and writes.
