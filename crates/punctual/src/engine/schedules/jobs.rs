@@ -28,7 +28,7 @@ impl Engine {
     /// # Errors
     ///
     /// `NotFound` if there is no such schedule; `Invalid` for a limit that is 0 or more than
-    /// [`PAGE_ITEMS`](crate::limits::PAGE_ITEMS).
+    /// [`PAGE_ITEMS`].
     pub async fn jobs_of_schedule(
         &self,
         name: impl Into<ScheduleName>,
