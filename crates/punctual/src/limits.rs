@@ -429,6 +429,9 @@ pub const CLOCK_APART: Duration = Duration::from_secs(1);
 /// How long a database file or a server that took a write is taken for one that takes the next: a check writes no more often,
 /// unless it refused one.
 pub const WRITE_KNOWN: Duration = Duration::from_secs(30);
+/// How often a check tries its write on a database server where others hold its row, for a [`LOCK_WAIT`] each: a second in all,
+/// half of what `/readyz` has.
+pub const CHECK_TRIES: usize = 4;
 /// How long one that refused a write is taken for one that refuses the next.
 pub const FILE_REFUSAL_KNOWN: Duration = Duration::from_secs(1);
 /// Pages in a write-ahead log at which a backup, which keeps it from beginning anew, is given up: a quarter of

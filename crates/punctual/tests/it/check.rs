@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use macro_rules_attribute::apply;
 use punctual::clock::{Clock, ManualClock, SystemClock};
 use punctual::job::Job;
@@ -121,20 +122,37 @@ async fn a_servers_clock_that_is_not_this_machines_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_check_on_postgres_stops_at_nobody_who_tries_to_write_at_the_same_time() {
+async fn processes_that_check_one_postgres_at_the_same_time_all_find_that_it_takes_writes() {
+    let Some(house) = House::shared() else { return };
+    let url = house.next();
+    let mut stores = Vec::new();
+    for _ in 0..8 {
+        stores.push(open(&url).await);
+    }
+    join_all(stores.iter().map(|store| check(store))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_whose_write_somebody_holds_up_for_good_says_so_each_time() {
     let Some(house) = House::shared() else { return };
     let url = house.next();
     check(&open(&url).await).await;
+    let store = open(&url).await;
     let mut client = house.client().await;
     let transaction = client.transaction().await.expect("it begins");
     let hold = format!(
-        "update {}.records set rev = rev where kind = 'check'",
+        "update {}.records set rev = rev + 1 where kind = 'check'",
         schema_of(&url)
     );
     let held = transaction.execute(&hold, &[]).await;
     assert_eq!(held.expect("it is there"), 1);
-    check(&open(&url).await).await;
-    transaction.rollback().await.expect("it ends");
+    for _ in 0..2 {
+        let error = store.check(Depth::Quick).await.expect_err("it is held up");
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(error.to_string().contains("another transaction"), "{error}");
+    }
+    transaction.commit().await.expect("it ends");
+    check(&store).await;
 }
 
 #[tokio::test]

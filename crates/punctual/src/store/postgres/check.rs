@@ -37,13 +37,39 @@ impl Written {
     }
 }
 
-/// Writes a row of its own, which nobody reads.
-pub(super) async fn try_to_write(session: &Session) -> Result<(), Fault> {
-    match session.write(include_str!("check_write.sql"), &[]).await {
-        // Others try the same, as processes do that start together: the server takes writes.
-        Err(fault) if fault.is_locked() => Ok(()),
-        written => written.map(drop),
+/// Whose write showed that the server takes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    This,
+    /// Another process, which tried the same at that moment.
+    Other,
+}
+
+/// Writes a row of its own. Processes that start together meet at it: where one of them holds it for long, what counts is that
+/// somebody's write came through meanwhile, since one that hangs in its commit holds the row just the same.
+pub(super) async fn try_to_write(session: &Session) -> Result<Writer, Fault> {
+    let mut before = None;
+    for _ in 0..limits::CHECK_TRIES {
+        match session.write(include_str!("check_write.sql"), &[]).await {
+            Err(fault) if fault.is_locked() => {}
+            written => return written.map(|_| Writer::This),
+        }
+        let now = writes(session).await?;
+        if before.is_some_and(|before| now > before) {
+            return Ok(Writer::Other);
+        }
+        before = Some(now);
     }
+    Err(Fault::Told(Error::unavailable(
+        "another transaction has locked the row on which it is tried whether this PostgreSQL takes writes, and has not ended; \
+         perhaps a commit hangs, since a standby that it waits for is away",
+    )))
+}
+
+/// How many writes of checks the server has taken.
+async fn writes(session: &Session) -> Result<i64, Fault> {
+    let rows = session.read(include_str!("check_written.sql"), &[]).await?;
+    rows.first().map_or(Ok(0), |row| Columns::of(row).get(0))
 }
 
 /// What the server tells of itself.
