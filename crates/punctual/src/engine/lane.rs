@@ -448,7 +448,7 @@ pub(super) fn closed() -> Error {
 }
 
 /// What became of a flush that may have been written before this error came.
-fn perhaps_before(error: Error) -> Error {
+pub(super) fn perhaps_before(error: Error) -> Error {
     Error::unknown(format!(
         "it is not known whether this was stored; when it was sent again: {error}"
     ))

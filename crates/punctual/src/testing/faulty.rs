@@ -70,6 +70,9 @@ pub enum Fate {
     Pass,
     /// Nothing is done, and the answer is this error: a store that is down.
     Refuse(Error),
+    /// Nothing is done, and the answer is this error; of [`Store::change_schedules`] it is answered for each change by itself: a
+    /// row that another transaction has locked.
+    RefuseEach(Error),
     /// It is done, and the answer is this error all the same: a connection that broke between the two.
     Lose(Error),
     /// It is done at once, and its answer comes when this is notified: a connection that is slow.
@@ -161,6 +164,16 @@ impl FaultyStore {
     }
 
     fn serve<'a, T: Send + 'a>(&'a self, call: Call<'_>, answer: Answer<'a, T>) -> Answer<'a, T> {
+        self.serve_each(call, answer, Err)
+    }
+
+    /// The same, with what is answered where each part of the call is refused.
+    fn serve_each<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'_>,
+        answer: Answer<'a, T>,
+        refuse_each: impl FnOnce(Error) -> Result<T, Error> + Send + 'a,
+    ) -> Answer<'a, T> {
         let fate = (self.rule.lock().unwrap_or_else(PoisonError::into_inner))(call);
         let answer = async move {
             let _serving = Serving::begin(&self.serving);
@@ -171,6 +184,7 @@ impl FaultyStore {
             match fate {
                 Fate::Pass => answer.await,
                 Fate::Refuse(error) => Err(error),
+                Fate::RefuseEach(error) => refuse_each(error),
                 Fate::Lose(error) => answer.await.and(Err(error)),
                 Fate::Late(comes) => {
                     let answer = answer.await;
@@ -265,10 +279,9 @@ impl Store for FaultyStore {
     }
 
     fn change_schedules<'a>(&'a self, changes: &'a [ScheduleChange]) -> Answer<'a, Vec<ScheduleApplied>> {
-        self.serve(
-            Call::ChangeSchedules(changes),
-            self.inner.change_schedules(changes),
-        )
+        let refuse_each = |error| Ok(vec![ScheduleApplied::Refused(error); changes.len()]);
+        let answer = self.inner.change_schedules(changes);
+        self.serve_each(Call::ChangeSchedules(changes), answer, refuse_each)
     }
 
     fn schedules(&self, which: Schedules) -> Answer<'_, ScheduleRows> {

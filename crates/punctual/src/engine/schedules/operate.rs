@@ -21,9 +21,9 @@ use crate::time::format_length;
 use super::super::Core;
 use super::super::calendars::check_readable;
 use super::super::counters::Made;
-use super::super::lane::is_of_an_item;
+use super::super::lane::{Write, is_of_an_item};
 use super::super::results::unknown as unknown_job;
-use super::{SchedulePage, Upsert};
+use super::{SchedulePage, ScheduleWrites, Upsert};
 
 impl Core {
     /// The schedule of this name, if there is one.
@@ -156,7 +156,9 @@ impl Core {
             let change = ScheduleChange::deletion(id, name.clone(), rev);
             match self.write_schedule(change).await? {
                 ScheduleApplied::Applied => return Ok(()),
-                ScheduleApplied::Refused(error) if error.is_locked() => return Err(error),
+                ScheduleApplied::Refused(error) if error.is_locked() || error.is_unknown() => {
+                    return Err(error);
+                }
                 // It moved on, and may be one by now that cannot be read.
                 ScheduleApplied::Stale(_) | ScheduleApplied::Refused(_) => {}
             }
@@ -310,16 +312,24 @@ impl Core {
     }
 
     /// Writes a change of a schedule. Where another transaction has locked its row, it is sent again and again for a while: a node
-    /// that fires it is through in a moment.
+    /// that fires it is through in a moment. That may also be the transaction of an earlier try, whose answer was lost.
     pub(in crate::engine) async fn write_schedule(
         &self,
         change: ScheduleChange,
     ) -> Result<ScheduleApplied, Error> {
         let give_up_at = self.clock.uptime() + LANE_DEADLINE;
+        let mut may_stand = false;
         loop {
-            let written = self.schedules.submit(change.clone(), ()).await?;
-            let is_locked = matches!(&written, ScheduleApplied::Refused(error) if error.is_locked());
-            if !is_locked || self.clock.uptime() >= give_up_at {
+            let mut written = self.schedules.submit(change.clone(), ()).await?;
+            if may_stand {
+                written = ScheduleWrites::repeated(&change, written);
+            }
+            let error = match &written {
+                ScheduleApplied::Refused(error) if error.is_locked() || error.is_unknown() => error,
+                _ => return Ok(written),
+            };
+            may_stand |= error.is_unknown();
+            if self.clock.uptime() >= give_up_at {
                 return Ok(written);
             }
             self.clock.sleep(FLUSH_PAUSE).await;

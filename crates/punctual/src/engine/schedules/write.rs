@@ -8,7 +8,7 @@ use crate::schedule::Schedule;
 use crate::signals::Signal;
 use crate::store::{Answer, Store};
 
-use super::super::lane::{Told, Write};
+use super::super::lane::{Told, Write, perhaps_before};
 
 /// What each row of a change takes at least, in bytes, whatever is in it: no more than [`FLUSH_ITEMS`] rows of schedules,
 /// jobs and ledgers stand in one flush.
@@ -42,6 +42,10 @@ impl Write for ScheduleWrites {
     fn repeated(change: &ScheduleChange, out: ScheduleApplied) -> ScheduleApplied {
         match &out {
             ScheduleApplied::Stale(row) if stands_in(change, row.as_deref()) => ScheduleApplied::Applied,
+            // Perhaps by the transaction of the earlier try, which the server goes on with.
+            ScheduleApplied::Refused(error) if error.is_locked() => {
+                ScheduleApplied::Refused(perhaps_before(error.clone()))
+            }
             _ => out,
         }
     }

@@ -4,7 +4,8 @@ use macro_rules_attribute::apply;
 use punctual::engine::{Backfill, Backfilled, Upsert};
 use punctual::schedule::cron::{Cron, Gap};
 use punctual::schedule::{Calendar, Exclusions};
-use punctual::{Kind, hours};
+use punctual::testing::{Call, Fate};
+use punctual::{Error, Kind, hours};
 
 use super::*;
 use crate::stores::{Place, on_each_store};
@@ -32,6 +33,49 @@ async fn the_same_plan_again_changes_nothing_and_another_one_is_an_edit(place: P
     assert_eq!(late.map_err(|error| error.version_there()), Err(Some(2)));
     let late = stage.engine.set_schedule("s", minutely(), Some(0)).await;
     assert_eq!(late.map_err(|error| error.kind()), Err(Kind::Conflict));
+}
+
+/// What an operator is told whose change is done, while its answer is lost; the row is locked as long as the server is about it.
+async fn told_late<T: Send + 'static>(stage: &Stage, asked: impl Future<Output = T> + Send + 'static) -> T {
+    let mut calls = 0;
+    stage.store.rule(move |call| match call {
+        Call::ChangeSchedules(_) => {
+            calls += 1;
+            match calls {
+                1 => Fate::Lose(Error::unknown("the connection broke")),
+                2 | 3 => Fate::RefuseEach(Error::locked("another transaction has locked it")),
+                _ => Fate::Pass,
+            }
+        }
+        _ => Fate::Pass,
+    });
+    let asked = tokio::spawn(asked);
+    stage.advance_until("the answer", || asked.is_finished()).await;
+    asked.await.expect("it does not panic")
+}
+
+#[apply(on_each_store)]
+async fn a_change_whose_answer_is_lost_while_its_row_is_locked_is_known_to_be_ones_own(place: Place) {
+    let stage = Stage::quiet(&place).await;
+    let engine = stage.engine.clone();
+    let made = told_late(&stage, async move {
+        engine.set_schedule("s", minutely(), Some(0)).await
+    });
+    let (made, upsert) = made.await.expect("it is made");
+    assert_eq!((upsert, made.rev), (Upsert::Created, 1));
+    let engine = stage.engine.clone();
+    let other = Plan::new(Spec::every(minutes(5)), work());
+    let changed = told_late(
+        &stage,
+        async move { engine.set_schedule("s", other, Some(1)).await },
+    );
+    let (changed, upsert) = changed.await.expect("it is changed");
+    assert_eq!((upsert, changed.rev), (Upsert::Changed, 2));
+    let engine = stage.engine.clone();
+    let deleted = told_late(&stage, async move { engine.delete_schedule("s", Some(2)).await });
+    assert_eq!(deleted.await, Ok(()));
+    let none = stage.engine.schedule("s").await;
+    assert_eq!(none.map_err(|error| error.kind()), Err(Kind::NotFound));
 }
 
 #[apply(on_each_store)]
