@@ -450,9 +450,9 @@ pub const FILE_LOOK_UNWATCHED: Duration = Duration::from_millis(100);
 /// Such looks after which a watch is asked for again: one second of them.
 pub const FILE_LOOKS_UNWATCHED: u32 = 10;
 
-/// Connections to a database server that write, each opened when it is needed: two lanes with their [`SIDE_FLUSHES`], which
-/// may all wait for somebody's locks, and two claims.
-pub const WRITE_SESSIONS: usize = 2 * (1 + SIDE_FLUSHES) + 2;
+/// Connections to a database server that write, each opened when it is needed: three lanes (of new jobs, of their changes, of
+/// schedules) with their [`SIDE_FLUSHES`], which may all wait for somebody's locks, and two claims.
+pub const WRITE_SESSIONS: usize = 3 * (1 + SIDE_FLUSHES) + 2;
 /// Idle connections of one purpose that a process keeps: processes are many and a server's connections are not.
 pub const SESSIONS_KEPT: usize = 4;
 /// Connections to a database server that read: a list of ten thousand rows must not hold up a fetch.
