@@ -58,6 +58,15 @@ async fn an_overdue_job_that_cannot_be_read_is_named_on_postgres() {
     assert_eq!(spoiled.expect("it is changed"), 1);
     let report = check(&store).await;
     assert!(names(&report, "bad"), "{report:?}");
+
+    // Also while somebody holds it.
+    let mut client = house.client().await;
+    let transaction = client.transaction().await.expect("it begins");
+    let hold = format!("update {}.jobs set rev = rev", schema_of(&url));
+    assert_eq!(transaction.execute(&hold, &[]).await.expect("both are held"), 2);
+    let report = check(&store).await;
+    assert!(names(&report, "bad"), "{report:?}");
+    transaction.rollback().await.expect("it ends");
 }
 
 #[tokio::test]

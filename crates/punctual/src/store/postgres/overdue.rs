@@ -31,7 +31,7 @@ pub(super) async fn overdue(
         let passed = alarms.iter().take(wanted).take_while(|(alarm, _)| *alarm <= now);
         let passed = passed.count().max(looked_at);
         let alarms_looked_at = alarms.get(looked_at..passed).unwrap_or_default();
-        for (id, read) in read_each(session, alarms_looked_at).await? {
+        for (id, read) in read_each(session, include_str!("overdue_rows.sql"), alarms_looked_at).await? {
             match read {
                 Ok(job) => jobs.push(job),
                 Err(fault) => passed_over.meet(id, now, &fault.into()),
@@ -53,7 +53,9 @@ pub(super) async fn overdue(
 pub(super) async fn unreadable(session: &Session) -> Result<Vec<(JobId, Error)>, Fault> {
     let (now, alarms) = earliest(session, limits::UNREADABLE_TOLD, None).await?;
     let passed = alarms.partition_point(|(alarm, _)| *alarm <= now);
-    let rows = read_each(session, alarms.get(..passed).unwrap_or_default()).await?;
+    // Also of those that somebody holds: nothing is done to them.
+    let sql = include_str!("fetch.sql");
+    let rows = read_each(session, sql, alarms.get(..passed).unwrap_or_default()).await?;
     let unreadable = |(id, read): (JobId, Result<Job, Fault>)| Some((id, read.err()?.into()));
     Ok(rows.into_iter().filter_map(unreadable).collect())
 }
@@ -79,16 +81,16 @@ async fn earliest(
     Ok((now, alarms))
 }
 
-/// The rows of these jobs that still have their alarm, in this order, and those that cannot be read.
+/// The rows of these jobs that `sql` finds and that still have their alarm, in this order, and those that cannot be read.
 async fn read_each(
     session: &Session,
+    sql: &'static str,
     alarms: &[(Timestamp, JobId)],
 ) -> Result<Vec<(JobId, Result<Job, Fault>)>, Fault> {
     if alarms.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = alarms.iter().map(|(_, id)| id.0).collect();
-    let sql = include_str!("overdue_rows.sql");
     let mut found = BTreeMap::new();
     for row in &session.read(sql, &[(&ids, Type::UUID_ARRAY)]).await? {
         let id = Columns::of(row).id(0)?;
