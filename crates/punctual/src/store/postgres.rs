@@ -346,11 +346,11 @@ impl Core {
     async fn check(&self) -> Result<Report, Error> {
         let clock = &*self.clock;
         let mut report = on_session!(self.reads, session => check::check(&session, clock))?;
-        if !self.written.is_known(clock) {
+        if let Some(refusals) = self.written.unknown_since(clock) {
             let writer = on_session!(self.writes, session => check::try_to_write(&session))?;
             // What another wrote says nothing of the next half minute.
             if writer == check::Writer::This {
-                self.written.note(clock);
+                self.written.note(clock, refusals);
             }
         }
         let unreadable = on_session!(self.reads, session => overdue::unreadable(&session))?;

@@ -50,7 +50,7 @@ mod signals;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::address::Address;
@@ -84,8 +84,10 @@ pub struct RedisStore {
     /// Heartbeats wait for nobody's long answer.
     beats: Link,
     passed_over: PassedOver,
-    /// Whether a write was refused since one was tried by a check.
-    refused: Arc<AtomicBool>,
+    /// Writes that the server has refused.
+    refusals: Arc<AtomicU64>,
+    /// How many of them a check knew of that has written since.
+    refusals_past: AtomicU64,
     // Signals end before the driver, so that the last of them are sent.
     signals: RedisSignals,
     _driver: Driver,
@@ -128,10 +130,10 @@ impl RedisStore {
     async fn connect(url: &str, options: RedisOptions) -> Result<(RedisStore, u32), Error> {
         let address = Address::read(url)?;
         let driver = Driver::start()?;
-        let refused = Arc::new(AtomicBool::new(false));
+        let refusals = Arc::new(AtomicU64::new(0));
         let link = || {
             let link = Link::new(address.clone(), driver.spawner().clone(), Arc::new(|_| ()));
-            link.noting_refusals(&refused)
+            link.counting_refusals(&refusals)
         };
         let (link, beats) = (link(), link());
         // In a cluster, this finds the node that serves the namespace, which is then asked what it promises.
@@ -151,7 +153,8 @@ impl RedisStore {
         let store = RedisStore {
             clock: options.clock,
             passed_over: PassedOver::default(),
-            refused,
+            refusals,
+            refusals_past: AtomicU64::new(0),
             signals: RedisSignals::start(&link),
             link,
             beats,
@@ -174,7 +177,8 @@ impl RedisStore {
         let promise = Promise::read(&self.link).await?;
         promise.accept(&self.link.address().to_string())?;
         // Whoever was refused a write wants to know how the next one goes.
-        let known = match self.refused.swap(false, Ordering::Relaxed) {
+        let refusals = self.refusals.load(Ordering::Relaxed);
+        let known = match refusals > self.refusals_past.load(Ordering::Relaxed) {
             true => Duration::ZERO,
             false => limits::WRITE_KNOWN,
         };
@@ -182,8 +186,11 @@ impl RedisStore {
         arguments.number(micros(known));
         let asked_at = self.clock.uptime();
         let checked = self.link.read(&script::CHECK, arguments).await;
-        let checked = checked.inspect_err(|_| self.refused.store(true, Ordering::Relaxed));
+        let checked = checked.inspect_err(|_| {
+            self.refusals.fetch_add(1, Ordering::Relaxed);
+        });
         let now = reply::bytes(checked?)?;
+        self.refusals_past.fetch_max(refusals, Ordering::Relaxed);
         let latency = self.clock.uptime().saturating_sub(asked_at);
         let here = self.clock.now() - latency / 2;
         let now = order::read_instant(reply::fixed(&now)?);

@@ -1,6 +1,6 @@
 //! Check: what the server is, what it promises, and whether it takes a write.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fault::Fault;
@@ -12,28 +12,48 @@ use crate::error::{Error, Kind};
 use crate::limits;
 use crate::store::{Report, findings};
 
-/// Until when the last write of a check is taken for how the next one would go.
+/// What is known of how the next write would go.
 #[derive(Default)]
-pub(super) struct Written(Mutex<Duration>);
+pub(super) struct Written(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// Until when the last write of a check is taken for it.
+    until: Duration,
+    /// Writes that the server has refused.
+    refusals: Refusals,
+}
+
+/// How many writes the server had refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refusals(u64);
 
 impl Written {
-    pub(super) fn is_known(&self, clock: &dyn Clock) -> bool {
-        clock.uptime() < *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The refusals up to now, where it is to be tried how a write goes.
+    pub(super) fn unknown_since(&self, clock: &dyn Clock) -> Option<Refusals> {
+        let known = self.known();
+        (known.until <= clock.uptime()).then_some(known.refusals)
     }
 
-    pub(super) fn note(&self, clock: &dyn Clock) {
-        self.set(clock.uptime().saturating_add(limits::WRITE_KNOWN));
+    /// A write was taken that was begun after these refusals; a later one counts for more.
+    pub(super) fn note(&self, clock: &dyn Clock, refusals: Refusals) {
+        let mut known = self.known();
+        if known.refusals == refusals {
+            known.until = clock.uptime().saturating_add(limits::WRITE_KNOWN);
+        }
     }
 
     /// A write that the server refused voids what was known.
     pub(super) fn heed(&self, refusal: &Error) {
         if refusal.kind() == Kind::Unavailable && !refusal.is_locked() {
-            self.set(Duration::ZERO);
+            let mut known = self.known();
+            known.until = Duration::ZERO;
+            known.refusals.0 += 1;
         }
     }
 
-    fn set(&self, until: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@
 //! does, and has done nothing: then that one is asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -30,8 +30,8 @@ use crate::limits;
 pub(super) struct Link {
     spawner: Spawner,
     inner: Arc<Inner>,
-    /// Set when the server refuses a write.
-    refused: Arc<AtomicBool>,
+    /// Writes that the server has refused.
+    refusals: Arc<AtomicU64>,
 }
 
 struct Inner {
@@ -92,13 +92,13 @@ impl Link {
         Link {
             spawner,
             inner: Arc::new(inner),
-            refused: Arc::default(),
+            refusals: Arc::default(),
         }
     }
 
-    /// Sets this when the server refuses a write.
-    pub(super) fn noting_refusals(mut self, refused: &Arc<AtomicBool>) -> Link {
-        self.refused = Arc::clone(refused);
+    /// Counts here the writes that the server refuses.
+    pub(super) fn counting_refusals(mut self, refusals: &Arc<AtomicU64>) -> Link {
+        self.refusals = Arc::clone(refusals);
         self
     }
 
@@ -119,7 +119,7 @@ impl Link {
             .as_ref()
             .is_err_and(|error| error.kind() == Kind::Unavailable)
         {
-            self.refused.store(true, Ordering::Relaxed);
+            self.refusals.fetch_add(1, Ordering::Relaxed);
         }
         written
     }
