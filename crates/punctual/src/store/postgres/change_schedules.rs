@@ -2,8 +2,10 @@
 //!
 //! A batch takes a few statements, however many changes are in it. Elsewhere rows of jobs are taken before those of schedules: a
 //! run that ends holds its own row when it pokes its schedule, and a user's transaction that settled it holds both until it
-//! commits. So nobody waits for a schedule here: one whose row another transaction holds is left as it is, with its jobs and
-//! its ledger, and its change is refused as locked.
+//! commits. Here it is the other way round, and so nobody waits for what can be seen: a schedule whose row another transaction
+//! holds is left as it is, with its jobs and its ledger, and its change is refused as locked; a job or a name that is
+//! there is not inserted. What is left to wait for, a quarter of a second at most, is a row of the same id or name that somebody
+//! inserts in a transaction that is still open.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,7 +95,16 @@ fn locked(change: &ScheduleChange) -> Error {
 async fn insert_jobs(link: Link<'_>, changes: &[&ScheduleChange]) -> Result<(), Fault> {
     let jobs = changes.iter().flat_map(|change| &change.jobs);
     // Of two with one id the first is the one that stays.
-    let by_id: BTreeMap<_, _> = jobs.rev().map(|job| (job.id(), job)).collect();
+    let mut by_id: BTreeMap<_, _> = jobs.rev().map(|job| (job.id().0, job)).collect();
+    let ids: Vec<Uuid> = by_id.keys().copied().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // To insert one that somebody holds would be to wait for them, with all these schedules held.
+    let sql = include_str!("jobs_there.sql");
+    for there in ids_of(&link.query(sql, &[(&ids, Type::UUID_ARRAY)]).await?)? {
+        by_id.remove(&there);
+    }
     let jobs: Vec<&Job> = by_id.into_values().collect();
     if !jobs.is_empty() {
         insert_absent(link, &jobs).await?;

@@ -17,7 +17,7 @@ use punctual::{Engine, Error, NewJob};
 
 use super::server::{House, open, schema_of};
 use super::{PATIENCE, claim, insert, job, success, until};
-use crate::rows::{job_for, looks, make, schedule};
+use crate::rows::{job_for, looks, make, making, schedule};
 use crate::stage::{done, settlement};
 
 /// How often each node fires all that it finds.
@@ -116,6 +116,46 @@ async fn nodes_that_fire_the_same_schedules_at_once_stand_in_nobodys_way_and_fir
     let counted = store.counts().await.expect("the store counts").queues;
     let there: u64 = counted.iter().flat_map(|queue| queue.jobs).sum();
     assert_eq!(there, left);
+}
+
+#[tokio::test]
+async fn a_schedule_whose_job_is_there_and_held_is_fired_all_the_same() {
+    let Some(house) = House::shared() else { return };
+    let url = house.next();
+    let store = open(&url).await;
+    let rows = ["backfilled", "other"].map(schedule);
+    make(&store, &rows).await;
+    let changes: Vec<ScheduleChange> = rows.iter().map(fire).collect();
+    insert(&store, &changes[0].jobs).await;
+    let mut client = house.client().await;
+    let transaction = client.transaction().await.expect("it begins");
+    let hold = format!("update {}.jobs set rev = rev + 1", schema_of(&url));
+    assert_eq!(transaction.execute(&hold, &[]).await.expect("it is held"), 1);
+    let applied = store.change_schedules(&changes).await;
+    assert_eq!(applied, Ok(vec![ScheduleApplied::Applied; 2]));
+    transaction.rollback().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_new_schedule_whose_name_somebody_holds_is_refused_alone() {
+    let Some(house) = House::shared() else { return };
+    let url = house.next();
+    let store = open(&url).await;
+    let there = schedule("held");
+    make(&store, std::slice::from_ref(&there)).await;
+    let mut client = house.client().await;
+    let transaction = client.transaction().await.expect("it begins");
+    let hold = format!("update {}.schedules set rev = rev + 1", schema_of(&url));
+    assert_eq!(transaction.execute(&hold, &[]).await.expect("it is held"), 1);
+    let new = Schedule {
+        name: there.name.clone(),
+        ..schedule("another")
+    };
+    let changes = [new, schedule("free")].map(|row| making(&row));
+    let applied = store.change_schedules(&changes).await;
+    let stale = ScheduleApplied::Stale(Some(Box::new(there)));
+    assert_eq!(applied, Ok(vec![stale, ScheduleApplied::Applied]));
+    transaction.rollback().await.expect("it ends");
 }
 
 fn every_second(queue: &str, overlap: Overlap) -> Plan {
