@@ -13,6 +13,7 @@ use crate::rules::whole;
 use crate::schedule::{AT_ONCE, Occurrence, OccurrenceKey, Pause, Schedule, ScheduleId, Standing};
 use crate::time::Timestamp;
 
+use super::super::lane::is_of_an_item;
 use super::super::{Core, Engine};
 use super::HOLDER;
 
@@ -49,7 +50,7 @@ impl Engine {
     /// # Errors
     ///
     /// `Invalid` with every field that no rule can have made; `Conflict` if another schedule has its name, or it has another plan
-    /// here; `Unavailable`.
+    /// here, or one that cannot be read; `Unavailable`.
     pub async fn import_schedule(&self, schedule: Schedule) -> Result<Option<Arrival>, Error> {
         let span = tracing::debug_span!("import_schedule", schedule = %schedule.name);
         self.begin(schedule).instrument(span).await
@@ -69,6 +70,10 @@ impl Engine {
         let there = match core.write_schedule(change).await? {
             ScheduleApplied::Applied => begun,
             ScheduleApplied::Stale(there) => there.map(|there| *there),
+            ScheduleApplied::Refused(error) if is_of_an_item(&error) => {
+                let message = format!("the schedule {} cannot be read here, and stays", whole.name);
+                return Err(Error::conflict(message).caused_by(error));
+            }
             ScheduleApplied::Refused(error) => return Err(error),
         };
         let name = &whole.name;
@@ -86,7 +91,7 @@ impl Engine {
                 "the schedule {name} has another plan here, which stays"
             ))),
             None => Err(Error::conflict(format!(
-                "the schedule {name} cannot be read here, and stays"
+                "the schedule {name} has gone from here in this moment, or its id is another's here; try again"
             ))),
         }
     }

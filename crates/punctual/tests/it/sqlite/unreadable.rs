@@ -265,6 +265,22 @@ async fn a_schedule_that_cannot_be_read_is_told_and_harms_only_itself() {
 }
 
 #[tokio::test]
+async fn an_import_of_a_schedule_that_is_there_and_cannot_be_read_says_that_it_stays() {
+    let folder = folder();
+    let path = folder.path().join("jobs.db");
+    let engine = Engine::builder().caretaker(false).on(Arc::new(open(&path).await));
+    let plan = Plan::new(Spec::every(minutes(1)), NewJob::bytes("work", "{}"));
+    let set = engine.set_schedule("bad", plan, None).await;
+    let (row, _) = set.expect("it is set");
+    let sql =
+        "update schedules set plan = replace(plan, '\"spec\"', '\"weather\":1,\"spec\"') where name = 'bad'";
+    assert_eq!(connect(&path).execute(sql, []), Ok(1));
+    let error = engine.import_schedule(row).await.expect_err("it is there");
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.to_string().contains("cannot be read here"), "{error}");
+}
+
+#[tokio::test]
 async fn a_schedule_that_cannot_be_read_keeps_no_other_from_being_fired() {
     let folder = folder();
     let path = folder.path().join("jobs.db");
