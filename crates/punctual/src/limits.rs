@@ -270,6 +270,8 @@ pub const HELD_PAGES: usize = 10;
 pub const CONCURRENCY_MAX: usize = 10_000;
 /// Slots of a worker that does not say.
 pub const CONCURRENCY: usize = 64;
+/// How long after it was told of in the log that heartbeats fail it is told of again: an outage of hours stays in sight.
+pub const HEARTBEAT_FAILURE_PAUSE: Duration = Duration::from_secs(300);
 /// Heartbeats in one lease: two may be lost before the worker gives the lease up.
 pub const BEATS_IN_LEASE: u32 = 3;
 /// Between two looks at how old the leases are, and so how late a lost one is noticed after the machine slept.

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::job::JobId;
 use crate::limits::{
-    BEATS_IN_LEASE, FLUSH_ITEMS, LAST_BEAT, PAUSE_AFTER_ERROR_MAX, PROGRESS_PAUSE, TRUST_CHECK,
+    BEATS_IN_LEASE, FLUSH_ITEMS, HEARTBEAT_FAILURE_PAUSE, LAST_BEAT, PAUSE_AFTER_ERROR_MAX, PROGRESS_PAUSE,
+    TRUST_CHECK,
 };
 use crate::run::{Beat, BeatRun, BeatVerdict, Beaten, WorkerInfo};
 use crate::source::Source;
@@ -44,6 +45,14 @@ enum Wish {
     Everything,
     Job(JobId),
     News,
+}
+
+/// Heartbeats that failed one after the other.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    /// The uptime from which on it is told of the next one.
+    tell_at: Option<Duration>,
 }
 
 impl Heartbeat {
@@ -87,7 +96,7 @@ impl Heartbeat {
         let mut cancels = self.source.cancels().fuse().boxed();
         let mut due = clock.uptime();
         let mut news_from = due;
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             let wish = self.next_wish(&mut cancels, due, news_from).await;
             let asked_at = clock.uptime();
@@ -106,35 +115,37 @@ impl Heartbeat {
             match self.beat_all(&runs).await {
                 Ok(()) if whole => {
                     due = asked_at + interval;
-                    if failures > 0 {
-                        tracing::info!(worker = %self.worker.id, failures, "heartbeats are answered again");
+                    let Failures { count, .. } = std::mem::take(&mut failures);
+                    if count > 0 {
+                        tracing::info!(worker = %self.worker.id, failures = count, "heartbeats are answered again");
                     }
-                    failures = 0;
                 }
                 Ok(()) => {}
                 Err(error) => {
-                    failures += 1;
+                    failures.count += 1;
                     let longest = PAUSE_AFTER_ERROR_MAX.min(interval / BEATS_IN_LEASE);
-                    let pause = pause_after(failures, longest, clock.chance());
+                    let pause = pause_after(failures.count, longest, clock.chance());
                     let again = clock.uptime() + pause;
                     due = if whole { again } else { due.min(again) };
-                    self.tell_failure(failures, runs.len(), &error);
+                    self.tell_failure(&mut failures, runs.len(), &error);
                 }
             }
         }
     }
 
-    /// Says it of the first one: while a store is away, they follow each other closely.
-    fn tell_failure(&self, failures: u32, runs: usize, error: &Error) {
-        let worker = &self.worker.id;
-        if failures == 1 {
-            tracing::warn!(
-                %worker, runs, %error,
-                "a heartbeat failed; the next ones come soon, and the next line when one is answered"
-            );
-        } else {
-            tracing::debug!(%worker, runs, %error, failures, "a heartbeat failed again");
+    /// Says it of the first one, and now and then of a later one: while a store is away, they follow each other closely.
+    fn tell_failure(&self, failures: &mut Failures, runs: usize, error: &Error) {
+        let (worker, uptime, count) = (&self.worker.id, self.terms.clock.uptime(), failures.count);
+        if failures.tell_at.is_some_and(|tell_at| uptime < tell_at) {
+            tracing::debug!(%worker, runs, %error, failures = count, "a heartbeat failed again");
+            return;
         }
+        failures.tell_at = Some(uptime + HEARTBEAT_FAILURE_PAUSE);
+        tracing::warn!(
+            %worker, runs, %error, failures = count,
+            "a heartbeat failed; the next ones come soon, and the next line when one is answered, or in {}",
+            format_length(HEARTBEAT_FAILURE_PAUSE)
+        );
     }
 
     /// Waits until a beat is due, or wanted sooner.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use macro_rules_attribute::apply;
 use punctual::job::State as JobState;
-use punctual::limits::{LAST_CLAIM, LEASE};
+use punctual::limits::{HEARTBEAT_FAILURE_PAUSE, LAST_CLAIM, LEASE};
 use punctual::run::{Outcome, SettleVerdict};
 use punctual::source::Source;
 use punctual::testing::{Call, Fate};
@@ -148,4 +148,26 @@ async fn heartbeats_that_fail_one_after_the_other_are_told_once_and_so_is_their_
         [Level::WARN, Level::INFO, Level::WARN, Level::INFO],
         "{told:?}"
     );
+}
+
+#[apply(on_each_store)]
+async fn heartbeats_that_fail_for_long_are_told_of_now_and_then(place: Place) {
+    let house = House::new(&place).await;
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    let worker = house.start(house.worker());
+    house.quiet().await;
+    house.source.beats_shut.store(true, Ordering::Relaxed);
+    house.pass(HEARTBEAT_FAILURE_PAUSE + LEASE).await;
+    house.source.beats_shut.store(false, Ordering::Relaxed);
+    house.pass(LEASE).await;
+    worker.shutdown.cancel();
+    house.pass(LAST_CLAIM).await;
+    assert_eq!(worker.stopped().await, Ok(()));
+    let told = log.told().into_iter();
+    let levels: Vec<Level> = told
+        .filter(|(_, message)| message.contains("heartbeat"))
+        .map(|(level, _)| level)
+        .collect();
+    assert_eq!(levels, [Level::WARN, Level::WARN, Level::INFO]);
 }
